@@ -1,0 +1,51 @@
+"""Checks of user arguments: every error names the argument and the allowed range."""
+
+import math
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def unknown_name(argument: str, given: object, known: Iterable[str]) -> ValueError:
+    """Error for a name that is not among `known`; suggests the nearest match."""
+    names = sorted(known)
+    near = get_close_matches(str(given), names, n=1, cutoff=0.4)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return ValueError(f"{argument}: unknown name {given!r}.{hint} Known: {', '.join(names)}.")
+
+
+def check_choice(argument: str, given: object, known: Iterable[str]) -> str:
+    """Return `given` if it is one of `known`, else raise the error of `unknown_name`."""
+    names = tuple(known)
+    if given not in names:
+        raise unknown_name(argument, given, names)
+    return str(given)
+
+
+def check_integer(argument: str, given: object, minimum: int) -> int:
+    """Return `given` as an int; ValueError unless it is an integer (not a bool) of at least `minimum`."""
+    if isinstance(given, bool) or not hasattr(given, "__index__"):
+        raise ValueError(f"{argument} must be an integer >= {minimum}, got {given!r}.")
+    value = int(given.__index__())
+    if value < minimum:
+        raise ValueError(f"{argument} must be an integer >= {minimum}, got {value}.")
+    return value
+
+
+def check_number(argument: str, given: object, minimum: float = -math.inf, maximum: float = math.inf) -> float:
+    """Return `given` as a float; ValueError unless it is finite and within [minimum, maximum]."""
+    bounds = " and ".join(
+        text
+        for text in (
+            f">= {minimum:g}" if minimum > -math.inf else "",
+            f"<= {maximum:g}" if maximum < math.inf else "",
+        )
+        if text
+    )
+    allowed = f"a finite number{' ' + bounds if bounds else ''}"
+    try:
+        value = float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError(f"{argument} must be {allowed}, got {given!r}.") from None
+    if not math.isfinite(value) or not minimum <= value <= maximum:
+        raise ValueError(f"{argument} must be {allowed}, got {value!r}.")
+    return value

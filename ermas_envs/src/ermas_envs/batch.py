@@ -1,0 +1,107 @@
+"""The batched face: one environment in `num_envs` replicas, arrays `(num_envs, …)` per agent.
+
+`EngineBatch` (our games) and `ParallelEnvBatch` (any PettingZoo parallel environment) implement it; training code
+knows nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gymnasium import spaces
+
+from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.oracles.tabular import TabularGame
+from ermas_envs.streams import Seed
+
+
+@dataclass(frozen=True)
+class BatchObservation:
+    """What every acting agent sees before its next action; arrays are the caller's to keep."""
+
+    observations: dict[str, Array]
+    """Per acting agent (num_envs, *observation shape), dtype of its observation space."""
+    action_masks: dict[str, BoolArray]
+    """Per acting agent with discrete actions (num_envs, number of actions): True where the action has its effect."""
+
+
+@dataclass(frozen=True)
+class BatchStep(BatchObservation):
+    """The result of one step. Replicas whose episode ended have been reset already (same-step auto-reset):
+    `observations` belong to their new episode and `final_observations` to the end of the old one."""
+
+    rewards: dict[str, FloatArray]
+    """Per acting agent (num_envs,) float64: payoff + perturbations, of this step."""
+    payoffs: dict[str, FloatArray]
+    """Per agent **and planner**, acting or not, (num_envs,) float64: what the rules give, of this step."""
+    terminated: BoolArray
+    """(num_envs,): the game itself ended."""
+    truncated: BoolArray
+    """(num_envs,): a time limit ended the episode."""
+    final_observations: dict[str, Array] | None
+    """Like `observations`, before the auto-reset; None when no episode ended. Valid where one did."""
+
+
+class BatchedEnv(Protocol):
+    """One environment in `num_envs` replicas with same-step auto-reset; replica k depends on its own seed only."""
+
+    @property
+    def name(self) -> str:
+        """Name of the environment, for logs and checkpoints."""
+
+    @property
+    def num_envs(self) -> int:
+        """Number of replicas."""
+
+    @property
+    def possible_agents(self) -> tuple[str, ...]:
+        """Ids that act from outside: the agents, and the planner unless a planner object acts inside."""
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Ids of the agents, without the planner."""
+
+    @property
+    def planner(self) -> str:
+        """Id of the planner."""
+
+    @property
+    def horizon(self) -> int | None:
+        """Steps in an episode if all episodes have the same number, else None."""
+
+    @property
+    def planner_payoff_scale(self) -> float:
+        """Largest planner payoff of one step, the unit in which λ is priced; 1 where it is not known."""
+
+    @property
+    def observation_spaces(self) -> Mapping[str, spaces.Space[object]]:
+        """Observation space of every acting agent."""
+
+    @property
+    def action_spaces(self) -> Mapping[str, spaces.Space[object]]:
+        """Action space of every acting agent."""
+
+    def reset(self, seed: Seed | None = None, first_episode: int = 0) -> BatchObservation:
+        """Start a new episode in every replica.
+
+        Args:
+            seed: one integer (replica k gets the stream (seed, k)), one integer per replica, or None: streams go on.
+            first_episode: index that the new episode has for schedules over episodes (table redraws).
+        """
+
+    def step(self, actions: Mapping[str, Array]) -> BatchStep:
+        """Advance every replica by one step.
+
+        Args:
+            actions: per acting agent (num_envs, *action shape).
+
+        Raises:
+            ValueError: an agent is missing or unknown, or an action is of wrong shape or outside its space.
+            RuntimeError: called before the first reset.
+        """
+
+    def tabular_game(self) -> TabularGame | None:
+        """The game as tables, perturbed rewards included, for exact oracles; None where it has no tables."""
+
+    def close(self) -> None:
+        """Release what the environment holds."""

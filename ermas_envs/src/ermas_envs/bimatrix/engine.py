@@ -1,0 +1,144 @@
+"""Batched engine of the bimatrix games: one table look-up per replica and step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from gymnasium import spaces
+
+from ermas_envs.arguments import check_choice, check_integer
+from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
+from ermas_envs.bimatrix import observations, rendering
+from ermas_envs.bimatrix.payoffs import as_payoffs, BimatrixPayoffs
+from ermas_envs.bimatrix.rules import MOVES, BimatrixRules, PlannerRule
+from ermas_envs.engine import Engine, Outcome
+from ermas_envs.ids import PLANNER, agent_id
+from ermas_envs.oracles.tabular import TabularGame
+from ermas_envs.streams import ReplicaStreams
+
+AGENTS = (agent_id(0), agent_id(1))
+
+
+@dataclass(frozen=True)
+class BimatrixSettings:
+    """Arguments that both bimatrix games share."""
+
+    payoffs: str | BimatrixPayoffs = "tragedy_of_commons"
+    """Name of a payoff set, or the user's own payoffs."""
+    horizon: int = 20
+    """Steps in an episode, at least 1."""
+    agents_observe: str = "joint"
+    """`joint`: own and the other's level and the time left; `own`: own level and the time left."""
+    planner_observes: bool = True
+    """True: the planner sees both levels (and its own) and the time left; False: the time left only."""
+
+
+class BimatrixEngine(Engine):
+    """Two agents on a grid of levels; see `bimatrix_v0` and `augmented_bimatrix_v0` for the games.
+
+    Args:
+        name: registered name of the game.
+        num_envs: number of replicas, at least 1.
+        settings: checked here; ValueError names the argument and the allowed range.
+        rule: what the planner can do and earn.
+    """
+
+    def __init__(self, name: str, num_envs: int, settings: BimatrixSettings, rule: PlannerRule) -> None:
+        self.name = name
+        self.num_envs = check_integer("num_envs", num_envs, 1)
+        self.horizon = check_integer("horizon", settings.horizon, 1)
+        self.agents = AGENTS
+        self.rules = BimatrixRules.of(as_payoffs(settings.payoffs), rule)
+        joint = check_choice("agents_observe", settings.agents_observe, ("joint", "own")) == "joint"
+        self._tables = observations.tables(self.rules, self.horizon, joint, bool(settings.planner_observes))
+        planner_levels, planner_actions = rule.weight.shape
+        self.num_states = self.rules.next_cell.shape[0] * planner_levels
+        earned = rule.weight[:, :, None] * self.rules.planner_outcome - rule.cost[:, :, None]
+        self.planner_payoff_scale = float(earned.max()) if earned.max() > 0 else 1.0
+        self.observation_spaces = {
+            role: spaces.Box(0.0, 1.0, table.shape[2:], np.float32) for role, table in self._tables.items()
+        }
+        self.action_spaces = {
+            **{agent: spaces.Discrete(len(MOVES)) for agent in AGENTS},
+            PLANNER: spaces.Discrete(planner_actions),
+        }
+        self._masks = observations.mask_tables(self.rules)
+        self._flat = {role: table.reshape(-1, *table.shape[2:]) for role, table in self._tables.items()}
+        self._flat_next_cell = self.rules.next_cell.ravel()
+        self._earned = {agent: self.rules.agent_payoffs[k] for k, agent in enumerate(AGENTS)}
+        self._cells = np.zeros(self.num_envs, dtype=np.int64)
+        self._planner_levels = np.zeros(self.num_envs, dtype=np.int64)
+        self._steps = np.zeros(self.num_envs, dtype=np.int64)
+
+    def reset(self, replicas: IntArray, streams: ReplicaStreams) -> None:
+        """Uniform start cell, planner level 0, full time left."""
+        self._cells[replicas] = streams.integers(self.rules.next_cell.shape[0], replicas)
+        self._planner_levels[replicas] = 0
+        self._steps[replicas] = 0
+
+    def step(self, actions: Mapping[str, Array]) -> Outcome:
+        """Move the agents, then the planner; payoffs are those of the new cell."""
+        index = self._cells * len(MOVES)
+        index += actions[AGENTS[0]]
+        index *= len(MOVES)
+        index += actions[AGENTS[1]]
+        self._cells = self._flat_next_cell[index]
+        self._steps = self._steps + 1
+        payoffs = {agent: table[self._cells] for agent, table in self._earned.items()}
+        outcome = self.rules.planner_outcome[self._cells]
+        payoffs[PLANNER] = self._planner_payoff(np.asarray(actions[PLANNER]), outcome)
+        return Outcome(
+            payoffs, outcome, np.zeros(self.num_envs, dtype=np.bool_), np.asarray(self._steps >= self.horizon)
+        )
+
+    def _planner_payoff(self, actions: Array, outcome: FloatArray) -> FloatArray:
+        rule = self.rules.planner_rule
+        if rule.weight.size == 1:
+            return outcome * rule.weight[0, 0]
+        levels, self._planner_levels = self._planner_levels, rule.next_level[self._planner_levels, actions]
+        earned: FloatArray = rule.weight[levels, actions] * outcome - rule.cost[levels, actions]
+        return earned
+
+    def observe(self) -> tuple[dict[str, Array], dict[str, BoolArray]]:
+        """Rows of the observation and mask tables at the current states."""
+        states = self.states()
+        rows = self._steps * self.num_states + states
+        seen = {role: table.take(rows, axis=0) for role, table in self._flat.items()}
+        return seen, {role: table.take(states, axis=0) for role, table in self._masks.items()}
+
+    def states(self) -> IntArray:
+        """State index of each replica: cell · planner levels + planner level."""
+        planner_levels = self.rules.planner_rule.weight.shape[0]
+        return self._cells if planner_levels == 1 else self._cells * planner_levels + self._planner_levels
+
+    def tabular_game(self) -> TabularGame:
+        """The whole game as tables; the planner's axis is the last."""
+        rules, rule = self.rules, self.rules.planner_rule
+        planner_levels, planner_actions = rule.weight.shape
+        cell, level = np.divmod(np.arange(self.num_states), planner_levels)
+        shape = (self.num_states, len(MOVES), len(MOVES), planner_actions)
+        new_cell = np.broadcast_to(rules.next_cell[cell][..., None], shape)
+        new_level = np.broadcast_to(rule.next_level[level][:, None, None, :], shape)
+        outcome = rules.planner_outcome[new_cell]
+        rewards = {agent: table[new_cell] for agent, table in self._earned.items()}
+        rewards[PLANNER] = (
+            rule.weight[level][:, None, None, :] * outcome - rule.cost[level][:, None, None, :]
+        )
+        starts = np.where(level == 0, 1.0 / rules.next_cell.shape[0], 0.0)
+        return TabularGame(
+            roles=(*AGENTS, PLANNER),
+            horizon=self.horizon,
+            start=starts,
+            next_states=new_cell * planner_levels + new_level,
+            rewards=rewards,
+            planner_outcome=outcome,
+            observations={role: table[:-1] for role, table in self._tables.items()},
+            action_masks=dict(self._masks),
+        )
+
+    def render(self, replica: int, mode: str) -> str | Array:
+        """The three landscapes with the agents' cell marked."""
+        view = rendering.View(
+            self.rules, int(self._cells[replica]), int(self._steps[replica]), self.horizon, self.name
+        )
+        return rendering.text(view) if mode == "ansi" else rendering.picture(view)

@@ -1,0 +1,47 @@
+"""What each role of a bimatrix game sees, tabulated over time and states (design section 3.1).
+
+An observation is the concatenation of one-hot levels and the fraction of the episode that is left, in [0, 1].
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ermas_envs.arrays import BoolArray
+from ermas_envs.bimatrix.rules import BimatrixRules
+from ermas_envs.ids import PLANNER, agent_id
+
+
+def tables(rules: BimatrixRules, horizon: int, joint: bool, planner_observes: bool) -> dict[str, NDArray[np.float32]]:
+    """Per role (horizon + 1, num_states, size) float32; row [t, s] is seen after t steps in state s.
+
+    Agents see [own level, other's level if `joint`, time left]; the planner sees [agent_0's level, agent_1's level,
+    own level if it has several, time left], or the time left alone if it does not observe.
+    """
+    planner_levels = rules.planner_rule.weight.shape[0]
+    cell, level = np.divmod(np.arange(rules.next_cell.shape[0] * planner_levels), planner_levels)
+    one_hot = np.eye(rules.levels)
+    rows, columns = (one_hot[k] for k in np.divmod(cell, rules.levels))
+    planner_parts = [rows, columns] + ([np.eye(planner_levels)[level]] if planner_levels > 1 else [])
+    parts = {
+        agent_id(0): [rows, columns] if joint else [rows],
+        agent_id(1): [columns, rows] if joint else [columns],
+        PLANNER: planner_parts if planner_observes else [],
+    }
+    return {role: _with_clock(seen, horizon, cell.size) for role, seen in parts.items()}
+
+
+def _with_clock(seen: list[NDArray[np.float64]], horizon: int, num_states: int) -> NDArray[np.float32]:
+    left = (horizon - np.arange(horizon + 1)) / horizon
+    clock = np.broadcast_to(left[:, None, None], (horizon + 1, num_states, 1))
+    blocks = [np.broadcast_to(part, (horizon + 1, *part.shape)) for part in seen]
+    return np.concatenate([*blocks, clock], axis=-1).astype(np.float32)
+
+
+def mask_tables(rules: BimatrixRules) -> dict[str, BoolArray]:
+    """Per role (num_states, number of actions) bool: False where an action would be clamped at the border."""
+    planner_mask = rules.planner_rule.action_mask
+    cells, planner_levels = rules.next_cell.shape[0], planner_mask.shape[0]
+    return {
+        **{agent_id(k): np.repeat(mask, planner_levels, axis=0) for k, mask in enumerate(rules.agent_masks)},
+        PLANNER: np.tile(planner_mask, (cells, 1)),
+    }

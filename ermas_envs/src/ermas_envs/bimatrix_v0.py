@@ -1,0 +1,77 @@
+"""`bimatrix_v0`: the constrained repeated bimatrix game with a passive planner (paper section 4.1).
+
+Two agents walk on a grid of levels; everyone earns what stands at the cell they reach.
+
+### Agents
+`agent_0` (rows), `agent_1` (columns) and `planner`, which only watches.
+
+### Actions
+| id | space | meaning |
+|---|---|---|
+| `agent_0`, `agent_1` | Discrete(3) | 0, 1, 2: change the own level by −1, 0, +1, clamped at the border (the mask tells) |
+| `planner` | Discrete(1) | nothing to choose |
+
+### Observations
+float32 in [0, 1]; one-hot levels and the fraction of the episode that is left.
+
+| id | setting | content |
+|---|---|---|
+| agents | `agents_observe="joint"` | own level, the other's level, time left |
+| agents | `agents_observe="own"` | own level, time left |
+| planner | `planner_observes=True` | agent_0's level, agent_1's level, time left |
+| planner | `planner_observes=False` | time left |
+
+### Rewards
+Per step, at the new cell (i, j): agents r_1(i, j), r_2(i, j), plus the perturbation if there is one; planner r_p(i, j).
+
+### Start and end
+Uniform start cell. Truncation after `horizon` steps; nothing terminates.
+
+### Arguments
+`payoffs`, `horizon`, `agents_observe`, `planner_observes` (`BimatrixSettings`), `planner` and `perturbation` (hooks),
+`render_mode`.
+
+### Version history
+v0: first release.
+"""
+
+from typing import Any
+
+from pettingzoo import AECEnv
+from pettingzoo.utils import parallel_to_aec
+
+from ermas_envs.bimatrix.engine import BimatrixEngine, BimatrixSettings
+from ermas_envs.bimatrix.payoffs import BimatrixPayoffs
+from ermas_envs.bimatrix.rules import passive
+from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.parallel import EngineParallelEnv
+from ermas_envs.perturbations import RewardPerturbation
+from ermas_envs.planners import Planner
+
+NAME = "bimatrix_v0"
+
+
+def batched_env(
+    num_envs: int,
+    *,
+    payoffs: str | BimatrixPayoffs = "tragedy_of_commons",
+    horizon: int = 20,
+    agents_observe: str = "joint",
+    planner_observes: bool = True,
+    planner: Planner | str = "learned",
+    perturbation: RewardPerturbation | None = None,
+    autoreset: bool = True,
+) -> EngineBatch:
+    """`num_envs` replicas of the game; arguments as in `BimatrixSettings` and `EngineBatch`."""
+    settings = BimatrixSettings(payoffs, horizon, agents_observe, planner_observes)
+    return EngineBatch(BimatrixEngine(NAME, num_envs, settings, passive()), planner, perturbation, autoreset)
+
+
+def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:
+    """The game as a PettingZoo parallel environment; `arguments` as in `batched_env`."""
+    return EngineParallelEnv(batched_env(1, autoreset=False, **arguments), render_mode)
+
+
+def env(*, render_mode: str | None = None, **arguments: Any) -> AECEnv[str, Any, Any]:
+    """The game as a PettingZoo AEC environment; `arguments` as in `batched_env`."""
+    return parallel_to_aec(parallel_env(render_mode=render_mode, **arguments))

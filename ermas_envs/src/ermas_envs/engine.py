@@ -1,0 +1,76 @@
+"""The engine: the rules of one game over `num_envs` replicas. Faces, hooks and auto-reset are built on it once."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gymnasium import spaces
+
+from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
+from ermas_envs.ids import PLANNER
+from ermas_envs.oracles.tabular import TabularGame
+from ermas_envs.streams import ReplicaStreams
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the rules give in one step."""
+
+    payoffs: dict[str, FloatArray]
+    """Per agent and planner (num_envs,) float64."""
+    planner_outcome: FloatArray
+    """See `Transition.planner_outcome`; (num_envs,) float64."""
+    terminated: BoolArray
+    """(num_envs,): the game ended."""
+    truncated: BoolArray
+    """(num_envs,): the time limit ended the episode."""
+
+
+class Engine(ABC):
+    """Rules of a game with one planner and N agents, over replicas that do not touch each other.
+
+    Subclasses set the attributes before use. An engine knows no hooks, no auto-reset and no learner.
+    """
+
+    name: str
+    """Registered name of the game, with version."""
+    num_envs: int
+    """Number of replicas."""
+    agents: tuple[str, ...]
+    """Ids of the agents, without the planner."""
+    planner: str = PLANNER
+    """Id of the planner."""
+    horizon: int
+    """Steps in an episode."""
+    planner_payoff_scale: float
+    """Largest planner payoff of one step."""
+    num_states: int | None
+    """Number of states if the game is tabular, else None."""
+    observation_spaces: dict[str, spaces.Space[object]]
+    """Per agent and planner."""
+    action_spaces: dict[str, spaces.Space[object]]
+    """Per agent and planner."""
+
+    @abstractmethod
+    def reset(self, replicas: IntArray, streams: ReplicaStreams) -> None:
+        """Start a new episode in `replicas` (indices), drawing from their streams only."""
+
+    @abstractmethod
+    def step(self, actions: Mapping[str, Array]) -> Outcome:
+        """Advance all replicas by valid `actions`, per agent and planner (num_envs, *action shape)."""
+
+    @abstractmethod
+    def observe(self) -> tuple[dict[str, Array], dict[str, BoolArray]]:
+        """Fresh observations and action masks of every agent and the planner."""
+
+    @abstractmethod
+    def states(self) -> IntArray | None:
+        """Index of each replica's state, (num_envs,) int64, or None if the game is not tabular."""
+
+    @abstractmethod
+    def tabular_game(self) -> TabularGame | None:
+        """The game as tables (payoffs, unperturbed), or None if it is not tabular."""
+
+    @abstractmethod
+    def render(self, replica: int, mode: str) -> str | Array:
+        """Picture of one replica: text for mode "ansi", (height, width, 3) uint8 for "rgb_array"."""

@@ -1,0 +1,160 @@
+"""The batched face of an engine: hooks, checks of actions, same-step auto-reset, one random stream per replica."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+
+from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.batch import BatchObservation, BatchStep
+from ermas_envs.engine import Engine, Outcome
+from ermas_envs.oracles.tabular import TabularGame
+from ermas_envs.perturbations import RewardPerturbation
+from ermas_envs.planners import Planner
+from ermas_envs.spaces import check_action_batch
+from ermas_envs.streams import ReplicaStreams, Seed
+from ermas_envs.transitions import GameInfo, Transition
+
+_RULES, _PLANNER = 0, 1  # purposes of random streams
+
+
+class EngineBatch:
+    """`BatchedEnv` around an engine.
+
+    Args:
+        engine: the rules.
+        planner: "learned" (the planner is one of `possible_agents`) or an object that plays it inside.
+        perturbation: added to the agents' rewards; payoffs stay as they are.
+        autoreset: False leaves finished episodes alone; `step` then raises until `reset` (PettingZoo's convention).
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+
+    def __init__(
+        self,
+        engine: Engine,
+        planner: Planner | str = "learned",
+        perturbation: RewardPerturbation | None = None,
+        autoreset: bool = True,
+    ) -> None:
+        if isinstance(planner, str) and planner != "learned":
+            raise ValueError(f'planner must be "learned" or a planner object, got {planner!r}.')
+        self.engine = engine
+        self.name, self.num_envs, self.horizon = engine.name, engine.num_envs, engine.horizon
+        self.agents, self.planner = engine.agents, engine.planner
+        self.planner_payoff_scale = engine.planner_payoff_scale
+        self.autoreset = autoreset
+        self._planner_object = None if isinstance(planner, str) else planner
+        self._perturbation = perturbation
+        self.possible_agents = self.agents + (() if self._planner_object else (self.planner,))
+        self.observation_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.observation_spaces)
+        self.action_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.action_spaces)
+        if self._planner_object is not None:
+            self._planner_object.bind(engine.observation_spaces[self.planner], engine.action_spaces[self.planner])
+        if perturbation is not None:
+            game = GameInfo(self.agents, self.planner, engine.num_states, engine.action_spaces)
+            perturbation.bind(game, self.num_envs)
+        self._streams: ReplicaStreams | None = None
+        self._planner_streams: ReplicaStreams | None = None
+        self._steps = np.zeros(self.num_envs, dtype=np.int64)
+        self._episodes = np.zeros(self.num_envs, dtype=np.int64)
+        self._over = np.zeros(self.num_envs, dtype=np.bool_)
+        self._seen: tuple[dict[str, Array], dict[str, BoolArray]] = ({}, {})
+
+    def reset(self, seed: Seed | None = None, first_episode: int = 0) -> BatchObservation:
+        """See `BatchedEnv.reset`."""
+        if seed is None and self._streams is None:
+            seed = int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
+        if seed is not None:
+            self._streams = ReplicaStreams(seed, self.num_envs, _RULES)
+            self._planner_streams = ReplicaStreams(seed, self.num_envs, _PLANNER)
+        assert self._streams is not None
+        self._steps[:] = 0
+        self._episodes[:] = first_episode
+        self._over[:] = False
+        self.engine.reset(np.arange(self.num_envs), self._streams)
+        return self._observe()
+
+    def step(self, actions: Mapping[str, Array]) -> BatchStep:
+        """See `BatchedEnv.step`."""
+        if self._streams is None:
+            raise RuntimeError("call reset() before step().")
+        if self._over.any():
+            raise RuntimeError("the episode is over; call reset() before the next step().")
+        states = self.engine.states()
+        checked = self._checked(actions)
+        outcome = self.engine.step(checked)
+        rewards = self._rewards(Transition(checked, outcome.payoffs, outcome.planner_outcome, states, self._steps, self._episodes))
+        self._steps = self._steps + 1
+        ended = outcome.terminated | outcome.truncated
+        final = None
+        if ended.any():
+            final = self._observe().observations
+            self._end_episodes(ended)
+        seen = self._observe() if final is None or self.autoreset else BatchObservation(final, self._acting(self._seen[1]))
+        return BatchStep(
+            seen.observations, seen.action_masks, rewards, outcome.payoffs, outcome.terminated, outcome.truncated, final
+        )
+
+    def tabular_game(self) -> TabularGame | None:
+        """See `BatchedEnv.tabular_game`."""
+        game = self.engine.tabular_game()
+        if game is None or self._perturbation is None:
+            return game
+        added = self._perturbation.tabular(game)
+        return None if added is None else game.with_added_rewards(added)
+
+    def render(self, replica: int = 0, mode: str = "ansi") -> str | Array:
+        """Picture of one replica; see `Engine.render`."""
+        return self.engine.render(replica, mode)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _acting(self, by_role: Mapping[str, object]) -> dict[str, object]:
+        return {role: by_role[role] for role in self.possible_agents}
+
+    def _observe(self) -> BatchObservation:
+        self._seen = self.engine.observe()
+        observations, masks = self._seen
+        return BatchObservation(
+            {role: observations[role] for role in self.possible_agents}, {r: masks[r] for r in self.possible_agents if r in masks}
+        )
+
+    def _checked(self, actions: Mapping[str, Array]) -> dict[str, Array]:
+        if actions.keys() != self.action_spaces.keys():
+            raise ValueError(f"actions must name exactly {list(self.possible_agents)}, got {list(actions)}.")
+        checked = {
+            role: check_action_batch(role, space, actions[role], self.num_envs)
+            for role, space in self.action_spaces.items()
+        }
+        if self._planner_object is not None:
+            checked[self.planner] = self._planner_actions(self._planner_object)
+        return checked
+
+    def _planner_actions(self, planner: Planner) -> Array:
+        assert self._planner_streams is not None
+        observations, masks = self._seen
+        noise = np.empty((self.num_envs, planner.noise_size))
+        for column in range(planner.noise_size):
+            noise[:, column] = self._planner_streams.uniforms()
+        chosen = planner.act(observations[self.planner], noise, masks.get(self.planner))
+        return check_action_batch(self.planner, self.engine.action_spaces[self.planner], chosen, self.num_envs)
+
+    def _rewards(self, transition: Transition) -> dict[str, FloatArray]:
+        rewards = {role: transition.payoffs[role] for role in self.possible_agents}
+        if self._perturbation is not None:
+            for agent, added in self._perturbation(transition).items():
+                rewards[agent] = rewards[agent] + added
+        return rewards
+
+    def _end_episodes(self, ended: BoolArray) -> None:
+        if not self.autoreset:
+            self._over = self._over | ended
+            return
+        assert self._streams is not None
+        replicas = np.flatnonzero(ended)
+        self.engine.reset(replicas, self._streams)
+        self._steps[replicas] = 0
+        self._episodes = self._episodes + ended

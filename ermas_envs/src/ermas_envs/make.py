@@ -1,0 +1,42 @@
+"""Environments by name: the registry of environments, and PettingZoo's own registry where it has one."""
+
+from typing import Any, Protocol
+
+import pettingzoo
+
+from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
+from ermas_envs.batch import BatchedEnv
+from ermas_envs.registry import Registry
+
+
+class EnvironmentModule(Protocol):
+    """What an environment offers: its two faces as functions."""
+
+    def batched_env(self, num_envs: int, **arguments: Any) -> BatchedEnv:
+        """`num_envs` replicas."""
+
+    def parallel_env(self, **arguments: Any) -> Any:
+        """A PettingZoo parallel environment."""
+
+
+environment_registry: Registry[EnvironmentModule] = Registry("environment")
+
+
+def batched_env(name: str, num_envs: int, **arguments: Any) -> BatchedEnv:
+    """Batched face of a registered environment; ValueError with the nearest match for an unknown name."""
+    return environment_registry.make(name).batched_env(num_envs, **arguments)
+
+
+def parallel_env(name: str, **arguments: Any) -> Any:
+    """PettingZoo face of a registered environment; ValueError with the nearest match for an unknown name."""
+    return environment_registry.make(name).parallel_env(**arguments)
+
+
+def _register(name: str, module: EnvironmentModule) -> None:
+    environment_registry.register(name, lambda: module)
+    if hasattr(pettingzoo, "register"):  # PettingZoo >= 1.27
+        pettingzoo.register("parallel", "ermas/" + name.replace("_v", "-v"), module.parallel_env)
+
+
+_register(bimatrix_v0.NAME, bimatrix_v0)
+_register(augmented_bimatrix_v0.NAME, augmented_bimatrix_v0)

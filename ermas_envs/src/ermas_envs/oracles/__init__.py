@@ -1,0 +1,17 @@
+"""Exact oracles: evaluation and regret of tabular games, closed forms of the bimatrix games. No torch."""
+
+from ermas_envs.oracles.best_response import best_response_value, exact_regret
+from ermas_envs.oracles.evaluation import evaluate
+from ermas_envs.oracles.planner import PlannerOptimum, best_constant_planner, equilibrium_policies
+from ermas_envs.oracles.tabular import Policies, TabularGame
+
+__all__ = [
+    "Policies",
+    "PlannerOptimum",
+    "TabularGame",
+    "best_constant_planner",
+    "best_response_value",
+    "equilibrium_policies",
+    "evaluate",
+    "exact_regret",
+]

@@ -1,0 +1,79 @@
+"""Best constant planner action of a tabular game against agents that play a deterministic Nash equilibrium.
+
+In the augmented bimatrix game this is the closed form of design section 3.1: under adversity Q the agents settle on one
+level, the planner's payoff is a·κ·r_p − a², and the first steps of an episode, while agents walk there, are counted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ermas_envs.arrays import FloatArray
+from ermas_envs.oracles.evaluation import evaluate
+from ermas_envs.oracles.tabular import TabularGame
+
+
+@dataclass(frozen=True)
+class PlannerOptimum:
+    """The best constant planner action and the planner's payoff of every constant action."""
+
+    action: int
+    """Index of the best constant action."""
+    planner_return: float
+    """Its planner payoff per step."""
+    planner_returns: FloatArray
+    """(number of planner actions,) planner payoff per step of each constant action."""
+
+
+def equilibrium_policies(game: TabularGame) -> dict[str, FloatArray]:
+    """A pure subgame-perfect equilibrium of the agents as tables (H, S, actions), by backward induction.
+
+    At each step and state the first joint action from which no agent gains by deviating alone is played.
+
+    Raises:
+        ValueError: some stage has no pure equilibrium, or the planner's action changes the agents' rewards or the
+            states they can reach, so that there is no equilibrium for all planner actions at once.
+    """
+    agents = game.roles[:-1]
+    rewards, next_states = _without_planner(game)
+    shape = next_states.shape
+    values = {agent: np.zeros(shape[0]) for agent in agents}
+    policies = {agent: np.zeros((game.horizon, shape[0], shape[1 + k])) for k, agent in enumerate(agents)}
+    for step in reversed(range(game.horizon)):
+        action_values = {agent: rewards[agent] + values[agent][next_states] for agent in agents}
+        stable = np.ones(shape, dtype=bool)
+        for k, agent in enumerate(agents):
+            best = action_values[agent].max(axis=1 + k, keepdims=True)
+            stable &= action_values[agent] >= best - 1e-12
+        flat = stable.reshape(shape[0], -1)
+        if not flat.any(axis=1).all():
+            raise ValueError(f"no pure equilibrium at step {step} in state {int(np.argmin(flat.any(axis=1)))}.")
+        chosen = np.unravel_index(flat.argmax(axis=1), shape[1:])
+        states = np.arange(shape[0])
+        for k, agent in enumerate(agents):
+            policies[agent][step, states, chosen[k]] = 1.0
+        values = {agent: action_values[agent][(states, *chosen)] for agent in agents}
+    return policies
+
+
+def best_constant_planner(game: TabularGame) -> PlannerOptimum:
+    """Best constant planner action when the agents play `equilibrium_policies(game)`; payoffs per step, exact."""
+    agents = equilibrium_policies(game)
+    planner = game.roles[-1]
+    num_actions = game.next_states.shape[-1]
+    returns = np.empty(num_actions)
+    for action in range(num_actions):
+        table = np.zeros((game.horizon, game.start.size, num_actions))
+        table[..., action] = 1.0
+        returns[action] = evaluate(game, {**agents, planner: table})[planner]
+    best = int(returns.argmax())
+    return PlannerOptimum(best, float(returns[best]), returns)
+
+
+def _without_planner(game: TabularGame) -> tuple[dict[str, FloatArray], np.ndarray]:
+    """Agents' rewards and next states with the planner's axis dropped; ValueError where they depend on it."""
+    tables = {"next_states": game.next_states, **{agent: game.rewards[agent] for agent in game.roles[:-1]}}
+    for name, table in tables.items():
+        if not np.all(table == table[..., :1]):
+            raise ValueError(f"the planner's action changes {name}; a constant-planner optimum is not defined.")
+    return {agent: game.rewards[agent][..., 0] for agent in game.roles[:-1]}, game.next_states[..., 0]

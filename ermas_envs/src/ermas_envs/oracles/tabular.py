@@ -1,0 +1,42 @@
+"""A finite-horizon game as tables: deterministic transitions, rewards, start distribution, what each role sees."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
+
+Policies: TypeAlias = Mapping[str, FloatArray]
+"""Per role (horizon, num_states, number of actions) float64: probability of each action at each step and state."""
+
+
+@dataclass(frozen=True)
+class TabularGame:
+    """A game of `horizon` steps over S states; "A…" stands for one axis per role, in the order of `roles`."""
+
+    roles: tuple[str, ...]
+    """Ids of the players: the agents, then the planner."""
+    horizon: int
+    """Steps in an episode, H."""
+    start: FloatArray
+    """(S,) probability of each first state."""
+    next_states: IntArray
+    """(S, A…) state that follows a state and a joint action."""
+    rewards: Mapping[str, FloatArray]
+    """Per role (S, A…) reward of one step (payoff, plus perturbation where there is one)."""
+    planner_outcome: FloatArray
+    """(S, A…) `Transition.planner_outcome` of the step."""
+    observations: Mapping[str, Array]
+    """Per role (H, S, *observation shape): what it sees at each step in each state."""
+    action_masks: Mapping[str, BoolArray]
+    """Per role (S, number of actions)."""
+
+    def axis(self, role: str) -> int:
+        """Axis of `role`'s actions in the (S, A…) tables; ValueError if the role is unknown."""
+        if role not in self.roles:
+            raise ValueError(f"role must be one of {self.roles}, got {role!r}.")
+        return 1 + self.roles.index(role)
+
+    def with_added_rewards(self, added: Mapping[str, FloatArray]) -> "TabularGame":
+        """The same game with `added` tables, (S, A…) each, added to the rewards of the roles named."""
+        return replace(self, rewards={r: t + added[r] if r in added else t for r, t in self.rewards.items()})

@@ -1,0 +1,175 @@
+"""The reward-perturbation hook (paper Eqs. 3 and 5): additive changes ξ_i of the agents' rewards, and their registry."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from gymnasium import spaces
+
+from ermas_envs.arguments import check_integer, check_number
+from ermas_envs.arrays import FloatArray
+from ermas_envs.oracles.tabular import TabularGame
+from ermas_envs.registry import Registry
+from ermas_envs.transitions import GameInfo, Transition
+
+
+class RewardPerturbation(Protocol):
+    """Additive reward ξ_i of each agent for a batch of transitions.
+
+    What it adds in a replica may depend on that replica's transitions and episode index only, never on `num_envs`.
+    """
+
+    def bind(self, game: GameInfo, num_envs: int) -> None:
+        """Prepare for a game, once, before the first step; ValueError if it does not fit."""
+
+    def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
+        """Per agent that it changes: (num_envs,) float64, in payoff units, for this step."""
+
+    def tabular(self, game: TabularGame) -> Mapping[str, FloatArray] | None:
+        """The same as (S, A…) tables if it is a fixed function of state and action, else None."""
+
+
+class PlannerAdversity:
+    """ξ_i = −q · planner outcome for every agent: agents dislike what the planner wants (paper section 4.3).
+
+    Args:
+        q: adversity Q, any finite number.
+    """
+
+    def __init__(self, q: float) -> None:
+        self.q = check_number("q", q)
+        self._agents: tuple[str, ...] = ()
+
+    def bind(self, game: GameInfo, num_envs: int) -> None:
+        """Remember the agents' ids."""
+        self._agents = game.agents
+
+    def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
+        """−q · planner outcome."""
+        return dict.fromkeys(self._agents, -self.q * transition.planner_outcome)
+
+    def tabular(self, game: TabularGame) -> Mapping[str, FloatArray]:
+        """−q · planner outcome over all states and joint actions."""
+        return dict.fromkeys(game.roles[:-1], -self.q * game.planner_outcome)
+
+
+class RandomTables:
+    """One random value per agent, state and own action, redrawn every k episodes: domain randomisation that changes
+    incentives. All replicas in the same episode share the table, so that agents can adapt to it.
+
+    Args:
+        scale: values are uniform in [−scale, scale]; the paper's domain randomisation has scale 1.
+        redraw_every: episodes between two draws, at least 1.
+        seed: the table of the m-th draw is a function of (seed, m) alone.
+    """
+
+    def __init__(self, scale: float = 1.0, redraw_every: int = 1, seed: int = 0) -> None:
+        self.scale = check_number("scale", scale, minimum=0.0)
+        self.redraw_every = check_integer("redraw_every", redraw_every, 1)
+        self.seed = check_integer("seed", seed, 0)
+        self._shapes: dict[str, tuple[int, int]] = {}
+        self._drawn: dict[int, dict[str, FloatArray]] = {}
+
+    def bind(self, game: GameInfo, num_envs: int) -> None:
+        """ValueError unless the game has tabular states and every agent a Discrete action space."""
+        if game.num_states is None:
+            raise ValueError("RandomTables needs a game with tabular states (num_states is None).")
+        self._shapes = {}
+        for agent in game.agents:
+            space = game.action_spaces[agent]
+            if not isinstance(space, spaces.Discrete):
+                raise ValueError(f"RandomTables needs Discrete actions; {agent!r} has {space}.")
+            self._shapes[agent] = (game.num_states, int(space.n))
+
+    def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
+        """The value at (state before the step, own action) in the table of the replica's episode."""
+        draws = transition.episodes // self.redraw_every
+        current = np.unique(draws)
+        self._drawn = {int(draw): self._table(int(draw)) for draw in current}
+        stacked = {agent: np.stack([self._drawn[int(m)][agent] for m in current]) for agent in self._shapes}
+        index = np.searchsorted(current, draws)
+        return {agent: t[index, transition.states, transition.actions[agent]] for agent, t in stacked.items()}
+
+    def _table(self, draw: int) -> dict[str, FloatArray]:
+        if draw in self._drawn:
+            return self._drawn[draw]
+        generator = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(draw,)))
+        return {agent: generator.uniform(-self.scale, self.scale, shape) for agent, shape in self._shapes.items()}
+
+    def tabular(self, game: TabularGame) -> None:
+        """None: the tables change over episodes."""
+
+
+class Bounded:
+    """Another perturbation, clipped so that |ξ_i(τ)| ≤ ε for every trajectory τ (Eq. 5), ξ_i(τ) being the mean per
+    step like regret. It holds for every prefix of an episode: after t steps the running sum lies in [−ε·t, ε·t].
+
+    Args:
+        perturbation: what is bounded.
+        epsilon: ε ≥ 0, payoff per step.
+    """
+
+    def __init__(self, perturbation: RewardPerturbation, epsilon: float) -> None:
+        self.perturbation = perturbation
+        self.epsilon = check_number("epsilon", epsilon, minimum=0.0)
+        self._sums: dict[str, FloatArray] = {}
+
+    def bind(self, game: GameInfo, num_envs: int) -> None:
+        """Bind the inner perturbation and start every running sum at zero."""
+        self.perturbation.bind(game, num_envs)
+        self._sums = {agent: np.zeros(num_envs) for agent in game.agents}
+
+    def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
+        """The inner values, clipped by what is left of the bound."""
+        bound = self.epsilon * (transition.steps + 1)
+        added: dict[str, FloatArray] = {}
+        for agent, values in self.perturbation(transition).items():
+            before = np.where(transition.steps == 0, 0.0, self._sums[agent])
+            self._sums[agent] = np.clip(before + values, -bound, bound)
+            added[agent] = self._sums[agent] - before
+        return added
+
+    def tabular(self, game: TabularGame) -> None:
+        """None: what is left of the bound depends on the trajectory."""
+
+
+class SumOf:
+    """The sum of several perturbations.
+
+    Args:
+        perturbations: at least one.
+    """
+
+    def __init__(self, perturbations: Sequence[RewardPerturbation]) -> None:
+        self.perturbations = tuple(perturbations)
+        if not self.perturbations:
+            raise ValueError("perturbations must name at least one perturbation.")
+
+    def bind(self, game: GameInfo, num_envs: int) -> None:
+        """Bind every part."""
+        for part in self.perturbations:
+            part.bind(game, num_envs)
+
+    def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
+        """Sum of the parts, agent by agent."""
+        return _sum([part(transition) for part in self.perturbations])
+
+    def tabular(self, game: TabularGame) -> Mapping[str, FloatArray] | None:
+        """Sum of the parts' tables, or None if one has none."""
+        tables = [part.tabular(game) for part in self.perturbations]
+        return None if any(table is None for table in tables) else _sum([t for t in tables if t is not None])
+
+
+def _sum(parts: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
+    total: dict[str, FloatArray] = {}
+    for part in parts:
+        for agent, values in part.items():
+            total[agent] = total[agent] + values if agent in total else values
+    return total
+
+
+perturbation_registry: Registry[RewardPerturbation] = Registry("perturbation")
+perturbation_registry.register("planner_adversity", PlannerAdversity)
+perturbation_registry.register("random_tables", RandomTables)
+perturbation_registry.register("bounded", Bounded)
+perturbation_registry.register("sum", SumOf)

@@ -1,0 +1,59 @@
+"""The planner hook: objects that play the planner inside the environment, and their registry."""
+
+from typing import Protocol
+
+import numpy as np
+from gymnasium import spaces
+
+from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.registry import Registry
+
+
+class Planner(Protocol):
+    """Plays the planner in every replica. It must not depend on the number of replicas."""
+
+    @property
+    def noise_size(self) -> int:
+        """Uniform random numbers that one decision needs (0 for a deterministic planner)."""
+
+    def bind(self, observation_space: spaces.Space[object], action_space: spaces.Space[object]) -> None:
+        """Check, once, before the first step, that the planner fits the game; ValueError if not."""
+
+    def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
+        """Decide in all replicas.
+
+        Args:
+            observations: (num_envs, *observation shape).
+            noise: (num_envs, noise_size) float64, uniform in [0, 1), from each replica's own stream.
+            action_masks: (num_envs, number of actions), or None where the action space is not discrete.
+
+        Returns:
+            (num_envs, *action shape) actions inside the action space.
+        """
+
+
+class ConstantPlanner:
+    """Always plays the same action.
+
+    Args:
+        action: an element of the planner's action space.
+    """
+
+    noise_size = 0
+
+    def __init__(self, action: object) -> None:
+        self.action = np.asarray(action)
+
+    def bind(self, observation_space: spaces.Space[object], action_space: spaces.Space[object]) -> None:
+        """ValueError if the action is outside the planner's action space."""
+        fitting = self.action.astype(action_space.dtype) if action_space.dtype is not None else self.action
+        if not np.array_equal(fitting, self.action) or not action_space.contains(fitting):
+            raise ValueError(f"action of the constant planner must lie in {action_space}, got {self.action}.")
+
+    def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
+        """The constant, once per replica."""
+        return np.broadcast_to(self.action, (len(observations), *self.action.shape))
+
+
+planner_registry: Registry[Planner] = Registry("planner")
+planner_registry.register("constant", ConstantPlanner)
