@@ -3,6 +3,8 @@
 from ermas_envs.batch import BatchedEnv, BatchObservation, BatchStep
 from ermas_envs.ids import PLANNER, agent_id
 from ermas_envs.make import batched_env, parallel_env
+from ermas_envs.parallel_batch import ParallelEnvBatch
+from ermas_envs.perturbed import PerturbedParallelEnv
 
 __version__ = "0.1.0"
 
@@ -11,6 +13,8 @@ __all__ = [
     "BatchObservation",
     "BatchStep",
     "BatchedEnv",
+    "ParallelEnvBatch",
+    "PerturbedParallelEnv",
     "__version__",
     "agent_id",
     "batched_env",

@@ -1,6 +1,7 @@
 """The batched face of an engine: hooks, checks of actions, same-step auto-reset, one random stream per replica."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from gymnasium import spaces
@@ -98,12 +99,19 @@ class EngineBatch:
         )
 
     def tabular_game(self) -> TabularGame | None:
-        """See `BatchedEnv.tabular_game`."""
+        """See `BatchedEnv.tabular_game`; None too where a hook is not a fixed function of state and action."""
         game = self.engine.tabular_game()
-        if game is None or self._perturbation is None:
+        if game is not None and self._perturbation is not None:
+            added = self._perturbation.tabular(game)
+            game = None if added is None else game.with_added_rewards(added)
+        if game is None or self._planner_object is None:
             return game
-        added = self._perturbation.tabular(game)
-        return None if added is None else game.with_added_rewards(added)
+        seen, masks = game.observations[self.planner], game.action_masks[self.planner]
+        rows = seen.reshape(-1, *seen.shape[2:])
+        probabilities = self._planner_object.tabular(rows, np.tile(masks, (game.horizon, 1)))
+        if probabilities is None:
+            return None
+        return replace(game, fixed_policies={self.planner: probabilities.reshape(*seen.shape[:2], -1)})
 
     def render(self, replica: int = 0, mode: str = "ansi") -> str | Array:
         """Picture of one replica; see `Engine.render`."""

@@ -73,7 +73,10 @@ class RandomTables:
     def bind(self, game: GameInfo, num_envs: int) -> None:
         """ValueError unless the game has tabular states and every agent a Discrete action space."""
         if game.num_states is None:
-            raise ValueError("RandomTables needs a game with tabular states (num_states is None).")
+            raise ValueError(
+                "RandomTables needs a game with tabular states: num_states is None (PerturbedParallelEnv takes "
+                "state_index and num_states)."
+            )
         self._shapes = {}
         for agent in game.agents:
             space = game.action_spaces[agent]

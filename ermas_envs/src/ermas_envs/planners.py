@@ -31,6 +31,10 @@ class Planner(Protocol):
             (num_envs, *action shape) actions inside the action space.
         """
 
+    def tabular(self, observations: Array, action_masks: BoolArray | None) -> FloatArray | None:
+        """(R, number of actions) probabilities at observations (R, …), or None if the planner is no fixed function of
+        its observation or its actions are not Discrete; exact oracles need it."""
+
 
 class ConstantPlanner:
     """Always plays the same action.
@@ -43,16 +47,26 @@ class ConstantPlanner:
 
     def __init__(self, action: object) -> None:
         self.action = np.asarray(action)
+        self._action_space: spaces.Space[object] | None = None
 
     def bind(self, observation_space: spaces.Space[object], action_space: spaces.Space[object]) -> None:
         """ValueError if the action is outside the planner's action space."""
         fitting = self.action.astype(action_space.dtype) if action_space.dtype is not None else self.action
         if not np.array_equal(fitting, self.action) or not action_space.contains(fitting):
             raise ValueError(f"action of the constant planner must lie in {action_space}, got {self.action}.")
+        self._action_space = action_space
 
     def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
         """The constant, once per replica."""
         return np.broadcast_to(self.action, (len(observations), *self.action.shape))
+
+    def tabular(self, observations: Array, action_masks: BoolArray | None) -> FloatArray | None:
+        """One on the constant, zero elsewhere; None where actions are not Discrete."""
+        if not isinstance(self._action_space, spaces.Discrete):
+            return None
+        probabilities = np.zeros((len(observations), int(self._action_space.n)))
+        probabilities[:, int(self.action - self._action_space.start)] = 1.0
+        return probabilities
 
 
 planner_registry: Registry[Planner] = Registry("planner")

@@ -7,13 +7,13 @@ regret within every class of policies from above. In games where the role's payo
 
 import numpy as np
 
-from ermas_envs.oracles.evaluation import check_policies, evaluate, joint_probabilities
+from ermas_envs.oracles.evaluation import evaluate, joint_probabilities
 from ermas_envs.oracles.tabular import Policies, TabularGame
 
 
 def best_response_value(game: TabularGame, policies: Policies, role: str) -> float:
     """max over deviations of `role` of its undiscounted reward per step, the others' policies fixed (payoff units)."""
-    check_policies(game, policies)
+    policies = game.complete(policies)
     own = game.axis(role)
     others = tuple(axis for axis in range(1, 1 + len(game.roles)) if axis != own)
     value = np.zeros(game.start.size)
@@ -25,6 +25,9 @@ def best_response_value(game: TabularGame, policies: Policies, role: str) -> flo
 
 
 def exact_regret(game: TabularGame, policies: Policies) -> dict[str, float]:
-    """Regret per step of every role, in payoff units: best response value − value (Eq. 1 and 6), ≥ 0 up to rounding."""
+    """Regret per step of every agent, in payoff units: best response value − value (Eqs. 1 and 6), ≥ 0 up to rounding.
+
+    The planner, the last of `game.roles`, has no regret in the sense of the paper and is left out.
+    """
     values = evaluate(game, policies)
-    return {role: best_response_value(game, policies, role) - values[role] for role in game.roles}
+    return {agent: best_response_value(game, policies, agent) - values[agent] for agent in game.roles[:-1]}

@@ -22,7 +22,7 @@ def evaluate(game: TabularGame, policies: Policies) -> dict[str, float]:
 
     Args:
         game: rewards in payoff units.
-        policies: per role (H, S, number of actions).
+        policies: per role that acts from outside (H, S, number of actions).
 
     Returns:
         J per step for every role, in payoff units.
@@ -30,7 +30,7 @@ def evaluate(game: TabularGame, policies: Policies) -> dict[str, float]:
     Raises:
         ValueError: a role is missing, or a policy has the wrong shape or does not sum to one.
     """
-    check_policies(game, policies)
+    policies = game.complete(policies)
     values = {role: np.zeros(game.start.size) for role in game.roles}
     axes = tuple(range(1, 1 + len(game.roles)))
     for step in reversed(range(game.horizon)):
@@ -39,16 +39,3 @@ def evaluate(game: TabularGame, policies: Policies) -> dict[str, float]:
             role: (joint * (game.rewards[role] + values[role][game.next_states])).sum(axis=axes) for role in game.roles
         }
     return {role: float(game.start @ value) / game.horizon for role, value in values.items()}
-
-
-def check_policies(game: TabularGame, policies: Policies) -> None:
-    """Raise ValueError unless `policies` holds a table of probabilities of the right shape for every role."""
-    for role in game.roles:
-        if role not in policies:
-            raise ValueError(f"policies: no policy for role {role!r}.")
-        shape = (game.horizon, game.start.size, game.next_states.shape[game.axis(role)])
-        table = policies[role]
-        if table.shape != shape:
-            raise ValueError(f"policies[{role!r}] must have shape {shape} (steps, states, actions), got {table.shape}.")
-        if not (np.all(table >= 0) and np.allclose(table.sum(axis=-1), 1.0, atol=1e-5)):
-            raise ValueError(f"policies[{role!r}] must hold probabilities that sum to 1 over actions.")

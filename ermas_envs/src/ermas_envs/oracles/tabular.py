@@ -1,8 +1,10 @@
 """A finite-horizon game as tables: deterministic transitions, rewards, start distribution, what each role sees."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
+
+import numpy as np
 
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 
@@ -30,12 +32,30 @@ class TabularGame:
     """Per role (H, S, *observation shape): what it sees at each step in each state."""
     action_masks: Mapping[str, BoolArray]
     """Per role (S, number of actions)."""
+    fixed_policies: Policies = field(default_factory=dict)
+    """Policies of roles that the environment itself plays (a planner object), as in `Policies`."""
 
     def axis(self, role: str) -> int:
         """Axis of `role`'s actions in the (S, A…) tables; ValueError if the role is unknown."""
         if role not in self.roles:
             raise ValueError(f"role must be one of {self.roles}, got {role!r}.")
         return 1 + self.roles.index(role)
+
+    def complete(self, policies: Policies) -> Policies:
+        """`policies` of the acting roles together with `fixed_policies`; ValueError if they do not fit the game."""
+        everyone = {**policies, **self.fixed_policies}
+        for role in self.roles:
+            if role not in everyone:
+                raise ValueError(f"policies: no policy for role {role!r}.")
+            shape = (self.horizon, self.start.size, self.next_states.shape[self.axis(role)])
+            table = everyone[role]
+            if table.shape != shape:
+                raise ValueError(
+                    f"policies[{role!r}] must have shape {shape} (steps, states, actions), got {table.shape}."
+                )
+            if not (np.all(table >= 0) and np.allclose(table.sum(axis=-1), 1.0, atol=1e-5)):
+                raise ValueError(f"policies[{role!r}] must hold probabilities that sum to 1 over actions.")
+        return everyone
 
     def with_added_rewards(self, added: Mapping[str, FloatArray]) -> "TabularGame":
         """The same game with `added` tables, (S, A…) each, added to the rewards of the roles named."""

@@ -1,0 +1,77 @@
+# One target per habit; CONTRIBUTING.md lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := -m pip --disable-pip-version-check -q install -c constraints.txt
+PACKAGES := ermas_envs/pyproject.toml ermas_algos/pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help venv venv-dev train test test-slow lint types format wheels examples bench clean
+
+help:
+	@echo "targets: venv venv-dev train test test-slow lint types format wheels examples bench clean"
+
+venv: .venv/.installed
+venv-dev: .venv/.installed-dev
+
+.venv/.installed: $(PACKAGES) constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, and '$(PYTHON)' is not: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP_INSTALL) -e ./ermas_envs -e ./ermas_algos
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.txt
+	$(BIN)/python $(PIP_INSTALL) -e './ermas_envs[test]' -e './ermas_algos[test]' -r requirements-dev.txt
+	@touch $@
+
+train: venv
+	$(BIN)/python examples/train_ermas_sb3.py $(ARGS)
+
+test: venv-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-slow: venv-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow -o timeout=3600 $(ARGS)
+
+lint: venv-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: venv-dev
+	$(BIN)/mypy
+
+format: venv-dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# What a user gets: both wheels in a clean environment, imported away from the sources.
+define CHECK_WHEELS
+import sys
+import ermas_envs
+assert "torch" not in sys.modules, "importing ermas_envs imports torch"
+import ermas_algos
+for package in (ermas_envs, ermas_algos):
+    assert "site-packages" in package.__file__, package.__file__
+    print("installed:", package.__name__, package.__version__, package.__file__)
+endef
+export CHECK_WHEELS
+
+wheels: venv-dev
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist ermas_envs
+	$(BIN)/python -m build --outdir dist ermas_algos
+	$(BIN)/python -m venv --clear .venv-wheels
+	.venv-wheels/bin/python $(PIP_INSTALL) dist/*.whl
+	cd / && $(CURDIR)/.venv-wheels/bin/python -I -c "$$CHECK_WHEELS"
+
+examples: venv
+	$(BIN)/python examples/train_ermas_sb3.py --quick --out runs/quick
+
+bench: venv
+	$(BIN)/python -m ermas_envs.bench bimatrix
+	$(BIN)/python -m ermas_algos.bench
+
+clean: # keeps .venv and runs/
+	rm -rf dist .venv-wheels .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

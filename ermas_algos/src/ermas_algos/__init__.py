@@ -1,0 +1,20 @@
+"""ermas-algos: ε-robust multi-agent simulation (ERMAS) and its baselines around Stable-Baselines3 learners."""
+
+from ermas_algos.algorithms import ERMAS, MARL, ERMASConfig, MARLConfig
+from ermas_algos.evaluation import transfer_evaluation
+from ermas_algos.learned_planner import LearnedPlanner
+from ermas_algos.learners import SB3Learner, SB3LearnerConfig
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ERMAS",
+    "MARL",
+    "ERMASConfig",
+    "LearnedPlanner",
+    "MARLConfig",
+    "SB3Learner",
+    "SB3LearnerConfig",
+    "__version__",
+    "transfer_evaluation",
+]

@@ -1,0 +1,93 @@
+"""ERMAS: the planner learns against the worst agents whose regret stays below ε (paper section 3, Eqs. 7–13).
+
+Saddle point (Eq. 8 with its sign corrected): min over agents, max over λ ≥ 0 of J_p + Σ_i λ_i (regret_i − ε_i); the
+planner maximises J_p at the same time.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ermas_algos.algorithms.config import ERMASConfig
+from ermas_algos.algorithms.deviations import Deviations, estimated_regret, lagrangian_reward, meta_step
+from ermas_algos.algorithms.joint_rollout import Trajectories
+from ermas_algos.algorithms.multipliers import Multipliers
+from ermas_algos.algorithms.trainer import MakeEnv, Trainer, learner_metrics
+from ermas_algos.learners.protocol import Learner, LearnerFactory
+from ermas_algos.learners.sb3 import SB3LearnerConfig
+
+_DEVIATION = "deviation/"
+"""Prefix of a deviation learner's label."""
+
+
+class ERMAS(Trainer[ERMASConfig]):
+    """One outer iteration: deviations learn; regret is measured on common random numbers; λ, agents and planner move.
+
+    Attributes:
+        multipliers: λ of every agent.
+        deviations: the deviation learners.
+    """
+
+    name: ClassVar[str] = "ERMAS"
+    config_type: ClassVar[type[ERMASConfig]] = ERMASConfig
+
+    def __init__(self, make_env: MakeEnv, config: ERMASConfig, make_learner: LearnerFactory | None = None) -> None:
+        super().__init__(make_env, config, make_learner)
+        agents = self.env.agents
+        learners = {agent: self._new_learner(f"{_DEVIATION}{agent}", agent) for agent in agents}
+        self.deviations = Deviations(learners, config.trust_region)
+        self.multipliers = Multipliers(config.multiplier, dict.fromkeys(agents, config.epsilon))
+
+    def _sb3_config(self, label: str) -> SB3LearnerConfig:
+        deviation_learner = self.config.deviation_learner
+        is_deviation = label.startswith(_DEVIATION)
+        return deviation_learner if is_deviation and deviation_learner is not None else super()._sb3_config(label)
+
+    def _iterate(self) -> dict[str, float]:
+        trajectories, regret = self._collect_with_regret()
+        metrics = self._payoff_metrics(trajectories)
+        for agent, value in regret.items():
+            metrics |= {f"estimated_regret/{agent}": value, f"multiplier/{agent}": self.multipliers.values[agent]}
+        for agent in self.env.agents:
+            metrics |= learner_metrics(agent, self._update_agent(agent, trajectories))
+        return metrics | self._update_planner(trajectories)
+
+    def _collect_with_regret(self) -> tuple[Trajectories, dict[str, float]]:
+        """The joint rollout, and the estimated regret of every agent (NaN during warm-up); moves λ."""
+        if self.iteration < self.config.warmup_iterations:
+            trajectories = self._collect({role: [learner] for role, learner in self.learners.items()})
+            return trajectories, dict.fromkeys(self.env.agents, float("nan"))
+        persistent = self.config.deviation == "persistent"
+        if not persistent or self.iteration == self.config.warmup_iterations:
+            self.deviations.synchronise(self.learners)
+        # A persistent deviation also learns from the rollout that measures it; a restarted one would forget that.
+        for _ in range(self.config.deviation_updates - int(persistent)):
+            found = self._collect(self.deviations.cast(self.learners, with_joint=False))
+            self.deviations.update(found, self.learners, first_block=0)
+        trajectories = self._collect(self.deviations.cast(self.learners, with_joint=True))
+        regret = estimated_regret(trajectories, self.env.agents)
+        if persistent:
+            self.deviations.update(trajectories, self.learners, first_block=1)
+        self.multipliers.update(regret)
+        return trajectories, regret
+
+    def _update_agent(self, agent: str, trajectories: Trajectories) -> dict[str, float]:
+        """One step of the agent on the Lagrangian, and the meta-step where it is due."""
+        multiplier, learner = self.multipliers.values[agent], self.learners[agent]
+        planner_payoff = trajectories.payoffs[self.env.planner] / self.env.planner_payoff_scale
+        rewards = lagrangian_reward(trajectories.rewards[agent], planner_payoff, multiplier)
+        metrics = learner.update(trajectories.rollout(agent, 0, rewards))
+        displacement = self.deviations.take_displacement(agent)
+        due = self.config.meta_step_size > 0 and self.iteration % self.config.meta_step_every == 0
+        if due and displacement is not None:
+            meta_step(learner, displacement, multiplier, self.config.meta_step_size)
+        return metrics
+
+    def _all_learners(self) -> dict[str, Learner]:
+        deviations = {f"{_DEVIATION}{agent}": learner for agent, learner in self.deviations.learners.items()}
+        return super()._all_learners() | deviations
+
+    def _extra_state(self) -> dict[str, Any]:
+        return {"multipliers": self.multipliers.state()}
+
+    def _load_extra_state(self, state: Mapping[str, Any]) -> None:
+        self.multipliers.load_state(state["multipliers"])

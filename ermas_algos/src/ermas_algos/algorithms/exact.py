@@ -1,0 +1,29 @@
+"""Exact values and regrets of the current learners where the game is tabular, logged beside the estimates."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from ermas_envs.oracles import Policies, TabularGame, evaluate, exact_regret
+
+from ermas_algos.learners.protocol import Learner
+
+
+def tabular_policies(game: TabularGame, learners: Mapping[str, Learner]) -> Policies:
+    """Every learner's policy as a table (H, S, number of actions)."""
+    policies = {}
+    for role, learner in learners.items():
+        seen, masks = game.observations[role], game.action_masks[role]
+        rows = seen.reshape(-1, *seen.shape[2:])
+        probabilities = learner.action_probabilities(rows, np.tile(masks, (game.horizon, 1)))
+        policies[role] = probabilities.reshape(*seen.shape[:2], -1)
+    return policies
+
+
+def exact_metrics(game: TabularGame, learners: Mapping[str, Learner]) -> dict[str, float]:
+    """`exact_reward/<role>` and `exact_regret/<agent>`, per step, undiscounted, in payoff units.
+
+    The best response may use the whole state and the clock (`ermas_envs.oracles.best_response`).
+    """
+    policies = tabular_policies(game, learners)
+    values = {f"exact_reward/{role}": value for role, value in evaluate(game, policies).items()}
+    return {**values, **{f"exact_regret/{agent}": regret for agent, regret in exact_regret(game, policies).items()}}

@@ -1,0 +1,21 @@
+"""MARL: planner and agents learn simultaneously, each from its own reward (paper section 2; the vanilla baseline)."""
+
+from typing import ClassVar
+
+from ermas_algos.algorithms.config import MARLConfig
+from ermas_algos.algorithms.trainer import Trainer, learner_metrics
+
+
+class MARL(Trainer[MARLConfig]):
+    """Simultaneous learning of planner and agents; with a planner object inside the environment, of agents only."""
+
+    name: ClassVar[str] = "MARL"
+    config_type: ClassVar[type[MARLConfig]] = MARLConfig
+
+    def _iterate(self) -> dict[str, float]:
+        trajectories = self._collect({role: [learner] for role, learner in self.learners.items()})
+        metrics = self._payoff_metrics(trajectories)
+        for agent in self.env.agents:
+            rollout = trajectories.rollout(agent, 0, trajectories.rewards[agent])
+            metrics |= learner_metrics(agent, self.learners[agent].update(rollout))
+        return metrics | self._update_planner(trajectories)

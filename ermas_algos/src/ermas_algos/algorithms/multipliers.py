@@ -1,0 +1,74 @@
+"""Lagrange multipliers λ_i, the price of agent i's regret (paper Eq. 10): projected ascent, or PID control.
+
+λ is planner payoff (in units of `planner_payoff_scale`) per unit of agent payoff. PID control damps the oscillation of
+plain dual ascent: A. Stooke, J. Achiam, P. Abbeel, "Responsive Safety in RL by PID Lagrangian Methods" (2020).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ermas_envs.arguments import check_number
+
+
+@dataclass(frozen=True)
+class MultiplierConfig:
+    """How the multipliers move; with the proportional and derivative gains at 0 by plain projected ascent."""
+
+    initial: float = 4.0
+    """λ_0, ≥ 0."""
+    step_size: float = 0.5
+    """α_λ, the integral gain, ≥ 0; 0 (with the other gains at 0 too) freezes λ."""
+    proportional: float = 30.0
+    """Gain on the current violation regret_i − ε_i, ≥ 0."""
+    derivative: float = 0.0
+    """Gain on the violation's increase since the last update (decreases count as 0), ≥ 0."""
+    maximum: float = 20.0
+    """λ_max, ≥ λ_0."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the field and the allowed range."""
+        for name in ("initial", "step_size", "proportional", "derivative"):
+            check_number(name, getattr(self, name), minimum=0.0)
+        check_number("maximum", self.maximum, minimum=self.initial)
+
+
+class Multipliers:
+    """λ of every agent: λ_i = clip(I_i + K_p v_i + K_d max(0, v_i − v_i'), 0, λ_max), where v_i = regret_i − ε_i is the
+    violation, v_i' the one before, and I_i ← I_i + α_λ v_i the integral. With K_p = K_d = 0 this is projected ascent,
+    λ_i ← clip(λ_i + α_λ v_i, 0, λ_max); otherwise the integral stands still while λ_i is clipped (no wind-up).
+
+    Args:
+        config: gains and bounds.
+        epsilon: ε_i per agent, payoff per step, ≥ 0.
+    """
+
+    def __init__(self, config: MultiplierConfig, epsilon: Mapping[str, float]) -> None:
+        self.config = config
+        self.epsilon = {agent: check_number("epsilon", value, minimum=0.0) for agent, value in epsilon.items()}
+        self.integral = dict.fromkeys(epsilon, config.initial)
+        self.values = dict.fromkeys(epsilon, config.initial)
+        self._violation: dict[str, float] = {}
+
+    def update(self, regret: Mapping[str, float]) -> None:
+        """Move every λ_i by its agent's estimated regret (payoff per step)."""
+        config = self.config
+        for agent, epsilon in self.epsilon.items():
+            violation = regret[agent] - epsilon
+            rise = max(0.0, violation - self._violation.get(agent, violation))
+            control = config.proportional * violation + config.derivative * rise
+            wanted = self.integral[agent] + config.step_size * violation + control
+            self.values[agent] = min(max(wanted, 0.0), config.maximum)
+            if self.values[agent] == wanted:
+                self.integral[agent] += config.step_size * violation
+            elif control == 0.0:
+                self.integral[agent] = self.values[agent]
+            self._violation[agent] = violation
+
+    def state(self) -> dict[str, dict[str, float]]:
+        """What JSON needs to hold to go on."""
+        return {"integral": dict(self.integral), "values": dict(self.values), "violation": dict(self._violation)}
+
+    def load_state(self, state: Mapping[str, Mapping[str, float]]) -> None:
+        """Go on from `state()`."""
+        self.integral, self.values = dict(state["integral"]), dict(state["values"])
+        self._violation = dict(state["violation"])

@@ -1,0 +1,243 @@
+"""What MARL and ERMAS share: learners by role, the loop over outer iterations, logs, checkpoints, resuming."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+import torch
+from ermas_envs import BatchedEnv
+from gymnasium import spaces
+
+from ermas_algos.algorithms import config as configuration
+from ermas_algos.algorithms.config import MARLConfig
+from ermas_algos.algorithms.exact import exact_metrics
+from ermas_algos.algorithms.joint_rollout import Cast, Trajectories, joint_rollout
+from ermas_algos.checkpoint import CheckpointError, prefixed, read_checkpoint, with_prefix, write_checkpoint
+from ermas_algos.learned_planner import LearnedPlanner
+from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState
+from ermas_algos.learners.sb3 import SB3Learner, SB3LearnerConfig
+from ermas_algos.metrics_log import MetricsLog
+
+MakeEnv = Callable[[int], BatchedEnv]
+"""Number of replicas → environment; called once per batch size that the algorithm needs."""
+Progress = Callable[[int, Mapping[str, float]], None]
+"""Called after every outer iteration with its number (from 1) and its metrics."""
+
+CHECKPOINT = "checkpoint.safetensors"
+"""File name of the checkpoint in a run's directory."""
+
+ConfigT = TypeVar("ConfigT", bound=MARLConfig)
+
+
+class Trainer(ABC, Generic[ConfigT]):
+    """An outer loop around learners.
+
+    Args:
+        make_env: makes the environment with a given number of replicas.
+        config: settings; everything random follows from `config.seed`.
+        make_learner: makes each role's learner; None makes Stable-Baselines3 learners from the configuration.
+
+    Attributes:
+        learners: learner of every acting role (the planner too, unless a planner object plays inside).
+        iteration: outer iterations done.
+        env_steps: environment steps (one replica, all roles, one step) collected so far, deviations included.
+    """
+
+    name: ClassVar[str]
+    config_type: ClassVar[type[MARLConfig]]
+
+    def __init__(self, make_env: MakeEnv, config: ConfigT, make_learner: LearnerFactory | None = None) -> None:
+        self.config = config
+        self._make_env = make_env
+        self._make_learner = make_learner or self._sb3_learner
+        self._envs: dict[int, BatchedEnv] = {}
+        env = self.env
+        self.steps = self._rollout_steps(env)
+        seeds = np.random.SeedSequence(config.seed)
+        self._learner_seeds = np.random.default_rng(seeds.spawn(1)[0])
+        self._generator = np.random.default_rng(seeds.spawn(1)[0])
+        self.learners: dict[str, Learner] = {role: self._new_learner(role, role) for role in env.possible_agents}
+        self._game = env.tabular_game()
+        self.iteration = 0
+        self.env_steps = 0
+
+    @property
+    def env(self) -> BatchedEnv:
+        """The environment of the joint rollout."""
+        return self._env(1)
+
+    def _env(self, blocks: int) -> BatchedEnv:
+        if blocks not in self._envs:
+            self._envs[blocks] = self._make_env(blocks * self.config.num_envs)
+        return self._envs[blocks]
+
+    def _rollout_steps(self, env: BatchedEnv) -> int:
+        steps = self.config.rollout_steps or env.horizon
+        if steps is None:
+            raise ValueError("rollout_steps must be given (>= 1): the environment has no fixed horizon.")
+        if env.horizon is not None and steps % env.horizon:
+            raise ValueError(f"rollout_steps must be a multiple of the horizon {env.horizon}, got {steps}.")
+        return steps
+
+    def _sb3_learner(
+        self, role: str, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int
+    ) -> Learner:
+        return SB3Learner(self._sb3_config(role), observation_space, action_space, seed)
+
+    def _sb3_config(self, label: str) -> SB3LearnerConfig:
+        """Settings of the Stable-Baselines3 learner with this label."""
+        return self.config.planner_learner if label == self.env.planner else self.config.agent_learner
+
+    def _new_learner(self, label: str, role: str) -> Learner:
+        seed = int(self._learner_seeds.integers(2**31))
+        return self._make_learner(label, self.env.observation_spaces[role], self.env.action_spaces[role], seed)
+
+    def learn(
+        self,
+        total_iterations: int,
+        directory: Path | str | None = None,
+        checkpoint_every: int = 50,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Train until `iteration == total_iterations`.
+
+        Args:
+            total_iterations: outer iterations in all, those before a resume included.
+            directory: where `progress.csv`, TensorBoard files and the checkpoint go; None writes nothing.
+            checkpoint_every: outer iterations between two checkpoints; the last one is always written.
+            progress: called after every outer iteration.
+        """
+        folder = None if directory is None else Path(directory)
+        with MetricsLog(folder) as log:
+            log.resume_from(self.iteration)
+            while self.iteration < total_iterations:
+                metrics = self._timed_iteration()
+                log.log(self.iteration, metrics)
+                done = self.iteration == total_iterations
+                if folder is not None and (done or self.iteration % checkpoint_every == 0):
+                    self.save(folder / CHECKPOINT)
+                if progress is not None:
+                    progress(self.iteration, metrics)
+        return self
+
+    def _timed_iteration(self) -> dict[str, float]:
+        started, steps_before = time.perf_counter(), self.env_steps
+        metrics = self._iterate()
+        if self._game is not None:
+            metrics |= exact_metrics(self._game, self.learners)
+        self.iteration += 1
+        seconds = time.perf_counter() - started
+        return {**metrics, "env_steps": self.env_steps, "steps_per_second": (self.env_steps - steps_before) / seconds}
+
+    @abstractmethod
+    def _iterate(self) -> dict[str, float]:
+        """One outer iteration; returns its metrics, the same names every time."""
+
+    def _collect(self, cast: Cast) -> Trajectories:
+        """A joint rollout with one block of `num_envs` replicas per learner in the cast's rows."""
+        env = self._env(len(next(iter(cast.values()))))
+        self.env_steps += env.num_envs * self.steps
+        episode = self.iteration * (self.steps // env.horizon if env.horizon else 1)
+        return joint_rollout(env, cast, self.steps, self._generator, episode)
+
+    def _update_planner(self, trajectories: Trajectories) -> dict[str, float]:
+        """Ordinary update of the planner on its own reward in block 0, if it is a learner."""
+        planner = self.env.planner
+        if planner not in self.learners:
+            return {}
+        rewards = trajectories.rewards[planner] / self.env.planner_payoff_scale
+        return learner_metrics(planner, self.learners[planner].update(trajectories.rollout(planner, 0, rewards)))
+
+    def _payoff_metrics(self, trajectories: Trajectories) -> dict[str, float]:
+        return {f"payoff/{role}": trajectories.mean(payoff, 0) for role, payoff in trajectories.payoffs.items()}
+
+    def frozen_planner(self) -> LearnedPlanner:
+        """The planner as it is now, to be put into an environment; ValueError if no learner plays it."""
+        planner = self.env.planner
+        if planner not in self.learners:
+            raise ValueError(f"the planner {planner!r} is not learned here; it plays inside the environment.")
+        frozen = self._make_learner(planner, self.env.observation_spaces[planner], self.env.action_spaces[planner], 0)
+        frozen.load_state(self.learners[planner].state())
+        return LearnedPlanner(frozen)
+
+    def save(self, path: Path | str) -> None:
+        """Write a checkpoint from which `load` goes on bit for bit; the previous file stays intact until it is whole."""
+        states = self._learner_states()
+        tensors: dict[str, torch.Tensor] = {}
+        for label, state in states.items():
+            tensors |= prefixed(label, state.tensors)
+        metadata = {
+            "environment": self.env.name,
+            "spaces": self._space_names(),
+            "config": configuration.to_json(self.config),
+            "iteration": self.iteration,
+            "env_steps": self.env_steps,
+            "generator": self._generator.bit_generator.state,
+            "learners": {label: dict(state.facts) for label, state in states.items()},
+            "extra": self._extra_state(),
+        }
+        write_checkpoint(path, self.name, tensors, metadata)
+
+    @classmethod
+    def load(cls, path: Path | str, make_env: MakeEnv, make_learner: LearnerFactory | None = None) -> Self:
+        """A trainer that goes on from a checkpoint.
+
+        Raises:
+            CheckpointError: missing, truncated or foreign file, another algorithm's checkpoint, or an environment
+                whose name or spaces are not those of the checkpoint.
+        """
+        checkpoint = read_checkpoint(path, cls.name)
+        metadata: Any = checkpoint.metadata
+        trainer = cls(make_env, configuration.from_json(cls.config_type, metadata["config"]), make_learner)
+        trainer._check_environment(path, metadata)
+        trainer.iteration, trainer.env_steps = metadata["iteration"], metadata["env_steps"]
+        trainer._generator.bit_generator.state = metadata["generator"]
+        trainer._load_extra_state(metadata["extra"])
+        for label, learner in trainer._all_learners().items():
+            state = LearnerState(with_prefix(label, checkpoint.tensors), metadata["learners"][label])
+            learner.load_state(state)
+        return trainer
+
+    @classmethod
+    def resume(cls, directory: Path | str, make_env: MakeEnv, make_learner: LearnerFactory | None = None) -> Self:
+        """`load` from a run's directory; call `learn` with the same directory to go on."""
+        return cls.load(Path(directory) / CHECKPOINT, make_env, make_learner)
+
+    def _space_names(self) -> dict[str, list[str]]:
+        env = self.env
+        return {role: [str(env.observation_spaces[role]), str(env.action_spaces[role])] for role in env.possible_agents}
+
+    def _check_environment(self, path: Path | str, metadata: Mapping[str, Any]) -> None:
+        if metadata["environment"] != self.env.name:
+            raise CheckpointError(
+                f"{path}: trained in environment {metadata['environment']!r}, make_env gives {self.env.name!r}."
+            )
+        given = self._space_names()
+        for role in sorted(given.keys() | metadata["spaces"].keys()):
+            trained, here = metadata["spaces"].get(role), given.get(role)
+            if trained != here:
+                raise CheckpointError(
+                    f"{path}: role {role!r} was trained with (observation, action) spaces {trained}, make_env gives {here}."
+                )
+
+    def _all_learners(self) -> dict[str, Learner]:
+        """Every learner whose state belongs into a checkpoint, by label."""
+        return dict(self.learners)
+
+    def _learner_states(self) -> dict[str, LearnerState]:
+        return {label: learner.state() for label, learner in self._all_learners().items()}
+
+    def _extra_state(self) -> dict[str, Any]:
+        """What a checkpoint needs beyond learners and generator; JSON types."""
+        return {}
+
+    def _load_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from `_extra_state`."""
+
+
+def learner_metrics(role: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    """A learner's own metrics under `train/<role>/`."""
+    return {f"train/{role}/{name}": value for name, value in metrics.items()}

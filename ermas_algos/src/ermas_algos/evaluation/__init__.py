@@ -1,0 +1,5 @@
+"""Evaluation: transfer of frozen planners to fresh agents in changed environments (paper section 4.3)."""
+
+from ermas_algos.evaluation.transfer import Contender, TransferRow, read_rows, transfer_evaluation, write_rows
+
+__all__ = ["Contender", "TransferRow", "read_rows", "transfer_evaluation", "write_rows"]

@@ -1,0 +1,42 @@
+"""A trained planner learner as a planner object: frozen, it plays inside the environment (the planner hook)."""
+
+from typing import Any
+
+import numpy as np
+from ermas_envs.arrays import Array, BoolArray, FloatArray
+from gymnasium import spaces
+
+from ermas_algos.learners.protocol import Learner
+
+
+class LearnedPlanner:
+    """Plays a learner's stochastic policy, which nothing updates any more.
+
+    Args:
+        learner: the trained planner learner.
+    """
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+        self.noise_size = learner.noise_size
+
+    def bind(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> None:
+        """ValueError unless the learner's spaces are those of the game."""
+        for name, own, given in (
+            ("observation", self.learner.observation_space, observation_space),
+            ("action", self.learner.action_space, action_space),
+        ):
+            if own != given:
+                raise ValueError(f"the planner was trained with {name} space {own}, the environment has {given}.")
+
+    def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
+        """Sample from the policy; Box actions are clipped to the box."""
+        actions = self.learner.act(observations, noise, action_masks)
+        space = self.learner.action_space
+        return np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions
+
+    def tabular(self, observations: Array, action_masks: BoolArray | None) -> FloatArray | None:
+        """The policy's probabilities; None where actions are not Discrete."""
+        if not isinstance(self.learner.action_space, spaces.Discrete):
+            return None
+        return self.learner.action_probabilities(observations, action_masks)

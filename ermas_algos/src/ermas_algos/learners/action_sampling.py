@@ -1,0 +1,46 @@
+"""Sampling from Stable-Baselines3 distributions by inverse distribution functions of given uniform noise.
+
+Equal noise gives coupled actions (common random numbers), and no global generator is touched.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from ermas_envs.arrays import Array, FloatArray
+from gymnasium import spaces
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+_SMALLEST_UNIFORM = 2.0**-54
+"""Uniforms are multiples of 2**-53 and may be 0, where the normal quantile is −∞."""
+
+
+def noise_size(space: spaces.Space[Any]) -> int:
+    """Uniform numbers that one action of `space` needs; ValueError for a space that PPO cannot act in."""
+    if isinstance(space, spaces.Discrete):
+        return 1
+    if isinstance(space, (spaces.MultiDiscrete, spaces.Box, spaces.MultiBinary)):
+        return int(np.prod(space.shape))
+    raise ValueError(f"action space must be Discrete, MultiDiscrete, MultiBinary or Box, got {space}.")
+
+
+def sample(distribution: Any, space: spaces.Space[Any], noise: FloatArray) -> Array:
+    """Actions (R, *space.shape) for an SB3 `Distribution` over R rows and noise (R, noise_size)."""
+    if isinstance(space, spaces.Discrete):
+        return _categorical(distribution.distribution.probs, noise[:, 0])
+    if isinstance(space, spaces.MultiDiscrete):
+        parts = getattr(distribution, "distribution", None) or distribution.distributions
+        return np.stack([_categorical(part.probs, noise[:, k]) for k, part in enumerate(parts)], axis=1)
+    if isinstance(space, spaces.MultiBinary):
+        return (noise < distribution.distribution.probs.numpy()).astype(np.int8)
+    normal = distribution.distribution
+    quantiles = ndtri(np.maximum(noise, _SMALLEST_UNIFORM))
+    actions = normal.mean.numpy() + normal.stddev.numpy() * quantiles
+    return np.asarray(actions, dtype=np.float32).reshape(len(noise), *space.shape)
+
+
+def _categorical(probabilities: torch.Tensor, uniforms: FloatArray) -> NDArray[np.int64]:
+    cumulative = np.cumsum(probabilities.numpy(), axis=1, dtype=np.float64)
+    chosen = (cumulative <= uniforms[:, None] * cumulative[:, -1:]).sum(axis=1)
+    return np.minimum(chosen, cumulative.shape[1] - 1)

@@ -1,0 +1,119 @@
+"""The protocol between the outer loop and a learner: act, update on a rollout, state, parameters, KL.
+
+Everything that an algorithm of this package knows about learning stands here; a third party that implements `Learner`
+and passes a `LearnerFactory` replaces Stable-Baselines3.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from ermas_envs.arrays import Array, BoolArray, FloatArray
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """T steps of R rows (replicas, or replicas × agents that share the learner), collected by the current policy."""
+
+    observations: Array
+    """(T, R, *observation shape), seen before each step."""
+    actions: Array
+    """(T, R, *action shape), as the policy chose them (Box actions not yet clipped)."""
+    action_masks: BoolArray | None
+    """(T, R, number of actions), or None where actions are not discrete."""
+    rewards: FloatArray
+    """(T, R) what the learner maximises."""
+    ended: BoolArray
+    """(T, R) True where no reward of the same episode follows the step."""
+    bootstrap_observations: Array | None
+    """(T, R, *observation shape): where `ended` is True by a time limit that is not part of the game, what was seen at
+    the cut, so that the value behind it is counted; None where time limits are part of the game."""
+    bootstrapped: BoolArray | None
+    """(T, R) True where `bootstrap_observations` counts."""
+    last_observations: Array
+    """(R, *observation shape) after the last step, for rows whose episode goes on."""
+
+    @staticmethod
+    def concatenate(parts: "Sequence[Rollout]") -> "Rollout":
+        """One rollout with the rows of all `parts` (same T), for a learner that plays several roles."""
+        if len(parts) == 1:
+            return parts[0]
+
+        def joined(name: str, axis: int) -> Any:
+            arrays = [getattr(part, name) for part in parts]
+            return None if arrays[0] is None else np.concatenate(arrays, axis=axis)
+
+        names = ("observations", "actions", "action_masks", "rewards", "ended", "bootstrap_observations", "bootstrapped")
+        return Rollout(*(joined(name, 1) for name in names), last_observations=joined("last_observations", 0))
+
+
+@dataclass(frozen=True)
+class LearnerState:
+    """Everything that a learner needs to go on bit for bit: tensors, and facts that JSON can hold."""
+
+    tensors: Mapping[str, torch.Tensor]
+    """Parameters and optimiser moments; copies, never views of live ones."""
+    facts: Mapping[str, Any]
+    """JSON-serialisable: optimiser settings, generator state, counters."""
+
+
+class Learner(Protocol):
+    """A policy that can act in a batch and learn from a rollout."""
+
+    @property
+    def observation_space(self) -> spaces.Space[Any]:
+        """Space of one observation."""
+
+    @property
+    def action_space(self) -> spaces.Space[Any]:
+        """Space of one action."""
+
+    @property
+    def noise_size(self) -> int:
+        """Uniform random numbers that one action needs."""
+
+    def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None = None) -> Array:
+        """Sample actions by the inverse distribution function, so that equal noise gives coupled actions.
+
+        Args:
+            observations: (R, *observation shape).
+            noise: (R, noise_size) uniform in [0, 1).
+            action_masks: (R, number of actions) or None; learners that know no masks ignore it.
+
+        Returns:
+            (R, *action shape).
+        """
+
+    def update(self, rollout: Rollout) -> dict[str, float]:
+        """Learn from a rollout of the *current* policy; returns metrics by name."""
+
+    def state(self) -> LearnerState:
+        """A copy of everything that is needed to go on."""
+
+    def load_state(self, state: LearnerState) -> None:
+        """Go on from `state`; ValueError if it does not fit this learner."""
+
+    def get_parameters(self) -> NDArray[np.float32]:
+        """All trainable parameters as one copied vector (P,)."""
+
+    def set_parameters(self, vector: NDArray[np.float32]) -> None:
+        """Copy a vector (P,) into the parameters; the optimiser is left alone."""
+
+    def kl(self, other: "Learner", observations: Array, action_masks: BoolArray | None = None) -> float:
+        """Mean over observations (R, …) of KL(own policy ‖ other's policy), nats, over this learner's support."""
+
+    def action_probabilities(self, observations: Array, action_masks: BoolArray | None = None) -> FloatArray:
+        """(R, number of actions) probabilities; TypeError where the action space is not Discrete."""
+
+
+class LearnerFactory(Protocol):
+    """Makes the learner of one role."""
+
+    def __call__(
+        self, role: str, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int
+    ) -> Learner:
+        """A fresh learner; its initial parameters and own randomness depend on `seed` only."""

@@ -1,0 +1,262 @@
+"""Stable-Baselines3 as a learner: PPO, A2C, and sb3-contrib's TRPO and MaskablePPO, driven from outside.
+
+The rollout buffer is filled in bulk, advantages come from SB3's own GAE, the update is SB3's own `train()`.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from ermas_envs.arguments import check_choice, check_integer, check_number, unknown_name
+from ermas_envs.arrays import Array, BoolArray, FloatArray
+from gymnasium import spaces
+from numpy.typing import NDArray
+from sb3_contrib import TRPO, MaskablePPO
+from stable_baselines3 import A2C, PPO
+from stable_baselines3.common.logger import Logger
+
+from ermas_algos.learners import action_sampling, optimizer_state
+from ermas_algos.learners.protocol import LearnerState, Rollout
+
+ALGORITHMS: Mapping[str, Any] = {"PPO": PPO, "A2C": A2C, "TRPO": TRPO, "MaskablePPO": MaskablePPO}
+
+
+@dataclass(frozen=True)
+class SB3LearnerConfig:
+    """Hyper-parameters of one SB3 learner."""
+
+    algorithm: str = "PPO"
+    """PPO, A2C, TRPO or MaskablePPO."""
+    learning_rate: float = 3e-3
+    """Step size of the optimiser, > 0."""
+    gamma: float = 0.9
+    """Discount of the learner's return, in [0, 1]."""
+    gae_lambda: float = 0.9
+    """λ of generalised advantage estimation, in [0, 1]."""
+    hidden_layers: tuple[int, ...] = ()
+    """Widths of the hidden layers of actor and critic; () is linear in the observation."""
+    minibatch_size: int | None = None
+    """Samples per gradient step of PPO and MaskablePPO; None takes the whole rollout. A2C and TRPO always do."""
+    algorithm_kwargs: Mapping[str, float | int | bool] = field(default_factory=dict)
+    """Further arguments of the algorithm's constructor, such as n_epochs, ent_coef, clip_range, target_kl."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the field and the allowed range."""
+        check_choice("algorithm", self.algorithm, ALGORITHMS)
+        if check_number("learning_rate", self.learning_rate) <= 0:
+            raise ValueError(f"learning_rate must be > 0, got {self.learning_rate}.")
+        check_number("gamma", self.gamma, 0.0, 1.0)
+        check_number("gae_lambda", self.gae_lambda, 0.0, 1.0)
+        for width in self.hidden_layers:
+            check_integer("hidden_layers", width, 1)
+        if self.minibatch_size is not None:
+            check_integer("minibatch_size", self.minibatch_size, 2)
+        known = set(inspect.signature(ALGORITHMS[self.algorithm].__init__).parameters) - _OURS
+        for name in self.algorithm_kwargs:
+            if name not in known:
+                raise unknown_name("algorithm_kwargs", name, known)
+
+
+_OURS = {"self", "policy", "env", "n_steps", "batch_size", "learning_rate", "gamma", "gae_lambda", "policy_kwargs"} | {
+    "seed", "device", "verbose", "tensorboard_log", "rollout_buffer_class", "rollout_buffer_kwargs", "use_sde",
+    "sde_sample_freq", "stats_window_size", "_init_setup_model",
+}  # fmt: skip
+"""Constructor arguments that the adapter sets itself."""
+
+
+class SB3Learner:
+    """One SB3 on-policy algorithm behind the `Learner` protocol.
+
+    Args:
+        config: hyper-parameters.
+        observation_space: any space that SB3's MlpPolicy takes (Box, Discrete, MultiDiscrete, MultiBinary).
+        action_space: Discrete, MultiDiscrete, MultiBinary or Box (MaskablePPO: no Box).
+        seed: initial parameters and the shuffling of minibatches depend on it alone.
+    """
+
+    def __init__(
+        self, config: SB3LearnerConfig, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int
+    ) -> None:
+        self.config = config
+        self.observation_space = observation_space
+        self.action_space = action_space
+        self.noise_size = action_sampling.noise_size(action_space)
+        self._shuffling = np.random.default_rng(seed)
+        self._masked = config.algorithm == "MaskablePPO"
+        self._model = self._build(seed)
+        self.policy = self._model.policy
+        self.policy.set_training_mode(False)
+
+    def _build(self, seed: int) -> Any:
+        config = self.config
+        arguments = dict(config.algorithm_kwargs)
+        if "batch_size" in inspect.signature(ALGORITHMS[config.algorithm].__init__).parameters:
+            arguments["batch_size"] = config.minibatch_size or 2
+        model = ALGORITHMS[config.algorithm](
+            "MlpPolicy",
+            None,
+            learning_rate=config.learning_rate,
+            gamma=config.gamma,
+            gae_lambda=config.gae_lambda,
+            policy_kwargs={"net_arch": list(config.hidden_layers)},
+            device="cpu",
+            _init_setup_model=False,
+            **arguments,
+        )
+        model.observation_space, model.action_space, model.n_envs = self.observation_space, self.action_space, 1
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model._setup_model()
+        model.set_logger(Logger(None, []))
+        return model
+
+    def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None = None) -> Array:
+        """See `Learner.act`."""
+        with torch.no_grad():
+            return action_sampling.sample(self._distribution(observations, action_masks), self.action_space, noise)
+
+    def update(self, rollout: Rollout) -> dict[str, float]:
+        """One `train()` of the SB3 algorithm on the rollout; returns SB3's own training metrics."""
+        model = self._model
+        model.rollout_buffer = self._filled_buffer(rollout)
+        if self.config.minibatch_size is None:
+            model.batch_size = rollout.rewards.size
+        with _numpy_global_seed(int(self._shuffling.integers(2**32))):
+            model.train()
+        self.policy.set_training_mode(False)
+        metrics = {name.removeprefix("train/"): float(value) for name, value in model.logger.name_to_value.items()}
+        model.logger.name_to_value.clear()
+        return metrics
+
+    def _filled_buffer(self, rollout: Rollout) -> Any:
+        steps, rows = rollout.rewards.shape
+        model = self._model
+        buffer = model.rollout_buffer.__class__(
+            steps, self.observation_space, self.action_space, "cpu", model.gae_lambda, model.gamma, n_envs=rows
+        )
+        values, log_probs = self._evaluate(rollout)
+        buffer.observations = rollout.observations.reshape(buffer.observations.shape)
+        buffer.actions = rollout.actions.reshape(buffer.actions.shape)
+        buffer.values, buffer.log_probs = values, log_probs
+        buffer.rewards = self._bootstrapped_rewards(rollout)
+        buffer.episode_starts[0] = 1.0
+        buffer.episode_starts[1:] = rollout.ended[:-1]
+        if self._masked and rollout.action_masks is not None:
+            buffer.action_masks = rollout.action_masks.reshape(buffer.action_masks.shape).astype(np.float32)
+        buffer.full = True
+        buffer.compute_returns_and_advantage(torch.as_tensor(self._values(rollout.last_observations)), rollout.ended[-1])
+        return buffer
+
+    def _evaluate(self, rollout: Rollout) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Values and log-probabilities (T, R) of the whole rollout in one pass of the networks."""
+        shape = rollout.rewards.shape
+        flat = rollout.observations.reshape(-1, *rollout.observations.shape[2:])
+        actions = torch.as_tensor(rollout.actions.reshape(shape[0] * shape[1], *rollout.actions.shape[2:]))
+        masks = None if rollout.action_masks is None else rollout.action_masks.reshape(len(flat), -1)
+        with torch.no_grad():
+            log_probs = self._distribution(flat, masks).log_prob(actions)
+        return self._values(flat).reshape(shape), log_probs.numpy().reshape(shape)
+
+    def _values(self, observations: Array) -> NDArray[np.float32]:
+        with torch.no_grad():
+            values: NDArray[np.float32] = self.policy.predict_values(self._tensor(observations)).numpy().ravel()
+        return values
+
+    def _bootstrapped_rewards(self, rollout: Rollout) -> NDArray[np.float32]:
+        rewards = rollout.rewards.astype(np.float32)
+        if rollout.bootstrap_observations is not None and rollout.bootstrapped is not None:
+            cut = rollout.bootstrapped
+            if cut.any():
+                rewards[cut] += self.config.gamma * self._values(rollout.bootstrap_observations[cut])
+        return rewards
+
+    def _tensor(self, observations: Array) -> torch.Tensor:
+        return torch.as_tensor(np.ascontiguousarray(observations))
+
+    def _distribution(self, observations: Array, action_masks: BoolArray | None) -> Any:
+        if self._masked:
+            return self.policy.get_distribution(self._tensor(observations), action_masks=action_masks)
+        return self.policy.get_distribution(self._tensor(observations))
+
+    def state(self) -> LearnerState:
+        """See `Learner.state`."""
+        policy = {f"policy/{name}": tensor.detach().clone() for name, tensor in self.policy.state_dict().items()}
+        moments, settings = optimizer_state.export(self.policy.optimizer)
+        facts = {
+            "optimizer": settings,
+            "shuffling": self._shuffling.bit_generator.state,
+            "n_updates": int(self._model._n_updates),
+        }
+        return LearnerState({**policy, **{f"optimizer/{name}": t for name, t in moments.items()}}, facts)
+
+    def load_state(self, state: LearnerState) -> None:
+        """See `Learner.load_state`."""
+        parts: dict[str, dict[str, torch.Tensor]] = {"policy": {}, "optimizer": {}}
+        for name, tensor in state.tensors.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = tensor
+        try:
+            self.policy.load_state_dict(parts["policy"])
+        except RuntimeError as error:
+            raise ValueError(f"the state does not fit this learner: {error}") from None
+        optimizer_state.restore(self.policy.optimizer, parts["optimizer"], state.facts["optimizer"])
+        self._shuffling.bit_generator.state = state.facts["shuffling"]
+        self._model._n_updates = state.facts["n_updates"]
+
+    def get_parameters(self) -> NDArray[np.float32]:
+        """See `Learner.get_parameters`."""
+        vector: NDArray[np.float32] = np.concatenate([p.detach().numpy().ravel() for p in self.policy.parameters()])
+        return vector
+
+    def set_parameters(self, vector: NDArray[np.float32]) -> None:
+        """See `Learner.set_parameters`."""
+        parameters = list(self.policy.parameters())
+        total = sum(p.numel() for p in parameters)
+        if vector.shape != (total,):
+            raise ValueError(f"vector must have shape ({total},), got {vector.shape}.")
+        start = 0
+        with torch.no_grad():
+            for parameter in parameters:
+                part = vector[start : start + parameter.numel()].reshape(parameter.shape)
+                parameter.copy_(torch.as_tensor(part))
+                start += parameter.numel()
+
+    def kl(self, other: "SB3Learner", observations: Array, action_masks: BoolArray | None = None) -> float:
+        """See `Learner.kl`."""
+        with torch.no_grad():
+            own = self._distribution(observations, action_masks)
+            others = other._distribution(observations, action_masks)
+            pairs = zip(_parts(own), _parts(others), strict=True)
+            divergences = [torch.distributions.kl_divergence(a, b) for a, b in pairs]
+        rows = [d.reshape(len(observations), -1).sum(dim=1) for d in divergences]
+        return float(torch.stack(rows).sum(dim=0).mean())
+
+    def action_probabilities(self, observations: Array, action_masks: BoolArray | None = None) -> FloatArray:
+        """See `Learner.action_probabilities`."""
+        if not isinstance(self.action_space, spaces.Discrete):
+            raise TypeError(f"action probabilities exist for Discrete actions only, not for {self.action_space}.")
+        with torch.no_grad():
+            probs = self._distribution(observations, action_masks).distribution.probs.numpy().astype(np.float64)
+        normalised: FloatArray = probs / probs.sum(axis=1, keepdims=True)
+        return normalised
+
+
+def _parts(distribution: Any) -> list[Any]:
+    """The torch distributions inside an SB3 distribution (several for MultiDiscrete)."""
+    inner = getattr(distribution, "distribution", None) or distribution.distributions
+    return list(inner) if isinstance(inner, list) else [inner]
+
+
+@contextmanager
+def _numpy_global_seed(seed: int) -> Iterator[None]:
+    """SB3 shuffles minibatches with NumPy's global generator: seed it for the block, then put it back."""
+    before = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)

@@ -1,0 +1,208 @@
+"""The batched face of any PettingZoo parallel environment: a Python loop over copies, slow but general.
+
+Agents that leave early are treated as by SuperSuit's `black_death_v3`; masks as PettingZoo gives them.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+from pettingzoo import ParallelEnv
+
+from ermas_envs.arguments import check_integer, unknown_name
+from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
+from ermas_envs.batch import BatchObservation, BatchStep
+from ermas_envs.ids import PLANNER
+from ermas_envs.spaces import check_action_batch
+from ermas_envs.streams import ReplicaStreams, Seed
+
+AnyParallelEnv: TypeAlias = ParallelEnv[Any, Any, Any]
+
+_SUPPORTED = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+
+
+class ParallelEnvBatch:
+    """`BatchedEnv` around `num_envs` copies of a PettingZoo parallel environment, with same-step auto-reset.
+
+    * Every copy starts each episode with a seed of its own in [0, 2**31), drawn from its stream (see
+      `BatchedEnv.reset`), and with the option `first_episode`, the episode's index. What it then does must
+      depend on these alone.
+    * An agent that is not in `env.agents` (left early, or not there yet) sees zeros, earns 0, has a mask of
+      True and its actions are ignored. In the step in which it leaves it still sees what the environment
+      shows it.
+    * An episode ends when `env.agents` is empty: `terminated` if the last flag of every agent that took part
+      was a termination, else `truncated`.
+    * `infos[agent]["payoff"]` is the payoff where the environment gives one; elsewhere the reward is.
+    * `infos[agent]["action_mask"]`, or a Dict observation of `observation` and `action_mask`, becomes the
+      mask of an agent with Discrete actions; the agent's observation is then the inner one.
+
+    Args:
+        make_env: makes one copy; called `num_envs` times.
+        num_envs: number of copies, at least 1.
+        planner: id of the agent that is the planner.
+
+    Raises:
+        ValueError: `planner` is not among the environment's `possible_agents` or is alone there; a space is
+            not Box, Discrete, MultiDiscrete or MultiBinary; `make_env` returns the same object twice.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    horizon: int | None = None
+    planner_payoff_scale = 1.0
+
+    def __init__(self, make_env: Callable[[], AnyParallelEnv], num_envs: int, planner: str = PLANNER) -> None:
+        self.num_envs = check_integer("num_envs", num_envs, 1)
+        self._envs = [make_env() for _ in range(self.num_envs)]
+        if len({id(env) for env in self._envs}) < self.num_envs:
+            raise ValueError("make_env must make a new environment at every call, got the same object twice.")
+        first = self._envs[0]
+        self.possible_agents = tuple(first.possible_agents)
+        self.agents = agents_beside(planner, self.possible_agents)
+        self.planner = planner
+        self.name = str(getattr(first, "metadata", {}).get("name") or type(first.unwrapped).__name__)
+        self.observation_spaces: Mapping[str, spaces.Space[object]] = {
+            agent: _supported(agent, "observation", _without_mask(first.observation_space(agent)))
+            for agent in self.possible_agents
+        }
+        self.action_spaces: Mapping[str, spaces.Space[object]] = {
+            agent: _supported(agent, "action", first.action_space(agent)) for agent in self.possible_agents
+        }
+        self._with_masks: set[str] = set()  # agents that gave a mask once have one in every result
+        self._streams: ReplicaStreams | None = None
+        self._episodes = np.zeros(self.num_envs, dtype=np.int64)
+        self._flags: list[dict[str, bool]] = [{} for _ in self._envs]  # last termination flag of each agent
+
+    def reset(self, seed: Seed | None = None, first_episode: int = 0) -> BatchObservation:
+        """See `BatchedEnv.reset`."""
+        if seed is None and self._streams is None:
+            seed = int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
+        if seed is not None:
+            self._streams = ReplicaStreams(seed, self.num_envs)
+        self._episodes[:] = first_episode
+        seen = self._nothing_seen()
+        self._reset_into(seen, np.arange(self.num_envs))
+        return seen
+
+    def step(self, actions: Mapping[str, Array]) -> BatchStep:
+        """See `BatchedEnv.step`."""
+        if self._streams is None:
+            raise RuntimeError("call reset() before step().")
+        checked = self._checked(actions)
+        rewards, payoffs = self._zeros(), self._zeros()
+        seen = self._nothing_seen()
+        for replica, env in enumerate(self._envs):
+            chosen = {agent: self._action_of(agent, checked[agent][replica]) for agent in env.agents}
+            observations, earned, terminations, _, infos = env.step(chosen)
+            self._write(seen, replica, observations, infos)
+            for agent in rewards.keys() & earned.keys():
+                rewards[agent][replica] = earned[agent]
+                payoffs[agent][replica] = infos.get(agent, {}).get("payoff", earned[agent])
+            self._flags[replica].update(terminations)
+        ended = np.array([not env.agents for env in self._envs])
+        game_over = np.array([all(flags.values()) for flags in self._flags])
+        final = None
+        if ended.any():
+            final = {agent: values.copy() for agent, values in seen.observations.items()}
+            self._episodes += ended
+            self._reset_into(seen, np.flatnonzero(ended))
+        terminated, truncated = ended & game_over, ended & ~game_over
+        return BatchStep(seen.observations, seen.action_masks, rewards, payoffs, terminated, truncated, final)
+
+    def tabular_game(self) -> None:
+        """None: nothing is known about the rules."""
+
+    def close(self) -> None:
+        """Close every copy."""
+        for env in self._envs:
+            env.close()
+
+    def _checked(self, actions: Mapping[str, Array]) -> dict[str, Array]:
+        if actions.keys() != self.action_spaces.keys():
+            raise ValueError(f"actions must name exactly {list(self.possible_agents)}, got {list(actions)}.")
+        return {
+            agent: check_action_batch(agent, space, actions[agent], self.num_envs)
+            for agent, space in self.action_spaces.items()
+        }
+
+    def _action_of(self, agent: str, action: Array) -> Any:
+        space = self.action_spaces[agent]
+        return int(action) if isinstance(space, spaces.Discrete) else action.astype(space.dtype)
+
+    def _zeros(self) -> dict[str, FloatArray]:
+        return {agent: np.zeros(self.num_envs) for agent in self.possible_agents}
+
+    def _nothing_seen(self) -> BatchObservation:
+        """What absent agents see: zeros, and masks of True."""
+        observations = {
+            agent: np.zeros((self.num_envs, *(space.shape or ())), dtype=space.dtype)
+            for agent, space in self.observation_spaces.items()
+        }
+        return BatchObservation(observations, {agent: self._all_true(agent) for agent in self._with_masks})
+
+    def _all_true(self, agent: str) -> BoolArray:
+        space = self.action_spaces[agent]
+        assert isinstance(space, spaces.Discrete)
+        return np.ones((self.num_envs, int(space.n)), dtype=np.bool_)
+
+    def _reset_into(self, seen: BatchObservation, replicas: IntArray) -> None:
+        """Start an episode in `replicas` and replace what was seen there by its first observations."""
+        assert self._streams is not None
+        seeds = self._streams.integers(2**31, replicas)
+        for values in seen.observations.values():
+            values[replicas] = 0
+        for mask in seen.action_masks.values():
+            mask[replicas] = True
+        for replica, seed in zip(replicas, seeds, strict=True):
+            options = {"first_episode": int(self._episodes[replica])}
+            observations, infos = self._envs[replica].reset(seed=int(seed), options=options)
+            self._flags[replica] = dict.fromkeys(self._envs[replica].agents, False)
+            self._write(seen, int(replica), observations, infos)
+
+    def _write(
+        self, seen: BatchObservation, replica: int, observations: Mapping[str, Any], infos: Mapping[str, Any]
+    ) -> None:
+        """Copy one environment's observations and masks into row `replica` of `seen`."""
+        for agent, rows in seen.observations.items():
+            if agent not in observations:
+                continue
+            observation = observations[agent]
+            mask = infos.get(agent, {}).get("action_mask")
+            if isinstance(observation, dict):
+                mask, observation = observation["action_mask"], observation["observation"]
+            _check_shape(f"observation of {agent!r}", observation, rows.shape[1:])
+            rows[replica] = observation
+            if mask is not None and isinstance(self.action_spaces[agent], spaces.Discrete):
+                self._with_masks.add(agent)
+                masks = seen.action_masks.setdefault(agent, self._all_true(agent))
+                _check_shape(f"action_mask of {agent!r}", mask, masks.shape[1:])
+                masks[replica] = mask
+
+
+def agents_beside(planner: str, possible_agents: tuple[str, ...]) -> tuple[str, ...]:
+    """`possible_agents` without `planner`; ValueError if `planner` is not among them, or is alone."""
+    if planner not in possible_agents:
+        raise unknown_name("planner (one of the environment's possible_agents)", planner, possible_agents)
+    agents = tuple(agent for agent in possible_agents if agent != planner)
+    if not agents:
+        raise ValueError(f"possible_agents must hold at least one agent besides the planner {planner!r}.")
+    return agents
+
+
+def _without_mask(space: spaces.Space[Any]) -> spaces.Space[Any]:
+    if isinstance(space, spaces.Dict) and set(space.spaces) == {"observation", "action_mask"}:
+        return space["observation"]
+    return space
+
+
+def _supported(agent: str, what: str, space: spaces.Space[Any]) -> spaces.Space[Any]:
+    if not isinstance(space, _SUPPORTED):
+        names = ", ".join(kind.__name__ for kind in _SUPPORTED)
+        raise ValueError(f"{what} space of {agent!r} must be one of {names}, got {space}.")
+    return space
+
+
+def _check_shape(what: str, value: Any, shape: tuple[int, ...]) -> None:
+    if np.shape(value) != shape:
+        raise ValueError(f"{what} must have shape {shape}, as its space says, got {np.shape(value)}.")

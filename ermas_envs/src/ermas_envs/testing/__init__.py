@@ -1,0 +1,26 @@
+"""Conformance checks for authors of environments, planners and perturbations; call them from any test framework.
+
+Every `check_*` function returns nothing and raises AssertionError with a message that says what is wrong.
+"""
+
+from ermas_envs.testing.batches import (
+    check_batch_observations,
+    check_batched_equals_single,
+    check_masks,
+    check_replica_independence,
+)
+from ermas_envs.testing.environments import check_determinism, check_environment, check_observations
+from ermas_envs.testing.perturbations import check_perturbation
+from ermas_envs.testing.planners import check_planner
+
+__all__ = [
+    "check_batch_observations",
+    "check_batched_equals_single",
+    "check_determinism",
+    "check_environment",
+    "check_masks",
+    "check_observations",
+    "check_perturbation",
+    "check_planner",
+    "check_replica_independence",
+]

@@ -1,0 +1,250 @@
+"""Checks of the batched face (`BatchedEnv`)."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from ermas_envs.arrays import Array, BoolArray
+from ermas_envs.batch import BatchedEnv, BatchObservation, BatchStep
+from ermas_envs.oracles.tabular import TabularGame
+from ermas_envs.parallel_batch import AnyParallelEnv
+from ermas_envs.streams import Seed
+from ermas_envs.testing.actions import BatchActionSource
+from ermas_envs.testing.comparison import difference
+
+MakeBatch = Callable[[int], BatchedEnv]
+"""num_envs → a fresh batch with auto-reset."""
+
+_STEPS_WITHOUT_HORIZON = 100
+
+
+def enough_steps(batch: BatchedEnv) -> int:
+    """Steps of a check: two whole episodes and a little more."""
+    return _STEPS_WITHOUT_HORIZON if batch.horizon is None else 2 * batch.horizon + 2
+
+
+def check_replica_independence(make_batch: MakeBatch) -> None:
+    """Replica k does the same in batches of 1, 2 and 5, whatever the others do, and wherever its seed stands.
+
+    Bit-exact comparison of observations, masks, rewards, payoffs, flags and final observations over two episodes
+    and more (100 steps where the environment has no horizon).
+    """
+    five = list(range(5))
+    reference = _histories(make_batch, 11, five)
+    for num_envs in (1, 2):
+        _compare(_histories(make_batch, 11, five[:num_envs]), reference, f"num_envs = {num_envs} and 5")
+    others = _histories(make_batch, 11, [0, *range(101, 105)])
+    _compare(others[:1], reference, "two batches in which only the *other* replicas act differently")
+    seeds = [31, 32, 33]
+    forwards = _histories(make_batch, seeds, seeds)
+    backwards = _histories(make_batch, seeds[::-1], seeds[::-1])
+    _compare(backwards[::-1], forwards, "one sequence of seeds and its reverse")
+
+
+def check_batched_equals_single(make_batch: MakeBatch, make_env: Callable[[], AnyParallelEnv]) -> None:
+    """Replica k with seed s_k does the same as the PettingZoo face with seed s_k, through two auto-resets.
+
+    For environments whose two faces share one engine: the single face goes on with `reset(seed=None)` where the
+    batch resets itself, and must then see the same next episode.
+    """
+    seeds = [3, 14, 159]
+    batch, singles = make_batch(len(seeds)), [make_env() for _ in seeds]
+    source = BatchActionSource(batch, seeds)
+    seen = batch.reset(seeds)
+    for replica, (env, seed) in enumerate(zip(singles, seeds, strict=True)):
+        observations, infos = env.reset(seed=seed)
+        _same_sight(seen, replica, observations, infos, "after reset")
+    episodes = [0] * len(seeds)
+    for step in range(enough_steps(batch)):
+        actions = source.draw(seen)
+        seen = batch.step(actions)
+        for replica, env in enumerate(singles):
+            when = f"at step {step} of replica {replica}"
+            single = env.step({agent: values[replica] for agent, values in actions.items()})
+            _same_step(seen, replica, single, when)
+            if not env.agents:
+                episodes[replica] += 1
+                first = env.reset(options={"first_episode": episodes[replica]})
+                _same_sight(seen, replica, *first, f"after the reset {when}")
+    assert min(episodes) > 0, "no episode ended: the check saw no auto-reset"
+
+
+def check_batch_observations(make_batch: MakeBatch) -> None:
+    """Observations, final ones too, have the space's dtype and shape, lie in it, and are the caller's to keep."""
+    batch = make_batch(3)
+    source = BatchActionSource(batch, [0, 1, 2])
+    seen = batch.reset(5)
+    everything = [seen.observations]
+    _inside_spaces(batch, seen.observations, "observations after reset")
+    copies = copy.deepcopy(everything)
+    for step in range(enough_steps(batch)):
+        result = seen = batch.step(source.draw(seen))
+        _inside_spaces(batch, result.observations, f"observations of step {step}")
+        everything.append(result.observations)
+        if (result.terminated | result.truncated).any():
+            assert result.final_observations is not None, (
+                f"step {step}: an episode ended without final_observations"
+            )
+            _inside_spaces(batch, result.final_observations, f"final_observations of step {step}")
+            everything.append(result.final_observations)
+        copies += copy.deepcopy(everything[len(copies) :])
+    changed = difference(everything, copies, "kept observations")
+    assert changed is None, f"the batch writes into arrays that it gave away: {changed}"
+
+
+def check_masks(make_batch: MakeBatch) -> None:
+    """Masks are bool, of the right shape, never all False; in tabular games they also tell the truth.
+
+    The truth: an action that is masked out has the same next state and rewards as some allowed action (it is
+    clamped), no two allowed actions have the same, and the masks seen in play are those of the state.
+    """
+    batch = make_batch(8)
+    game = batch.tabular_game()
+    if game is not None:
+        for role in game.roles:
+            _honest_table(game, role)
+    source = BatchActionSource(batch, list(range(8)))
+    seen = batch.reset(7)
+    for step in range(enough_steps(batch)):
+        for agent, mask in seen.action_masks.items():
+            _well_formed(batch, agent, mask)
+        if game is not None and step < game.horizon:
+            _masks_of_state(game, seen, batch.possible_agents, step)
+        seen = batch.step(source.draw(seen))
+
+
+def _histories(make_batch: MakeBatch, seed: Seed, action_seeds: Sequence[int]) -> list[list[Any]]:
+    """What each replica returned, reset and steps, when replica k acts by `action_seeds[k]`."""
+    batch = make_batch(len(action_seeds))
+    frames = list(_frames(batch, seed, BatchActionSource(batch, list(action_seeds))))
+    return [[_row(frame, replica) for frame in frames] for replica in range(batch.num_envs)]
+
+
+def _frames(batch: BatchedEnv, seed: Seed, source: BatchActionSource) -> Iterator[BatchObservation]:
+    seen = batch.reset(seed)
+    yield seen
+    for _ in range(enough_steps(batch)):
+        seen = batch.step(source.draw(seen))
+        yield seen
+
+
+def _row(seen: BatchObservation, replica: int) -> dict[str, Any]:
+    row = {
+        "observations": _rows(seen.observations, replica),
+        "action_masks": _rows(seen.action_masks, replica),
+    }
+    if isinstance(seen, BatchStep):
+        row |= {"rewards": _rows(seen.rewards, replica), "payoffs": _rows(seen.payoffs, replica)}
+        row |= {"terminated": seen.terminated[replica], "truncated": seen.truncated[replica]}
+        if seen.terminated[replica] or seen.truncated[replica]:
+            assert seen.final_observations is not None, "an episode ended without final_observations"
+            row["final_observations"] = _rows(seen.final_observations, replica)
+    return row
+
+
+def _rows(arrays: dict[str, Any], replica: int) -> dict[str, Any]:
+    # Copies: a batch that reuses its arrays would otherwise be compared with itself.
+    return {agent: np.array(values[replica]) for agent, values in arrays.items()}
+
+
+def _compare(histories: list[list[Any]], reference: list[list[Any]], between: str) -> None:
+    for replica, (ours, theirs) in enumerate(zip(histories, reference, strict=False)):
+        for step, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            found = difference(a, b)
+            assert found is None, (
+                f"replica {replica}, step {step - 1} (−1 is reset), differs between {between}: {found}"
+            )
+
+
+def _same_sight(seen: BatchObservation, replica: int, observations: Any, infos: Any, when: str) -> None:
+    found = difference(_rows(seen.observations, replica), dict(observations), f"observations {when}")
+    assert found is None, f"batched and single face differ: {found}"
+    masks = {agent: _as_bool(info["action_mask"]) for agent, info in infos.items() if "action_mask" in info}
+    found = difference(_rows(seen.action_masks, replica), masks, f"action masks {when}")
+    assert found is None, f"batched and single face differ: {found}"
+
+
+def _same_step(seen: BatchStep, replica: int, single: Any, when: str) -> None:
+    observations, rewards, terminations, truncations, infos = single
+    row = _row(seen, replica)
+    over = "final_observations" in row
+    if over:
+        found = difference(row["final_observations"], dict(observations), f"final observations {when}")
+        assert found is None, f"batched and single face differ: {found}"
+    else:
+        _same_sight(seen, replica, observations, infos, when)
+    payoffs = {agent: info["payoff"] for agent, info in infos.items() if "payoff" in info}
+    for name, ours, theirs in (
+        ("rewards", row["rewards"], rewards),
+        ("payoffs", {agent: row["payoffs"][agent] for agent in payoffs}, payoffs),
+        ("terminated", dict.fromkeys(terminations, row["terminated"]), terminations),
+        ("truncated", dict.fromkeys(truncations, row["truncated"]), truncations),
+    ):
+        found = difference(_as_numpy(ours), _as_numpy(theirs), f"{name} {when}")
+        assert found is None, f"batched and single face differ: {found}"
+
+
+def _as_numpy(values: dict[str, Any]) -> dict[str, Array]:
+    return {agent: np.asarray(value) for agent, value in values.items()}
+
+
+def _as_bool(mask: Any) -> BoolArray:
+    return np.asarray(mask, dtype=np.bool_)
+
+
+def _inside_spaces(batch: BatchedEnv, observations: dict[str, Array], what: str) -> None:
+    assert set(observations) == set(batch.possible_agents), f"{what} name {sorted(observations)}"
+    for agent, rows in observations.items():
+        space = batch.observation_spaces[agent]
+        shape = (batch.num_envs, *(space.shape or ()))
+        assert rows.shape == shape, f"{what} of {agent!r} have shape {rows.shape}, not {shape}"
+        assert rows.dtype == space.dtype, f"{what} of {agent!r} have dtype {rows.dtype}, not {space.dtype}"
+        for row in rows:
+            assert space.contains(row), f"{what} of {agent!r} lie outside {space}: {row}"
+
+
+def _well_formed(batch: BatchedEnv, agent: str, mask: BoolArray) -> None:
+    space = batch.action_spaces[agent]
+    assert isinstance(space, spaces.Discrete), (
+        f"{agent!r} has an action mask but no Discrete actions: {space}"
+    )
+    shape = (batch.num_envs, int(space.n))
+    assert mask.shape == shape, f"action mask of {agent!r} has shape {mask.shape}, not {shape}"
+    assert mask.dtype == np.bool_, f"action mask of {agent!r} has dtype {mask.dtype}, not bool"
+    assert mask.any(axis=1).all(), f"action mask of {agent!r} allows no action in some replica"
+
+
+def _honest_table(game: TabularGame, role: str) -> None:
+    """An action's effect is its slice of next states and rewards over everything that the others may do."""
+    axis = game.axis(role)
+    tables = [np.moveaxis(table, axis, 1) for table in (game.next_states, *game.rewards.values())]
+    for state, allowed in enumerate(game.action_masks[role]):
+        effects = [
+            tuple(table[state, action].tobytes() for table in tables) for action in range(allowed.size)
+        ]
+        open_effects = [effects[action] for action in np.flatnonzero(allowed)]
+        place = f"state {state}, actions of {role!r}: mask {allowed.astype(int)}"
+        assert len(set(open_effects)) == len(open_effects), f"{place} allows two actions with the same effect"
+        for action in np.flatnonzero(~allowed):
+            assert effects[action] in open_effects, (
+                f"{place} forbids action {action}, though it does what no allowed action does"
+            )
+
+
+def _masks_of_state(game: TabularGame, seen: BatchObservation, agents: Sequence[str], step: int) -> None:
+    """Each replica's masks are those of a state in which everyone sees what it sees there."""
+    num_envs = len(next(iter(seen.observations.values())))
+    looks = np.ones((num_envs, game.start.size), dtype=np.bool_)
+    fits = looks.copy()
+    for agent in agents:
+        rows = seen.observations[agent].reshape(num_envs, 1, -1)
+        looks &= (rows == game.observations[agent][step].reshape(1, game.start.size, -1)).all(axis=-1)
+        if agent in seen.action_masks:
+            fits &= (seen.action_masks[agent][:, None] == game.action_masks[agent][None]).all(axis=-1)
+    assert looks.any(axis=1).all(), f"step {step}: what is seen in play is in no state of tabular_game()"
+    assert (looks & fits).any(axis=1).all(), (
+        f"step {step}: masks seen in play are not those of tabular_game()"
+    )

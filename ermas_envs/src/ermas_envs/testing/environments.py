@@ -1,0 +1,159 @@
+"""Checks of PettingZoo parallel environments, and of a whole environment module of this package's form."""
+
+import contextlib
+import copy
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from ermas_envs.make import EnvironmentModule
+from ermas_envs.parallel_batch import AnyParallelEnv
+from ermas_envs.perturbations import Bounded, PlannerAdversity, RewardPerturbation
+from ermas_envs.planners import ConstantPlanner, Planner
+from ermas_envs.testing.actions import ActionSource
+from ermas_envs.testing.batches import (
+    check_batch_observations,
+    check_batched_equals_single,
+    check_masks,
+    check_replica_independence,
+)
+from ermas_envs.testing.comparison import difference, exposed_global_generators
+from ermas_envs.testing.perturbations import check_perturbation
+from ermas_envs.testing.planners import check_planner
+
+MAX_STEPS = 1000
+"""Longer episodes are cut here."""
+
+
+def check_determinism(make_env: Callable[[], AnyParallelEnv], seed: int = 0) -> None:
+    """The same seed gives bit-identical whole episodes: in two fresh instances, and in one that is reset again.
+
+    Compares observations, rewards, flags and action masks. The global generators of `random` and NumPy are
+    reseeded before every step, so that an environment that draws from them fails.
+
+    Args:
+        make_env: makes the environment.
+        seed: of the episode.
+    """
+    with exposed_global_generators() as generators:
+        first, second = make_env(), make_env()
+        recorded = []
+        frames = zip(
+            _frames(first, seed, generators.disturb), _frames(second, seed, generators.disturb), strict=True
+        )
+        for step, (a, b) in enumerate(frames):
+            found = difference(a, b)
+            assert found is None, f"two fresh instances, step {step - 1} (−1 is reset): {found}"
+            recorded.append(a)
+        list(_frames(first, seed + 1, generators.disturb))  # an episode of another seed in between
+        for step, (a, b) in enumerate(zip(_frames(first, seed, generators.disturb), recorded, strict=True)):
+            found = difference(a, b)
+            assert found is None, f"an instance that is reset again, step {step - 1} (−1 is reset): {found}"
+
+
+def check_observations(make_env: Callable[[], AnyParallelEnv], seed: int = 0) -> None:
+    """All observations of an episode lie in their spaces, with dtype and shape, and are the caller's to keep."""
+    env = make_env()
+    kept, copies = [], []
+    for step, frame in enumerate(_frames(env, seed, copied=False)):
+        for agent, observation in frame["observations"].items():
+            _inside(env.observation_space(agent), observation, f"observation of {agent!r} at step {step - 1}")
+        kept.append(frame["observations"])
+        copies.append(copy.deepcopy(frame["observations"]))
+    changed = difference(kept, copies, "kept observations")
+    assert changed is None, f"the environment writes into observations that it gave away: {changed}"
+
+
+def check_environment(module: EnvironmentModule) -> None:
+    """Everything that applies to an environment module: both faces, both hooks, and PettingZoo's own tests.
+
+    Args:
+        module: offers `parallel_env(**arguments)` and `batched_env(num_envs, **arguments)`, both of which know the
+            arguments `planner` and `perturbation`.
+    """
+    check_determinism(module.parallel_env)
+    check_observations(module.parallel_env)
+    check_batch_observations(module.batched_env)
+    check_masks(module.batched_env)
+    check_replica_independence(module.batched_env)
+    check_batched_equals_single(module.batched_env, module.parallel_env)
+    _check_hooks(module)
+    _check_with_pettingzoo(module.parallel_env)
+
+
+def _check_hooks(module: EnvironmentModule) -> None:
+    def with_planner(num_envs: int, planner: Planner | str) -> Any:
+        return module.batched_env(num_envs, planner=planner)
+
+    def with_perturbation(num_envs: int, perturbation: RewardPerturbation) -> Any:
+        return module.batched_env(num_envs, perturbation=perturbation)
+
+    batch = module.batched_env(1)
+    action = ActionSource(batch.action_spaces, 0).draw(batch.planner, None)
+    check_planner(ConstantPlanner(action), with_planner)
+    check_perturbation(lambda: PlannerAdversity(0.5), with_perturbation)
+    check_perturbation(lambda: Bounded(PlannerAdversity(0.5), 0.1), with_perturbation, bound=0.1)
+
+
+def _check_with_pettingzoo(make_env: Callable[[], AnyParallelEnv]) -> None:
+    """PettingZoo's tests; what they only warn about counts as wrong."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore", DeprecationWarning)  # raised by importing the tests
+        from pettingzoo.test import parallel_api_test, parallel_seed_test
+
+        warnings.simplefilter("error", UserWarning)
+        try:
+            parallel_api_test(make_env(), num_cycles=100)
+            parallel_seed_test(make_env, num_cycles=100)
+        except UserWarning as warning:
+            raise AssertionError(f"PettingZoo's tests: {warning}") from warning
+
+
+def _frames(
+    env: AnyParallelEnv, seed: int, before_step: Callable[[], None] = lambda: None, copied: bool = True
+) -> Iterator[dict[str, Any]]:
+    """One episode with random actions: what `reset` and each `step` returned."""
+    source = ActionSource({agent: env.action_space(agent) for agent in env.possible_agents}, seed)
+    before_step()
+    observations, infos = env.reset(seed=seed)
+    frame = {"observations": observations, "masks": _masks(observations, infos)}
+    yield copy.deepcopy(frame) if copied else frame
+    for _ in range(MAX_STEPS):
+        if not env.agents:
+            return
+        actions = {agent: source.draw(agent, frame["masks"].get(agent)) for agent in env.agents}
+        before_step()
+        observations, rewards, terminations, truncations, infos = env.step(actions)
+        frame = {
+            "observations": observations,
+            "masks": _masks(observations, infos),
+            "rewards": rewards,
+            "terminations": terminations,
+            "truncations": truncations,
+        }
+        yield copy.deepcopy(frame) if copied else frame
+
+
+def _masks(observations: dict[str, Any], infos: dict[str, Any]) -> dict[str, Any]:
+    inside = {
+        a: o["action_mask"] for a, o in observations.items() if isinstance(o, dict) and "action_mask" in o
+    }
+    return inside | {agent: info["action_mask"] for agent, info in infos.items() if "action_mask" in info}
+
+
+def _inside(space: spaces.Space[Any], observation: Any, what: str) -> None:
+    if isinstance(space, spaces.Dict):
+        assert isinstance(observation, dict), f"{what} is a {type(observation).__name__}, not a dict"
+        for key, part in space.spaces.items():
+            assert key in observation, f"{what} lacks {key!r}"
+            _inside(part, observation[key], f"{key!r} in the {what}")
+        return
+    if isinstance(space, (spaces.Box, spaces.MultiDiscrete, spaces.MultiBinary)):
+        assert isinstance(observation, np.ndarray), f"{what} is a {type(observation).__name__}, not an array"
+        assert observation.shape == space.shape, f"{what} has shape {observation.shape}, not {space.shape}"
+        assert observation.dtype == space.dtype, f"{what} has dtype {observation.dtype}, not {space.dtype}"
+    assert space.contains(observation), f"{what} lies outside {space}: {observation}"
