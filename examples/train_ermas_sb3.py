@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 import tyro
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig
-from ermas_algos.evaluation import Contender, TransferRow, transfer_evaluation, write_rows
+from ermas_algos.evaluation import FRESH_AGENT_PPO, Contender, TransferRow, transfer_evaluation, write_rows
 from ermas_algos.plots.transfer import plot_transfer
 from ermas_envs import augmented_bimatrix_v0
 from ermas_envs.engine_batch import EngineBatch
@@ -115,9 +115,8 @@ def test(contenders: Sequence[Contender], settings: Settings, progress: Progress
     def report(row: TransferRow) -> None:
         progress.update(bar, advance=1, news=f"{row.method} at Q={row.q_test:.1f}: J_p {row.planner_return:6.2f}")
 
-    return transfer_evaluation(
-        contenders, game, GAPS, MARLConfig(seed=settings.seed), settings.test_iterations, progress=report
-    )
+    fresh = MARLConfig(agent_learner=FRESH_AGENT_PPO)
+    return transfer_evaluation(contenders, game, GAPS, fresh, settings.test_iterations, progress=report)
 
 
 def table(rows: Sequence[TransferRow], optimum: Mapping[float, float], epsilon: float) -> Table:

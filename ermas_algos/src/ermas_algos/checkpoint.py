@@ -23,7 +23,7 @@ from safetensors.torch import save
 
 FORMAT = "ermas-checkpoint/1"
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
 
 class CheckpointError(ValueError):
@@ -61,11 +61,12 @@ def write_checkpoint(
 
     Raises:
         CheckpointError: a value that would not be read back as it is, named by its key.
-        OSError: the disk refused; the previous checkpoint is intact and no temporary file is left.
+        OSError: the disk refused; ``path`` holds what it held before, and no temporary file is left. (Only if
+            the directory cannot be synchronised, the last step, it holds the new checkpoint.)
     """
-    _require_json(metadata, "metadata")
+    _require_json(dict(metadata), "metadata")
     stored = {name: _storable(name, tensor) for name, tensor in tensors.items()}
-    text = json.dumps(metadata)
+    text = json.dumps(dict(metadata))
     header = {"format": FORMAT, "kind": kind, "metadata": text, "sha256": _digest(kind, text, stored)}
     try:
         data = save(stored, metadata=header)
@@ -83,8 +84,8 @@ def read_checkpoint(path: str | Path, kind: str) -> Checkpoint:
         kind: the ``kind`` it must have been written with.
 
     Raises:
-        CheckpointError: the file is missing, empty, truncated, damaged, of another program, of another version
-            of this format, or of another kind; the message names the path and the reason.
+        CheckpointError: the file is missing, empty, truncated, damaged, of another program, of another
+            version of this format, or of another kind; the message names the path and the reason.
     """
     path = Path(path)
     header, tensors = _read_safetensors(path)
@@ -119,7 +120,8 @@ def replace_file(path: str | Path, data: bytes) -> None:
     """Make ``data`` the content of ``path``: a reader, or a crash at any moment, finds the old or the new.
 
     Raises:
-        OSError: the disk refused; the old content is intact and no temporary file is left.
+        OSError: the disk refused; no temporary file is left, and ``path`` holds the old content, or the new if
+            only the last step failed, which makes it durable.
     """
     path = Path(path)
     # A fixed name, so that what a killed process left is overwritten by the next write instead of piling up.
@@ -199,18 +201,18 @@ def _parse_metadata(path: Path, text: str) -> dict[str, JSON]:
 
 
 def _digest(kind: str, metadata: str, tensors: Mapping[str, torch.Tensor]) -> str:
-    """Hex sha256 over kind, metadata text and, by sorted name, every tensor's name, dtype, shape and bytes."""
+    """Hex sha256 over kind, metadata text and, by sorted name, each tensor's name, dtype, shape and bytes."""
     digest = hashlib.sha256(json.dumps([kind, metadata]).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         if tensor.numel():  # an empty tensor may have strides that ``view`` refuses
-            digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
 def _require_json(value: object, key: str) -> None:
     """Raise CheckpointError, naming the key, unless JSON gives ``value`` back as it is."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for name, item in value.items():
             if not isinstance(name, str):
                 raise CheckpointError(f"{key}: has the key {name!r}; JSON keeps str keys only")

@@ -18,8 +18,8 @@ ITERATION = "iteration"
 class MetricsLog:
     """Writes the scalars of every outer iteration; a killed process loses at most the row it was writing.
 
-    ``progress.csv`` starts with the column ``iteration``; the other columns are those of the first row, in its
-    order. Numbers are written by ``repr``: reading gives the same float64. TensorBoard keeps float32.
+    ``progress.csv`` starts with the column ``iteration``; the other columns are those of the first row, in
+    its order. Numbers are written by ``repr``: reading gives the same float64. TensorBoard keeps float32.
 
     A run that goes on from a checkpoint calls ``resume_from`` once, before the first ``log``.
     """
@@ -176,6 +176,4 @@ def _require_column_names(names: list[str]) -> None:
 def _require_same_names(columns: list[str], values: Mapping[str, float]) -> None:
     missing, extra = sorted(set(columns) - values.keys()), sorted(values.keys() - set(columns))
     if missing or extra:
-        raise ValueError(
-            f"metrics differ from the first row's: missing {missing}, not in the first row {extra}"
-        )
+        raise ValueError(f"metrics differ from the first row's: missing {missing}, not in the first row {extra}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from gymnasium import spaces
@@ -17,6 +18,8 @@ from ermas_envs.spaces import check_action_batch
 from ermas_envs.streams import ReplicaStreams, Seed
 from ermas_envs.transitions import GameInfo, Transition
 
+T = TypeVar("T")
+
 _RULES, _PLANNER = 0, 1  # purposes of random streams
 
 
@@ -30,7 +33,7 @@ class EngineBatch:
         autoreset: False leaves finished episodes alone; `step` then raises until `reset` (PettingZoo's convention).
     """
 
-    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    metadata: ClassVar = {"autoreset_mode": AutoresetMode.SAME_STEP}
 
     def __init__(
         self,
@@ -120,15 +123,13 @@ class EngineBatch:
     def close(self) -> None:
         """Nothing to release."""
 
-    def _acting(self, by_role: Mapping[str, object]) -> dict[str, object]:
-        return {role: by_role[role] for role in self.possible_agents}
+    def _acting(self, by_role: Mapping[str, T]) -> dict[str, T]:
+        return {role: by_role[role] for role in self.possible_agents if role in by_role}
 
     def _observe(self) -> BatchObservation:
         self._seen = self.engine.observe()
         observations, masks = self._seen
-        return BatchObservation(
-            {role: observations[role] for role in self.possible_agents}, {r: masks[r] for r in self.possible_agents if r in masks}
-        )
+        return BatchObservation(self._acting(observations), self._acting(masks))
 
     def _checked(self, actions: Mapping[str, Array]) -> dict[str, Array]:
         if actions.keys() != self.action_spaces.keys():

@@ -1,5 +1,6 @@
 """Environments by name: the registry of environments, and PettingZoo's own registry where it has one."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import pettingzoo
@@ -12,11 +13,13 @@ from ermas_envs.registry import Registry
 class EnvironmentModule(Protocol):
     """What an environment offers: its two faces as functions."""
 
-    def batched_env(self, num_envs: int, **arguments: Any) -> BatchedEnv:
-        """`num_envs` replicas."""
+    @property
+    def batched_env(self) -> Callable[..., BatchedEnv]:
+        """`batched_env(num_envs, **arguments)`: the batched face."""
 
-    def parallel_env(self, **arguments: Any) -> Any:
-        """A PettingZoo parallel environment."""
+    @property
+    def parallel_env(self) -> Callable[..., Any]:
+        """`parallel_env(**arguments)`: a PettingZoo parallel environment."""
 
 
 environment_registry: Registry[EnvironmentModule] = Registry("environment")

@@ -14,7 +14,7 @@ from ermas_envs.engine_batch import EngineBatch
 RENDER_MODES = ("ansi", "rgb_array")
 
 
-class EngineParallelEnv(ParallelEnv[str, Any, Any]):
+class EngineParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types
     """One replica of a batched environment as a PettingZoo parallel environment.
 
     `infos[agent]` holds `action_mask` (int8, 1 = has its effect; where actions are discrete) and, after a step,

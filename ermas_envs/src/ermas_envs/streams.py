@@ -72,7 +72,7 @@ class ReplicaStreams:
 
     def uniforms(self, replicas: IntArray | BoolArray | slice = slice(None)) -> FloatArray:
         """One float64 in [0, 1) per selected replica, shape (selected,)."""
-        return (self.words(replicas) >> np.uint64(11)) * 2.0**-53
+        return np.asarray((self.words(replicas) >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
 
     def integers(self, high: int, replicas: IntArray | BoolArray | slice = slice(None)) -> IntArray:
         """One int64 in {0, …, high − 1} per selected replica, shape (selected,); needs 1 ≤ high ≤ 2**31.

@@ -169,7 +169,7 @@ class Trainer(ABC, Generic[ConfigT]):
         tensors: dict[str, torch.Tensor] = {}
         for label, state in states.items():
             tensors |= prefixed(label, state.tensors)
-        metadata = {
+        metadata: dict[str, Any] = {
             "environment": self.env.name,
             "spaces": self._space_names(),
             "config": configuration.to_json(self.config),

@@ -1,5 +1,12 @@
 """Evaluation: transfer of frozen planners to fresh agents in changed environments (paper section 4.3)."""
 
-from ermas_algos.evaluation.transfer import Contender, TransferRow, read_rows, transfer_evaluation, write_rows
+from ermas_algos.evaluation.transfer import (
+    FRESH_AGENT_PPO,
+    Contender,
+    TransferRow,
+    read_rows,
+    transfer_evaluation,
+    write_rows,
+)
 
-__all__ = ["Contender", "TransferRow", "read_rows", "transfer_evaluation", "write_rows"]
+__all__ = ["FRESH_AGENT_PPO", "Contender", "TransferRow", "read_rows", "transfer_evaluation", "write_rows"]

@@ -21,7 +21,7 @@ def noise_size(space: spaces.Space[Any]) -> int:
     if isinstance(space, spaces.Discrete):
         return 1
     if isinstance(space, (spaces.MultiDiscrete, spaces.Box, spaces.MultiBinary)):
-        return int(np.prod(space.shape))
+        return int(np.prod(space.shape or ()))
     raise ValueError(f"action space must be Discrete, MultiDiscrete, MultiBinary or Box, got {space}.")
 
 
@@ -33,14 +33,14 @@ def sample(distribution: Any, space: spaces.Space[Any], noise: FloatArray) -> Ar
         parts = getattr(distribution, "distribution", None) or distribution.distributions
         return np.stack([_categorical(part.probs, noise[:, k]) for k, part in enumerate(parts)], axis=1)
     if isinstance(space, spaces.MultiBinary):
-        return (noise < distribution.distribution.probs.numpy()).astype(np.int8)
+        return np.asarray(noise < distribution.distribution.probs.numpy(), dtype=np.int8)
     normal = distribution.distribution
     quantiles = ndtri(np.maximum(noise, _SMALLEST_UNIFORM))
     actions = normal.mean.numpy() + normal.stddev.numpy() * quantiles
-    return np.asarray(actions, dtype=np.float32).reshape(len(noise), *space.shape)
+    return np.asarray(actions, dtype=np.float32).reshape(len(noise), *(space.shape or ()))
 
 
 def _categorical(probabilities: torch.Tensor, uniforms: FloatArray) -> NDArray[np.int64]:
     cumulative = np.cumsum(probabilities.numpy(), axis=1, dtype=np.float64)
     chosen = (cumulative <= uniforms[:, None] * cumulative[:, -1:]).sum(axis=1)
-    return np.minimum(chosen, cumulative.shape[1] - 1)
+    return np.asarray(np.minimum(chosen, cumulative.shape[1] - 1), dtype=np.int64)

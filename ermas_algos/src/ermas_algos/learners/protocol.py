@@ -5,7 +5,7 @@ and passes a `LearnerFactory` replaces Stable-Baselines3.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,12 +43,12 @@ class Rollout:
         if len(parts) == 1:
             return parts[0]
 
-        def joined(name: str, axis: int) -> Any:
+        def joined(name: str) -> Any:
             arrays = [getattr(part, name) for part in parts]
-            return None if arrays[0] is None else np.concatenate(arrays, axis=axis)
+            rows_axis = 0 if name == "last_observations" else 1
+            return None if arrays[0] is None else np.concatenate(arrays, axis=rows_axis)
 
-        names = ("observations", "actions", "action_masks", "rewards", "ended", "bootstrap_observations", "bootstrapped")
-        return Rollout(*(joined(name, 1) for name in names), last_observations=joined("last_observations", 0))
+        return Rollout(**{entry.name: joined(entry.name) for entry in fields(Rollout)})
 
 
 @dataclass(frozen=True)

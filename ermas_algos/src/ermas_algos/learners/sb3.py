@@ -20,7 +20,7 @@ from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.logger import Logger
 
 from ermas_algos.learners import action_sampling, optimizer_state
-from ermas_algos.learners.protocol import LearnerState, Rollout
+from ermas_algos.learners.protocol import Learner, LearnerState, Rollout
 
 ALGORITHMS: Mapping[str, Any] = {"PPO": PPO, "A2C": A2C, "TRPO": TRPO, "MaskablePPO": MaskablePPO}
 
@@ -225,8 +225,10 @@ class SB3Learner:
                 parameter.copy_(torch.as_tensor(part))
                 start += parameter.numel()
 
-    def kl(self, other: "SB3Learner", observations: Array, action_masks: BoolArray | None = None) -> float:
-        """See `Learner.kl`."""
+    def kl(self, other: Learner, observations: Array, action_masks: BoolArray | None = None) -> float:
+        """See `Learner.kl`; TypeError unless `other` is an SB3 learner too."""
+        if not isinstance(other, SB3Learner):
+            raise TypeError(f"KL is computed between SB3 learners, other is a {type(other).__name__}.")
         with torch.no_grad():
             own = self._distribution(observations, action_masks)
             others = other._distribution(observations, action_masks)
@@ -254,9 +256,9 @@ def _parts(distribution: Any) -> list[Any]:
 @contextmanager
 def _numpy_global_seed(seed: int) -> Iterator[None]:
     """SB3 shuffles minibatches with NumPy's global generator: seed it for the block, then put it back."""
-    before = np.random.get_state()
-    np.random.seed(seed)
+    before = np.random.get_state()  # noqa: NPY002
+    np.random.seed(seed)  # noqa: NPY002
     try:
         yield
     finally:
-        np.random.set_state(before)
+        np.random.set_state(before)  # noqa: NPY002

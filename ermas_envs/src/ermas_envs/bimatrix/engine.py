@@ -52,7 +52,8 @@ class BimatrixEngine(Engine):
         joint = check_choice("agents_observe", settings.agents_observe, ("joint", "own")) == "joint"
         self._tables = observations.tables(self.rules, self.horizon, joint, bool(settings.planner_observes))
         planner_levels, planner_actions = rule.weight.shape
-        self.num_states = self.rules.next_cell.shape[0] * planner_levels
+        self._num_states = self.rules.next_cell.shape[0] * planner_levels
+        self.num_states = self._num_states
         earned = rule.weight[:, :, None] * self.rules.planner_outcome - rule.cost[:, :, None]
         self.planner_payoff_scale = float(earned.max()) if earned.max() > 0 else 1.0
         self.observation_spaces = {
@@ -94,7 +95,7 @@ class BimatrixEngine(Engine):
     def _planner_payoff(self, actions: Array, outcome: FloatArray) -> FloatArray:
         rule = self.rules.planner_rule
         if rule.weight.size == 1:
-            return outcome * rule.weight[0, 0]
+            return outcome * float(rule.weight[0, 0]) - float(rule.cost[0, 0])
         levels, self._planner_levels = self._planner_levels, rule.next_level[self._planner_levels, actions]
         earned: FloatArray = rule.weight[levels, actions] * outcome - rule.cost[levels, actions]
         return earned
@@ -102,7 +103,7 @@ class BimatrixEngine(Engine):
     def observe(self) -> tuple[dict[str, Array], dict[str, BoolArray]]:
         """Rows of the observation and mask tables at the current states."""
         states = self.states()
-        rows = self._steps * self.num_states + states
+        rows = self._steps * self._num_states + states
         seen = {role: table.take(rows, axis=0) for role, table in self._flat.items()}
         return seen, {role: table.take(states, axis=0) for role, table in self._masks.items()}
 
@@ -115,8 +116,8 @@ class BimatrixEngine(Engine):
         """The whole game as tables; the planner's axis is the last."""
         rules, rule = self.rules, self.rules.planner_rule
         planner_levels, planner_actions = rule.weight.shape
-        cell, level = np.divmod(np.arange(self.num_states), planner_levels)
-        shape = (self.num_states, len(MOVES), len(MOVES), planner_actions)
+        cell, level = np.divmod(np.arange(self._num_states), planner_levels)
+        shape = (self._num_states, len(MOVES), len(MOVES), planner_actions)
         new_cell = np.broadcast_to(rules.next_cell[cell][..., None], shape)
         new_level = np.broadcast_to(rule.next_level[level][:, None, None, :], shape)
         outcome = rules.planner_outcome[new_cell]

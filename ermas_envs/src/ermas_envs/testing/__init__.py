@@ -1,4 +1,4 @@
-"""Conformance checks for authors of environments, planners and perturbations; call them from any test framework.
+"""Conformance checks for authors of environments, planners and perturbations, for any test framework.
 
 Every `check_*` function returns nothing and raises AssertionError with a message that says what is wrong.
 """

@@ -1,4 +1,4 @@
-"""Random actions for checks: one source per replica, so that its actions do not depend on the number of replicas."""
+"""Random actions for checks, one source per replica: they do not depend on the number of replicas."""
 
 import copy
 from collections.abc import Mapping

@@ -27,7 +27,7 @@ def enough_steps(batch: BatchedEnv) -> int:
 
 
 def check_replica_independence(make_batch: MakeBatch) -> None:
-    """Replica k does the same in batches of 1, 2 and 5, whatever the others do, and wherever its seed stands.
+    """Replica k does the same in batches of 1, 2 and 5, whatever the others do and wherever its seed is.
 
     Bit-exact comparison of observations, masks, rewards, payoffs, flags and final observations over two episodes
     and more (100 steps where the environment has no horizon).
@@ -45,7 +45,7 @@ def check_replica_independence(make_batch: MakeBatch) -> None:
 
 
 def check_batched_equals_single(make_batch: MakeBatch, make_env: Callable[[], AnyParallelEnv]) -> None:
-    """Replica k with seed s_k does the same as the PettingZoo face with seed s_k, through two auto-resets.
+    """Replica k with seed s_k does what the PettingZoo face with seed s_k does, through auto-resets.
 
     For environments whose two faces share one engine: the single face goes on with `reset(seed=None)` where the
     batch resets itself, and must then see the same next episode.
@@ -68,12 +68,12 @@ def check_batched_equals_single(make_batch: MakeBatch, make_env: Callable[[], An
             if not env.agents:
                 episodes[replica] += 1
                 first = env.reset(options={"first_episode": episodes[replica]})
-                _same_sight(seen, replica, *first, f"after the reset {when}")
+                _same_sight(seen, replica, first[0], first[1], f"after the reset {when}")
     assert min(episodes) > 0, "no episode ended: the check saw no auto-reset"
 
 
 def check_batch_observations(make_batch: MakeBatch) -> None:
-    """Observations, final ones too, have the space's dtype and shape, lie in it, and are the caller's to keep."""
+    """Observations, final ones too, have their space's dtype and shape, lie in it, and may be kept."""
     batch = make_batch(3)
     source = BatchActionSource(batch, [0, 1, 2])
     seen = batch.reset(5)
@@ -85,9 +85,7 @@ def check_batch_observations(make_batch: MakeBatch) -> None:
         _inside_spaces(batch, result.observations, f"observations of step {step}")
         everything.append(result.observations)
         if (result.terminated | result.truncated).any():
-            assert result.final_observations is not None, (
-                f"step {step}: an episode ended without final_observations"
-            )
+            assert result.final_observations is not None, f"step {step}: an episode ended without final_observations"
             _inside_spaces(batch, result.final_observations, f"final_observations of step {step}")
             everything.append(result.final_observations)
         copies += copy.deepcopy(everything[len(copies) :])
@@ -208,9 +206,7 @@ def _inside_spaces(batch: BatchedEnv, observations: dict[str, Array], what: str)
 
 def _well_formed(batch: BatchedEnv, agent: str, mask: BoolArray) -> None:
     space = batch.action_spaces[agent]
-    assert isinstance(space, spaces.Discrete), (
-        f"{agent!r} has an action mask but no Discrete actions: {space}"
-    )
+    assert isinstance(space, spaces.Discrete), f"{agent!r} has an action mask but no Discrete actions: {space}"
     shape = (batch.num_envs, int(space.n))
     assert mask.shape == shape, f"action mask of {agent!r} has shape {mask.shape}, not {shape}"
     assert mask.dtype == np.bool_, f"action mask of {agent!r} has dtype {mask.dtype}, not bool"
@@ -222,9 +218,7 @@ def _honest_table(game: TabularGame, role: str) -> None:
     axis = game.axis(role)
     tables = [np.moveaxis(table, axis, 1) for table in (game.next_states, *game.rewards.values())]
     for state, allowed in enumerate(game.action_masks[role]):
-        effects = [
-            tuple(table[state, action].tobytes() for table in tables) for action in range(allowed.size)
-        ]
+        effects = [tuple(table[state, action].tobytes() for table in tables) for action in range(allowed.size)]
         open_effects = [effects[action] for action in np.flatnonzero(allowed)]
         place = f"state {state}, actions of {role!r}: mask {allowed.astype(int)}"
         assert len(set(open_effects)) == len(open_effects), f"{place} allows two actions with the same effect"
@@ -245,6 +239,4 @@ def _masks_of_state(game: TabularGame, seen: BatchObservation, agents: Sequence[
         if agent in seen.action_masks:
             fits &= (seen.action_masks[agent][:, None] == game.action_masks[agent][None]).all(axis=-1)
     assert looks.any(axis=1).all(), f"step {step}: what is seen in play is in no state of tabular_game()"
-    assert (looks & fits).any(axis=1).all(), (
-        f"step {step}: masks seen in play are not those of tabular_game()"
-    )
+    assert (looks & fits).any(axis=1).all(), f"step {step}: masks seen in play are not those of tabular_game()"

@@ -48,7 +48,7 @@ def exposed_global_generators() -> Iterator["GlobalGenerators"]:
 
 
 class GlobalGenerators:
-    """Reseeds the global generators differently at every call, so that whatever draws from them cannot repeat."""
+    """Reseeds the global generators differently at every call: what draws from them cannot repeat."""
 
     def __init__(self) -> None:
         self._calls = 0

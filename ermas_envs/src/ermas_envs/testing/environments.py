@@ -30,7 +30,7 @@ MAX_STEPS = 1000
 
 
 def check_determinism(make_env: Callable[[], AnyParallelEnv], seed: int = 0) -> None:
-    """The same seed gives bit-identical whole episodes: in two fresh instances, and in one that is reset again.
+    """One seed gives bit-identical whole episodes: in two fresh instances, and in one that is reset again.
 
     Compares observations, rewards, flags and action masks. The global generators of `random` and NumPy are
     reseeded before every step, so that an environment that draws from them fails.
@@ -42,9 +42,7 @@ def check_determinism(make_env: Callable[[], AnyParallelEnv], seed: int = 0) -> 
     with exposed_global_generators() as generators:
         first, second = make_env(), make_env()
         recorded = []
-        frames = zip(
-            _frames(first, seed, generators.disturb), _frames(second, seed, generators.disturb), strict=True
-        )
+        frames = zip(_frames(first, seed, generators.disturb), _frames(second, seed, generators.disturb), strict=True)
         for step, (a, b) in enumerate(frames):
             found = difference(a, b)
             assert found is None, f"two fresh instances, step {step - 1} (−1 is reset): {found}"
@@ -56,7 +54,7 @@ def check_determinism(make_env: Callable[[], AnyParallelEnv], seed: int = 0) -> 
 
 
 def check_observations(make_env: Callable[[], AnyParallelEnv], seed: int = 0) -> None:
-    """All observations of an episode lie in their spaces, with dtype and shape, and are the caller's to keep."""
+    """All observations of an episode have their space's dtype and shape, lie in it, and may be kept."""
     env = make_env()
     kept, copies = [], []
     for step, frame in enumerate(_frames(env, seed, copied=False)):
@@ -72,8 +70,8 @@ def check_environment(module: EnvironmentModule) -> None:
     """Everything that applies to an environment module: both faces, both hooks, and PettingZoo's own tests.
 
     Args:
-        module: offers `parallel_env(**arguments)` and `batched_env(num_envs, **arguments)`, both of which know the
-            arguments `planner` and `perturbation`.
+        module: offers `parallel_env(**arguments)` and `batched_env(num_envs, **arguments)`, both of which know
+            the arguments `planner` and `perturbation`.
     """
     check_determinism(module.parallel_env)
     check_observations(module.parallel_env)
@@ -139,9 +137,7 @@ def _frames(
 
 
 def _masks(observations: dict[str, Any], infos: dict[str, Any]) -> dict[str, Any]:
-    inside = {
-        a: o["action_mask"] for a, o in observations.items() if isinstance(o, dict) and "action_mask" in o
-    }
+    inside = {a: o["action_mask"] for a, o in observations.items() if isinstance(o, dict) and "action_mask" in o}
     return inside | {agent: info["action_mask"] for agent, info in infos.items() if "action_mask" in info}
 
 

@@ -28,8 +28,8 @@ def check_perturbation(
     Args:
         make_perturbation: makes a fresh one.
         make_batch: num_envs and a perturbation → a fresh batch with auto-reset that applies it.
-        bound: ε, payoff per step: after every step of an episode, the mean of what an agent got so far in it must
-            lie in [−ε, ε] (Eq. 5).
+        bound: ε, payoff per step: after every step of an episode, the mean of what an agent got so far in it
+            must lie in [−ε, ε] (Eq. 5).
     """
     observed = _Observed(make_perturbation(), bound)
     batch = make_batch(_REPLICAS, observed)
@@ -77,9 +77,7 @@ class _Observed:
         for agent, values in added.items():
             assert agent in self._agents, f"{agent!r} is perturbed, but only {list(self._agents)} may be"
             shape = transition.steps.shape
-            assert np.shape(values) == shape, (
-                f"perturbation of {agent!r} has shape {np.shape(values)}, not {shape}"
-            )
+            assert np.shape(values) == shape, f"perturbation of {agent!r} has shape {np.shape(values)}, not {shape}"
             assert np.isfinite(values).all(), f"perturbation of {agent!r} is not finite: {values}"
 
     def _within_bound(self, added: Mapping[str, FloatArray], transition: Transition) -> None:
@@ -90,7 +88,7 @@ class _Observed:
             self._sums[agent] = np.where(steps == 1, 0.0, self._sums[agent]) + values
             worst = float((np.abs(self._sums[agent]) / steps).max())
             assert worst <= self._bound + _ROUNDING, (
-                f"perturbation of {agent!r} has mean {worst} per step of an episode so far, bound {self._bound}"
+                f"perturbation of {agent!r} has mean {worst} per step so far, bound {self._bound}"
             )
 
     def _as_tables_say(self, added: Mapping[str, FloatArray], transition: Transition) -> None:

@@ -21,10 +21,11 @@ def check_planner(planner: Planner, make_batch: Callable[[int, Planner | str], B
 
     Args:
         planner: the object.
-        make_batch: num_envs and either "learned" or the planner → a fresh batch of the game that it is made for.
+        make_batch: num_envs and either "learned" or the planner → a fresh batch of the game it is made for.
     """
     size = planner.noise_size
-    assert isinstance(size, int) and size >= 0, f"noise_size must be a non-negative integer, got {size!r}"
+    assert isinstance(size, int), f"noise_size must be an integer, got {size!r}"
+    assert size >= 0, f"noise_size must not be negative, got {size}"
     batch = make_batch(_REPLICAS, "learned")
     space = batch.action_spaces[batch.planner]
     planner.bind(batch.observation_spaces[batch.planner], space)
@@ -45,13 +46,11 @@ def check_planner(planner: Planner, make_batch: Callable[[int, Planner | str], B
 
 
 def _checked_act(planner: Planner, rows: Array, noise: FloatArray, masks: BoolArray | None) -> Array:
-    """The planner's actions, after comparing them with a second call, with single rows and with the rows reversed."""
+    """The planner's actions, compared with a second call, with single rows and with the rows reversed."""
 
     def act(order: slice) -> Array:
         generators.disturb()
-        return np.array(
-            planner.act(rows[order].copy(), noise[order].copy(), None if masks is None else masks[order])
-        )
+        return np.array(planner.act(rows[order].copy(), noise[order].copy(), None if masks is None else masks[order]))
 
     with exposed_global_generators() as generators:
         chosen = act(slice(None))
@@ -66,16 +65,14 @@ def _checked_act(planner: Planner, rows: Array, noise: FloatArray, masks: BoolAr
 
 
 def _check_probabilities(planner: Planner, rows: Array, masks: BoolArray | None) -> None:
-    """`tabular` gives probabilities, and `act` follows them: six standard errors over `_DRAWS` draws of noise."""
+    """`tabular` gives probabilities, and `act` follows them within six standard errors over `_DRAWS` draws."""
     probabilities = planner.tabular(rows, masks)
     if probabilities is None:
         return
-    assert probabilities.shape[:1] == (len(rows),), (
-        f"tabular() has shape {probabilities.shape} for {len(rows)} rows"
-    )
-    assert (probabilities >= 0).all() and np.allclose(probabilities.sum(axis=-1), 1.0, atol=1e-5), (
-        "tabular() must give probabilities that sum to 1"
-    )
+    assert probabilities.shape[:1] == (len(rows),), f"tabular() has shape {probabilities.shape} for {len(rows)} rows"
+    sums = probabilities.sum(axis=-1)
+    assert (probabilities >= 0).all(), f"tabular() gives a negative probability: {probabilities.min()}"
+    assert np.allclose(sums, 1.0, atol=1e-5), f"tabular() gives probabilities that sum to {sums}"
     noise = np.random.default_rng(1)
     for row, expected in enumerate(probabilities):
         repeated = np.repeat(rows[row : row + 1], _DRAWS, axis=0)
