@@ -17,6 +17,7 @@ from ermas_envs import ParallelEnvBatch, bimatrix_v0
 from ermas_envs.augmented_bimatrix_v0 import batched_env as augmented_env
 from ermas_envs.bimatrix_v0 import batched_env
 from ermas_envs.planners import ConstantPlanner
+from ermas_envs.streams import ReplicaStreams
 
 PASSIVE = ConstantPlanner(0)
 STAY, UP = 1, 2
@@ -102,7 +103,7 @@ def flags(num_envs: int = 6) -> BatchedVecEnv:
 
 def test_supersuit_cannot_be_seeded_by_sb3_and_we_can() -> None:
     with pytest.raises(AttributeError, match="seed"):
-        PPO("MlpPolicy", supersuit_env(2), n_steps=8, seed=0)
+        PPO("MlpPolicy", supersuit_env(2), n_steps=16, batch_size=64, seed=0)
 
     def trained(seed: int) -> np.ndarray:
         model = PPO("MlpPolicy", vec_env(), n_steps=10, batch_size=40, seed=seed, device="cpu").learn(160)
@@ -254,6 +255,49 @@ def test_partners_play_their_role_on_what_they_see() -> None:
     np.testing.assert_array_equal(seen[:, 4:8].argmax(1), np.clip(before[:, 4:8].argmax(1) + moved, 0, 3))
 
 
+class NoiseKeeper:
+    """Plays 0 and keeps the noise that it is given."""
+
+    noise_size = 2
+
+    def __init__(self) -> None:
+        self.noise: list[np.ndarray] = []
+
+    def act(self, observations: np.ndarray, noise: np.ndarray, action_masks: np.ndarray | None) -> np.ndarray:
+        self.noise.append(noise)
+        return np.zeros(len(observations), np.int64)
+
+
+def test_partners_get_uniform_noise_of_their_own() -> None:
+    partners = {"agent_1": NoiseKeeper(), "planner": NoiseKeeper()}
+    vec = BatchedVecEnv(batched_env(100), partners=partners, roles=["agent_0"])
+    trajectory(vec, seed=5, steps=30)
+    streams = [np.array(partner.noise) for partner in partners.values()]  # (steps, replicas, 2) each
+    rules, planner = (ReplicaStreams(5, 100, purpose) for purpose in (0, 1))
+    streams += [
+        np.array([[source.uniforms(), source.uniforms()] for _ in range(30)]).swapaxes(1, 2)
+        for source in (rules, planner)
+    ]
+    values = np.array(streams)
+    assert values.shape == (4, 30, 100, 2)
+    assert len(np.unique(values)) == values.size  # no number is used twice, nor by the environment
+    np.testing.assert_allclose(np.quantile(values[:2], [0.0, 0.25, 0.5, 0.75, 1.0]), np.linspace(0, 1, 5), atol=0.02)
+
+
+def test_box_actions_of_partners_are_clipped() -> None:
+    class Boxes(Flags):
+        def action_space(self, agent: str) -> spaces.Space[Any]:
+            return spaces.Box(-1.0, 1.0, (1,), np.float32)
+
+    class Excessive(NoiseKeeper):
+        def act(self, observations: np.ndarray, noise: np.ndarray, action_masks: np.ndarray | None) -> np.ndarray:
+            return np.full((len(observations), 1), 3.0, np.float32)
+
+    vec = BatchedVecEnv(ParallelEnvBatch(Boxes, 1), ["agent_0"], {"agent_1": Excessive(), "planner": Excessive()})
+    vec.reset()
+    assert vec.step(np.full((1, 1), 0.5))[1].tolist() == [0.5]
+
+
 def test_terminations_are_no_time_limits_and_multi_binary_actions_pass() -> None:
     vec = flags()
     vec.seed(0)
@@ -302,6 +346,10 @@ def test_episode_statistics_are_those_of_vec_monitor() -> None:
             assert own["r"] == pytest.approx(reference["r"], abs=2e-6)
         episodes += len(theirs)
     assert episodes == 18
+    vec.reset()  # one step into an episode: its reward is forgotten
+    lengths = [info["episode"]["l"] for _ in range(4) for info in vec.step(np.full(6, STAY))[3] if "episode" in info]
+    assert lengths == [4] * 6
+    assert [own["l"] for own in vec.seen] == [4] * 6
 
 
 def test_masks_are_each_rows_own_and_all_true_where_the_environment_gives_none() -> None:
@@ -349,7 +397,7 @@ def test_first_episode_is_an_option_of_the_next_reset() -> None:
         ({}, r"partners must name exactly .*\['planner'\], got \[\]"),
         ({"partners": {"planner": PASSIVE, "agent_0": PASSIVE}}, r"exactly .*\['planner'\]"),
         ({"partners": {"planner": ConstantPlanner(3)}}, r"Discrete\(1\)"),
-        ({"roles": ["agent_0", "planner"], "partners": {}}, r"equal observation spaces.*agent_0: .*planner: "),
+        ({"roles": ["agent_0", "planner"], "partners": {}}, r"equal action spaces.*agent_0: .*planner: "),
         ({"roles": []}, "one or more distinct"),
         ({"roles": ["agent_0", "agent_0"]}, "one or more distinct"),
         ({"roles": ["agent_7"]}, "roles: unknown name 'agent_7'"),
@@ -393,7 +441,6 @@ def test_ppo_learns_the_nash_equilibrium_of_the_bimatrix_game() -> None:
     untrained = evaluate_policy(model, vec, n_eval_episodes=64, warn=False)[0] / 20
     model.learn(50_000)
     trained = evaluate_policy(model, vec, n_eval_episodes=64, warn=False)[0] / 20
-    print(untrained, trained, expected)
     assert abs(untrained - expected) > 0.05
     assert trained == pytest.approx(expected, abs=0.015)
     assert model.ep_info_buffer[-1]["r"] / 20 == pytest.approx(expected, abs=0.1)

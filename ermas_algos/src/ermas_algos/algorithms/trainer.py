@@ -112,10 +112,10 @@ class Trainer(ABC, Generic[ConfigT]):
         """
         folder = None if directory is None else Path(directory)
         with MetricsLog(folder) as log:
-            log.resume_from(self.iteration)
+            log.resume_from(self.iteration + 1)
             while self.iteration < total_iterations:
                 metrics = self._timed_iteration()
-                log.log(self.iteration, metrics)
+                log.log(self.iteration - 1, metrics)
                 done = self.iteration == total_iterations
                 if folder is not None and (done or self.iteration % checkpoint_every == 0):
                     self.save(folder / CHECKPOINT)

@@ -29,7 +29,7 @@ def sample(distribution: Any, space: spaces.Space[Any], noise: FloatArray) -> Ar
     """Actions (R, *space.shape) for an SB3 `Distribution` over R rows and noise (R, noise_size)."""
     if isinstance(space, spaces.Discrete):
         return _categorical(distribution.distribution.probs, noise[:, 0])
-    if isinstance(space, spaces.MultiDiscrete):
+    if isinstance(space, spaces.MultiDiscrete) or hasattr(distribution, "distributions"):
         parts = getattr(distribution, "distribution", None) or distribution.distributions
         return np.stack([_categorical(part.probs, noise[:, k]) for k, part in enumerate(parts)], axis=1)
     if isinstance(space, spaces.MultiBinary):

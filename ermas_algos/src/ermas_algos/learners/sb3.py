@@ -158,7 +158,7 @@ class SB3Learner:
         actions = torch.as_tensor(rollout.actions.reshape(shape[0] * shape[1], *rollout.actions.shape[2:]))
         masks = None if rollout.action_masks is None else rollout.action_masks.reshape(len(flat), -1)
         with torch.no_grad():
-            log_probs = self._distribution(flat, masks).log_prob(actions)
+            log_probs = self._distribution(flat, masks).log_prob(actions.float())
         return self._values(flat).reshape(shape), log_probs.numpy().reshape(shape)
 
     def _values(self, observations: Array) -> NDArray[np.float32]:
