@@ -7,6 +7,7 @@ without adversity (Q = 0); the test trains fresh agents, from scratch, at Q = 0,
 """
 
 import dataclasses
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from pathlib import Path
 import torch
 import tyro
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig
-from ermas_algos.evaluation import FRESH_AGENT_PPO, Contender, TransferRow, transfer_evaluation, write_rows
+from ermas_algos.evaluation import FRESH_AGENT_PPO, LAST_SHARE, Contender, TransferRow, transfer_evaluation, write_rows
 from ermas_algos.plots.transfer import plot_transfer
 from ermas_envs import augmented_bimatrix_v0
+from ermas_envs.arguments import check_integer
 from ermas_envs.engine_batch import EngineBatch
 from ermas_envs.oracles import best_constant_planner
 from ermas_envs.planners import Planner
@@ -53,9 +55,13 @@ def main(settings: Settings) -> None:
     if settings.quick:
         settings = dataclasses.replace(settings, iterations=45, test_iterations=5)
     console = Console()
-    # Every setting is checked before anything is written or trained.
-    marl = MARL(train_env, MARLConfig(seed=settings.seed))
-    ermas = ERMAS(train_env, ERMASConfig(seed=settings.seed, epsilon=settings.epsilon))
+    try:
+        marl = MARL(train_env, MARLConfig(seed=settings.seed))
+        ermas = ERMAS(train_env, ERMASConfig(seed=settings.seed, epsilon=settings.epsilon))
+        check_integer("iterations", settings.iterations, 1)
+        check_integer("test_iterations", settings.test_iterations, LAST_SHARE)
+    except ValueError as error:
+        sys.exit(f"train_ermas_sb3: {error}")
     settings.out.mkdir(parents=True, exist_ok=True)
     with progress_bar(console) as progress:
         for trainer in (marl, ermas):

@@ -112,7 +112,7 @@ class Trainer(ABC, Generic[ConfigT]):
         """
         folder = None if directory is None else Path(directory)
         with MetricsLog(folder) as log:
-            log.resume_from(self.iteration + 1)
+            log.resume_from(self.iteration)
             while self.iteration < total_iterations:
                 metrics = self._timed_iteration()
                 log.log(self.iteration - 1, metrics)

@@ -2,6 +2,7 @@
 
 from ermas_algos.evaluation.transfer import (
     FRESH_AGENT_PPO,
+    LAST_SHARE,
     Contender,
     TransferRow,
     read_rows,
@@ -9,4 +10,4 @@ from ermas_algos.evaluation.transfer import (
     write_rows,
 )
 
-__all__ = ["FRESH_AGENT_PPO", "Contender", "TransferRow", "read_rows", "transfer_evaluation", "write_rows"]
+__all__ = ["FRESH_AGENT_PPO", "LAST_SHARE", "Contender", "TransferRow", "read_rows", "transfer_evaluation", "write_rows"]
