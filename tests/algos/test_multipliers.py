@@ -1,4 +1,4 @@
-"""Lagrange multipliers: projected ascent and PID control against their closed forms, bounds, no wind-up, state."""
+"""Lagrange multipliers: closed forms of projected ascent and PID control, bounds, no wind-up, state."""
 
 import json
 from dataclasses import replace
@@ -34,7 +34,9 @@ def test_starts_at_lambda_0_for_every_agent() -> None:
 
 
 @given(st.lists(regrets, min_size=1, max_size=20), st.floats(0.0, 1.0))
-def test_projected_ascent_is_clip_of_lambda_plus_step_times_violation(regret: list[float], epsilon: float) -> None:
+def test_projected_ascent_is_clip_of_lambda_plus_step_times_violation(
+    regret: list[float], epsilon: float
+) -> None:
     value, expected = ASCENT.initial, []
     for found in regret:
         value = min(max(value + ASCENT.step_size * (found - epsilon), 0.0), ASCENT.maximum)
@@ -59,9 +61,12 @@ def test_derivative_counts_increases_only_and_not_at_the_first_update() -> None:
 
 @pytest.mark.parametrize(("violation", "bound"), [(10.0, PID.maximum), (-10.0, 0.0)])
 def test_no_wind_up(violation: float, bound: float) -> None:
-    """However long λ was clipped, it then answers a small violation at once, as if it had been clipped once."""
+    """However long λ was clipped, it answers a small violation as if it had been clipped once."""
     back = -0.1 if violation > 0 else 0.1
-    short, long = multipliers(replace(PID, derivative=0.0), 0.0), multipliers(replace(PID, derivative=0.0), 0.0)
+    short, long = (
+        multipliers(replace(PID, derivative=0.0), 0.0),
+        multipliers(replace(PID, derivative=0.0), 0.0),
+    )
     assert path(short, [violation]) == [bound]
     assert path(long, [violation] * 1000) == [bound] * 1000
     assert path(long, [back]) == path(short, [back])

@@ -124,9 +124,7 @@ def test_only_equilibrium_of_tragedy_of_commons_is_the_top_level() -> None:
     assert (payoffs.agent_1[:, 3:] > payoffs.agent_1[:, :3]).all()
 
 
-@pytest.mark.parametrize(
-    ("q", "best"), [(0.0, 3), (0.28, 3), (0.30, 2), (0.50, 2), (0.51, 1), (0.86, 1), (0.88, 0)]
-)
+@pytest.mark.parametrize(("q", "best"), [(0.0, 3), (0.28, 3), (0.30, 2), (0.50, 2), (0.51, 1), (0.86, 1), (0.88, 0)])
 def test_best_level_under_adversity(q: float, best: int) -> None:
     payoffs = as_payoffs("tragedy_of_commons")
     adverse = BimatrixPayoffs(

@@ -46,7 +46,9 @@ def commons() -> rendering.View:
 @pytest.mark.parametrize("levels", [2, 3, 8])
 def test_shape_and_dtype(levels: int) -> None:
     picture = rendering.picture(view_of(random_payoffs(levels), cell=levels))
-    assert picture.ndim == 3 and picture.shape[2] == 3 and picture.dtype == np.uint8
+    assert picture.ndim == 3
+    assert picture.shape[2] == 3
+    assert picture.dtype == np.uint8
     assert picture.shape[1] > 3 * levels * rendering.SMALLEST_SQUARE
     assert picture.shape[0] > levels * rendering.SMALLEST_SQUARE
 
@@ -62,8 +64,10 @@ def test_mark_is_at_row_of_agent_0_and_column_of_agent_1(commons: rendering.View
     right = frame_centres(replace(commons, cell=1))
     below = frame_centres(replace(commons, cell=4))
     for (x, y), (x_right, y_right), (x_below, y_below) in zip(start, right, below, strict=True):
-        assert x_right - x >= rendering.SMALLEST_SQUARE and y_right == y
-        assert y_below - y >= rendering.SMALLEST_SQUARE and x_below == x
+        assert x_right - x >= rendering.SMALLEST_SQUARE
+        assert y_right == y
+        assert y_below - y >= rendering.SMALLEST_SQUARE
+        assert x_below == x
 
 
 @pytest.mark.parametrize("colour", rendering.DISK_COLOURS)
@@ -110,14 +114,16 @@ def test_text_columns_are_aligned() -> None:
     for cell in range(4):
         block = rendering.text(view_of(payoffs, cell)).split("\n\n")[1].splitlines()[2:]
         dots = [[k for k, letter in enumerate(line) if letter == "."] for line in block]
-        assert dots[0] == dots[1] and len(dots[0]) == 2
+        assert dots[0] == dots[1]
+        assert len(dots[0]) == 2
 
 
 def test_flat_and_huge_payoffs_can_be_drawn() -> None:
     payoffs = BimatrixPayoffs(np.zeros((2, 2)), [[1e12, -1e12], [-0.001, 0.0]], np.full((2, 2), -12.34))
     view = view_of(payoffs, cell=0)
     assert rendering.picture(view).dtype == np.uint8
-    assert "[1.00e+12]" in rendering.text(view) and "-0.00" not in rendering.text(view)
+    assert "[1.00e+12]" in rendering.text(view)
+    assert "-0.00" not in rendering.text(view)
 
 
 def test_long_name_widens_the_picture(commons: rendering.View) -> None:

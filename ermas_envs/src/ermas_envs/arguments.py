@@ -1,6 +1,7 @@
 """Checks of user arguments: every error names the argument and the allowed range."""
 
 import math
+import operator
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -23,11 +24,12 @@ def check_choice(argument: str, given: object, known: Iterable[str]) -> str:
 
 def check_integer(argument: str, given: object, minimum: int) -> int:
     """Return `given` as an int; ValueError unless it is an integer (not a bool) of at least `minimum`."""
-    if isinstance(given, bool) or not hasattr(given, "__index__"):
-        raise ValueError(f"{argument} must be an integer >= {minimum}, got {given!r}.")
-    value = int(given.__index__())
+    try:
+        value = minimum - 1 if isinstance(given, bool) else operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        value = minimum - 1
     if value < minimum:
-        raise ValueError(f"{argument} must be an integer >= {minimum}, got {value}.")
+        raise ValueError(f"{argument} must be an integer >= {minimum}, got {given!r}.")
     return value
 
 
@@ -43,6 +45,8 @@ def check_number(argument: str, given: object, minimum: float = -math.inf, maxim
     )
     allowed = f"a finite number{' ' + bounds if bounds else ''}"
     try:
+        if isinstance(given, (bool, str)):  # which float() would take
+            raise TypeError
         value = float(given)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise ValueError(f"{argument} must be {allowed}, got {given!r}.") from None

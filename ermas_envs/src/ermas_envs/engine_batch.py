@@ -8,11 +8,12 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
+from ermas_envs.arguments import check_choice, check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray
 from ermas_envs.batch import BatchObservation, BatchStep
-from ermas_envs.engine import Engine, Outcome
+from ermas_envs.engine import Engine
 from ermas_envs.oracles.tabular import TabularGame
-from ermas_envs.perturbations import RewardPerturbation
+from ermas_envs.perturbations import RewardPerturbation, check_perturbation_object
 from ermas_envs.planners import Planner
 from ermas_envs.spaces import check_action_batch
 from ermas_envs.streams import ReplicaStreams, Seed
@@ -42,8 +43,12 @@ class EngineBatch:
         perturbation: RewardPerturbation | None = None,
         autoreset: bool = True,
     ) -> None:
-        if isinstance(planner, str) and planner != "learned":
+        if isinstance(planner, str):
+            check_choice("planner (a name, or a planner object)", planner, ("learned",))
+        elif not hasattr(planner, "act"):
             raise ValueError(f'planner must be "learned" or a planner object, got {planner!r}.')
+        if perturbation is not None:
+            check_perturbation_object(perturbation)
         self.engine = engine
         self.name, self.num_envs, self.horizon = engine.name, engine.num_envs, engine.horizon
         self.agents, self.planner = engine.agents, engine.planner
@@ -51,7 +56,7 @@ class EngineBatch:
         self.autoreset = autoreset
         self._planner_object = None if isinstance(planner, str) else planner
         self._perturbation = perturbation
-        self.possible_agents = self.agents + (() if self._planner_object else (self.planner,))
+        self.possible_agents = self.agents + ((self.planner,) if self._planner_object is None else ())
         self.observation_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.observation_spaces)
         self.action_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.action_spaces)
         if self._planner_object is not None:
@@ -75,7 +80,7 @@ class EngineBatch:
             self._planner_streams = ReplicaStreams(seed, self.num_envs, _PLANNER)
         assert self._streams is not None
         self._steps[:] = 0
-        self._episodes[:] = first_episode
+        self._episodes[:] = check_integer("first_episode", first_episode, 0)
         self._over[:] = False
         self.engine.reset(np.arange(self.num_envs), self._streams)
         return self._observe()
@@ -89,14 +94,18 @@ class EngineBatch:
         states = self.engine.states()
         checked = self._checked(actions)
         outcome = self.engine.step(checked)
-        rewards = self._rewards(Transition(checked, outcome.payoffs, outcome.planner_outcome, states, self._steps, self._episodes))
+        rewards = self._rewards(
+            Transition(checked, outcome.payoffs, outcome.planner_outcome, states, self._steps, self._episodes)
+        )
         self._steps = self._steps + 1
         ended = outcome.terminated | outcome.truncated
         final = None
         if ended.any():
             final = self._observe().observations
             self._end_episodes(ended)
-        seen = self._observe() if final is None or self.autoreset else BatchObservation(final, self._acting(self._seen[1]))
+        seen = (
+            self._observe() if final is None or self.autoreset else BatchObservation(final, self._acting(self._seen[1]))
+        )
         return BatchStep(
             seen.observations, seen.action_masks, rewards, outcome.payoffs, outcome.terminated, outcome.truncated, final
         )

@@ -80,7 +80,7 @@ class ParallelEnvBatch:
             seed = int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
         if seed is not None:
             self._streams = ReplicaStreams(seed, self.num_envs)
-        self._episodes[:] = first_episode
+        self._episodes[:] = check_integer("first_episode", first_episode, 0)
         seen = self._nothing_seen()
         self._reset_into(seen, np.arange(self.num_envs))
         return seen

@@ -1,4 +1,4 @@
-"""The reward-perturbation hook (paper Eqs. 3 and 5): additive changes ξ_i of the agents' rewards, and their registry."""
+"""The reward-perturbation hook (paper Eqs. 3 and 5): additive changes ξ_i of the agents' rewards, and a registry."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -27,6 +27,14 @@ class RewardPerturbation(Protocol):
 
     def tabular(self, game: TabularGame) -> Mapping[str, FloatArray] | None:
         """The same as (S, A…) tables if it is a fixed function of state and action, else None."""
+
+
+def check_perturbation_object(given: RewardPerturbation) -> RewardPerturbation:
+    """Return `given`; ValueError if it is no perturbation but, say, the registered name of one."""
+    if not callable(given) or not hasattr(given, "bind"):
+        known = ", ".join(perturbation_registry.names())
+        raise ValueError(f"perturbation must be an object such as registry.make gives ({known}), got {given!r}.")
+    return given
 
 
 class PlannerAdversity:
@@ -113,7 +121,7 @@ class Bounded:
     """
 
     def __init__(self, perturbation: RewardPerturbation, epsilon: float) -> None:
-        self.perturbation = perturbation
+        self.perturbation = check_perturbation_object(perturbation)
         self.epsilon = check_number("epsilon", epsilon, minimum=0.0)
         self._sums: dict[str, FloatArray] = {}
 
@@ -147,6 +155,8 @@ class SumOf:
         self.perturbations = tuple(perturbations)
         if not self.perturbations:
             raise ValueError("perturbations must name at least one perturbation.")
+        for part in self.perturbations:
+            check_perturbation_object(part)
 
     def bind(self, game: GameInfo, num_envs: int) -> None:
         """Bind every part."""

@@ -10,7 +10,7 @@ from ermas_envs.arguments import check_integer
 from ermas_envs.arrays import Array, IntArray
 from ermas_envs.ids import PLANNER
 from ermas_envs.parallel_batch import AnyParallelEnv, agents_beside
-from ermas_envs.perturbations import RewardPerturbation
+from ermas_envs.perturbations import RewardPerturbation, check_perturbation_object
 from ermas_envs.transitions import GameInfo, Transition
 
 
@@ -54,10 +54,9 @@ class PerturbedParallelEnv(BaseParallelWrapper):  # type: ignore[misc]  # Pettin
         self._state_index = state_index
         self._agents = agents_beside(planner, tuple(env.possible_agents))
         action_spaces = {agent: env.action_space(agent) for agent in env.possible_agents}
+        check_perturbation_object(perturbation)
         perturbation.bind(GameInfo(self._agents, planner, self.num_states, action_spaces), 1)
-        self._idle = {
-            agent: np.zeros(space.shape or (), space.dtype) for agent, space in action_spaces.items()
-        }
+        self._idle = {agent: np.zeros(space.shape or (), space.dtype) for agent, space in action_spaces.items()}
         self._observations: dict[str, Any] = {}
         self._episode = -1
         self._step = 0
@@ -105,10 +104,7 @@ class PerturbedParallelEnv(BaseParallelWrapper):  # type: ignore[misc]  # Pettin
         taken: dict[str, Array] = {
             agent: np.asarray(actions.get(agent, idle))[None] for agent, idle in self._idle.items()
         }
-        payoffs = {
-            agent: np.array([infos.get(agent, {}).get("payoff", 0.0)], dtype=np.float64)
-            for agent in self._idle
-        }
+        payoffs = {agent: np.array([infos.get(agent, {}).get("payoff", 0.0)], dtype=np.float64) for agent in self._idle}
         return Transition(
             actions=taken,
             payoffs=payoffs,

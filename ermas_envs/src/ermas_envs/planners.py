@@ -51,10 +51,11 @@ class ConstantPlanner:
 
     def bind(self, observation_space: spaces.Space[object], action_space: spaces.Space[object]) -> None:
         """ValueError if the action is outside the planner's action space."""
-        fitting = self.action.astype(action_space.dtype) if action_space.dtype is not None else self.action
-        if not np.array_equal(fitting, self.action) or not action_space.contains(fitting):
+        numbers = self.action.dtype.kind in "iuf" and bool(np.isfinite(self.action).all())
+        fitting = self.action.astype(action_space.dtype) if numbers and action_space.dtype else self.action
+        if not numbers or not np.array_equal(fitting, self.action) or not action_space.contains(fitting):
             raise ValueError(f"action of the constant planner must lie in {action_space}, got {self.action}.")
-        self._action_space = action_space
+        self.action, self._action_space = fitting, action_space
 
     def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
         """The constant, once per replica."""

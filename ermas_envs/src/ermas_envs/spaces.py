@@ -26,12 +26,14 @@ def check_action_batch(name: str, space: spaces.Space[object], actions: object, 
         raise ValueError(f"actions[{name!r}] must be integers of {space}, got dtype {batch.dtype}.")
     elif isinstance(space, spaces.Discrete):
         # As unsigned numbers, those below the range become huge: one reduction checks both ends.
-        shifted = batch.astype(np.int64, copy=False) - space.start if space.start else batch.astype(np.int64, copy=False)
+        batch = batch.astype(np.int64, copy=False)
+        shifted = batch - space.start if space.start else batch
         inside = num_envs == 0 or int(shifted.view(np.uint64).max()) < int(space.n)
     elif isinstance(space, spaces.MultiDiscrete):
         inside = bool(((batch >= space.start) & (batch - space.start < space.nvec)).all())
     else:
         inside = all(space.contains(row.astype(space.dtype)) for row in batch)
     if not inside:
-        raise ValueError(f"actions[{name!r}] must lie in {space}, got values in [{batch.min()}, {batch.max()}].")
+        given = f"values in [{batch.min()}, {batch.max()}]"
+        raise ValueError(f"actions[{name!r}] must lie in {space}, got {given}.")
     return batch

@@ -59,7 +59,8 @@ class Multipliers:
             wanted = self.integral[agent] + config.step_size * violation + control
             self.values[agent] = min(max(wanted, 0.0), config.maximum)
             if self.values[agent] == wanted:
-                self.integral[agent] += config.step_size * violation
+                integral = self.integral[agent] + config.step_size * violation
+                self.integral[agent] = min(max(integral, 0.0), config.maximum)
             elif control == 0.0:
                 self.integral[agent] = self.values[agent]
             self._violation[agent] = violation

@@ -125,7 +125,7 @@ class SB3Learner:
         model.rollout_buffer = self._filled_buffer(rollout)
         if self.config.minibatch_size is None:
             model.batch_size = rollout.rewards.size
-        with _numpy_global_seed(int(self._shuffling.integers(2**32))):
+        with _global_seeds(int(self._shuffling.integers(2**32))):
             model.train()
         self.policy.set_training_mode(False)
         metrics = {name.removeprefix("train/"): float(value) for name, value in model.logger.name_to_value.items()}
@@ -235,7 +235,7 @@ class SB3Learner:
             pairs = zip(_parts(own), _parts(others), strict=True)
             divergences = [torch.distributions.kl_divergence(a, b) for a, b in pairs]
         rows = [d.reshape(len(observations), -1).sum(dim=1) for d in divergences]
-        return float(torch.stack(rows).sum(dim=0).mean())
+        return float(torch.stack(rows).sum(dim=0).mean().clamp(min=0.0))  # rounding can leave −1e-8
 
     def action_probabilities(self, observations: Array, action_masks: BoolArray | None = None) -> FloatArray:
         """See `Learner.action_probabilities`."""
@@ -254,11 +254,14 @@ def _parts(distribution: Any) -> list[Any]:
 
 
 @contextmanager
-def _numpy_global_seed(seed: int) -> Iterator[None]:
-    """SB3 shuffles minibatches with NumPy's global generator: seed it for the block, then put it back."""
+def _global_seeds(seed: int) -> Iterator[None]:
+    """SB3 shuffles minibatches with NumPy's global generator, and TRPO starts its conjugate gradients with torch's: seed
+    both for the block, then put them back."""
     before = np.random.get_state()  # noqa: NPY002
     np.random.seed(seed)  # noqa: NPY002
     try:
-        yield
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
     finally:
         np.random.set_state(before)  # noqa: NPY002

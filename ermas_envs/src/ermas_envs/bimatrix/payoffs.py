@@ -29,18 +29,12 @@ class BimatrixPayoffs:
     def __init__(
         self, agent_0: ArrayLike, agent_1: ArrayLike, planner: ArrayLike, planner_rule: str = "amplify"
     ) -> None:
-        shape = np.shape(agent_0)
+        shape = None
         for name, given in (("agent_0", agent_0), ("agent_1", agent_1), ("planner", planner)):
-            try:
-                matrix = np.array(given, dtype=np.float64)
-            except (TypeError, ValueError):
-                raise ValueError(f"payoffs.{name} must be a square matrix of finite numbers, got {given!r}.") from None
-            if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
-                raise ValueError(f"payoffs.{name} must be square, at least 2×2; got shape {matrix.shape}.")
+            matrix = _square(name, given)
+            shape = shape or matrix.shape
             if matrix.shape != shape:
                 raise ValueError(f"payoffs.{name} must have agent_0's shape {shape}, got {matrix.shape}.")
-            if not np.isfinite(matrix).all():
-                raise ValueError(f"payoffs.{name} must be finite everywhere (no NaN, no infinity).")
             matrix.setflags(write=False)
             object.__setattr__(self, name, matrix)
         object.__setattr__(self, "planner_rule", planner_rule)
@@ -49,6 +43,22 @@ class BimatrixPayoffs:
     def levels(self) -> int:
         """Number of levels of each agent."""
         return int(self.agent_0.shape[0])
+
+
+def _square(name: str, given: ArrayLike) -> FloatArray:
+    """A float copy of a square matrix of finite numbers; ValueError for anything else."""
+    try:
+        numbers = np.asarray(given)
+    except ValueError:  # rows of different lengths
+        numbers = np.empty(0, dtype=object)
+    if numbers.dtype.kind not in "biuf":
+        raise ValueError(f"payoffs.{name} must be a square matrix of finite numbers, got {given!r}.")
+    if numbers.ndim != 2 or numbers.shape[0] != numbers.shape[1] or numbers.shape[0] < 2:
+        raise ValueError(f"payoffs.{name} must be square, at least 2×2; got shape {numbers.shape}.")
+    matrix = np.array(numbers, dtype=np.float64)
+    if not np.isfinite(matrix).all():
+        raise ValueError(f"payoffs.{name} must be finite everywhere (no NaN, no infinity).")
+    return matrix
 
 
 def tragedy_of_commons() -> BimatrixPayoffs:

@@ -1,0 +1,79 @@
+"""Every Python block in the documentation runs as it stands: each alone, in an empty directory."""
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    page
+    for page in (
+        ROOT / "README.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+        ROOT / "ermas_envs/README.md",
+        ROOT / "ermas_algos/README.md",
+    )
+    if page.exists()
+]
+SECONDS = 60
+"""A block takes less than 15 s on an idle machine; a busy one gets more."""
+
+FENCED = re.compile(r"^([ \t]*)```(?:python|py)\b[^\n]*\n(.*?)^\1```[ \t]*$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+"""Indentation and code of a block, also of one inside a list, and whatever follows the word `python`."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One Python block of a page."""
+
+    line: int
+    """Line of the page on which the code starts, from 1."""
+    code: str
+    """The code, without the indentation that the whole block has."""
+
+
+def blocks_of(page: str) -> list[Block]:
+    return [
+        Block(page.count("\n", 0, found.start(2)) + 1, textwrap.dedent(found.group(2)))
+        for found in FENCED.finditer(page)
+    ]
+
+
+def test_blocks_are_found_wherever_they_stand() -> None:
+    page = "text\n```python\na = 1\n\nb = 2\n```\n```sh\nls\n```\n- item\n\n  ```Python x\n  if a:\n      c()\n  ```\n"
+    assert blocks_of(page) == [Block(3, "a = 1\n\nb = 2\n"), Block(13, "if a:\n    c()\n")]
+
+
+def test_no_page_has_a_python_block_that_is_not_found() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        openings = re.findall(r"^[ \t]*(?:```+|~~~+)[ \t]*(?:python|py)\b", text, re.MULTILINE | re.IGNORECASE)
+        assert len(blocks_of(text)) == len(openings), page
+
+
+@pytest.mark.parametrize(
+    ("page", "block"),
+    [
+        pytest.param(page, block, id=f"{page.relative_to(ROOT).as_posix()}:{block.line}")
+        for page in PAGES
+        for block in blocks_of(page.read_text(encoding="utf-8"))
+    ],
+)
+def test_block_runs(page: Path, block: Block, tmp_path: Path) -> None:
+    script = tmp_path / f"{page.stem}.py"
+    script.write_text("\n" * (block.line - 1) + block.code, encoding="utf-8")  # tracebacks name the page's lines
+    done = subprocess.run(
+        [sys.executable, script.name],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, f"{page}: the block at line {block.line} fails:\n{done.stderr}"
