@@ -68,7 +68,7 @@ wheels: venv-dev
 examples: venv
 	$(BIN)/python examples/train_ermas_sb3.py --quick --out runs/quick
 
-bench: venv
+bench: venv-dev
 	$(BIN)/python -m ermas_envs.bench bimatrix
 	$(BIN)/python -m ermas_algos.bench
 

@@ -124,7 +124,7 @@ def test_persistent_deviations_approach_the_exact_best_response_to_uniform_agent
     frozen = {role: one.get_parameters() for role, one in current.items()}
     deviations = Deviations({agent: learner(agent, 7) for agent in AGENTS}, None)
     deviations.synchronise(current)
-    for seed in range(30):
+    for seed in range(15):
         found = play(deviations.cast(current, with_joint=False), 64, seed)
         deviations.update(found, current, first_block=0)
     found = play(deviations.cast(current, with_joint=True), 64, seed=99)

@@ -240,7 +240,7 @@ def test_adversity_lowers_the_agents_rewards_by_q_times_rp(q: float) -> None:
         assert np.array_equal(result.rewards["planner"], result.payoffs["planner"])
 
 
-# --- observations, start, horizon ----------------------------------------------------------------------------------
+# --- observations, start, horizon --------------------------------------------------------------------------------
 
 
 def test_planner_that_does_not_observe_sees_the_time_alone() -> None:

@@ -51,9 +51,11 @@ def test_planner_inside_is_not_among_the_agents_but_its_objective_is_reported() 
 def test_planner_inside_the_parallel_face_is_reported_in_infos() -> None:
     env = augmented_bimatrix_v0.parallel_env(planner=ConstantPlanner(4))
     env.reset(seed=0)
-    _, rewards, _, _, infos = env.step({"agent_0": 1, "agent_1": 1})
+    seen, rewards, _, _, infos = env.step({"agent_0": 1, "agent_1": 1})
     assert set(rewards) == {"agent_0", "agent_1"}
-    assert infos["agent_0"]["planner_payoff"] == infos["agent_1"]["planner_payoff"] != 0
+    r_p = (seen["agent_0"][:4].argmax() + seen["agent_0"][4:8].argmax()) / 6
+    for agent in rewards:
+        assert infos[agent]["planner_payoff"] == pytest.approx(4 * 12 * r_p - 16)
 
 
 def test_constant_planner_does_what_a_learned_one_does_that_always_plays_it() -> None:

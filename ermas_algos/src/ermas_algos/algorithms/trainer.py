@@ -60,6 +60,8 @@ class Trainer(ABC, Generic[ConfigT]):
         self._learner_seeds = np.random.default_rng(seeds.spawn(1)[0])
         self._generator = np.random.default_rng(seeds.spawn(1)[0])
         self.learners: dict[str, Learner] = {role: self._new_learner(role, role) for role in env.possible_agents}
+        if len({id(learner) for learner in self.learners.values()}) < len(self.learners):
+            raise ValueError("make_learner must make a new learner for every role, got the same object twice.")
         self._game = env.tabular_game()
         self.iteration = 0
         self.env_steps = 0

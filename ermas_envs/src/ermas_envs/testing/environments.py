@@ -5,7 +5,8 @@ import copy
 import io
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from itertools import zip_longest
+from typing import Any, TypeAlias
 
 import numpy as np
 from gymnasium import spaces
@@ -28,6 +29,8 @@ from ermas_envs.testing.planners import check_planner
 MAX_STEPS = 1000
 """Longer episodes are cut here."""
 
+_Frame: TypeAlias = dict[str, Any]  # what one reset or step returned, by kind
+
 
 def check_determinism(make_env: Callable[[], AnyParallelEnv], seed: int = 0) -> None:
     """One seed gives bit-identical whole episodes: in two fresh instances, and in one that is reset again.
@@ -41,16 +44,15 @@ def check_determinism(make_env: Callable[[], AnyParallelEnv], seed: int = 0) -> 
     """
     with exposed_global_generators() as generators:
         first, second = make_env(), make_env()
-        recorded = []
-        frames = zip(_frames(first, seed, generators.disturb), _frames(second, seed, generators.disturb), strict=True)
-        for step, (a, b) in enumerate(frames):
-            found = difference(a, b)
-            assert found is None, f"two fresh instances, step {step - 1} (−1 is reset): {found}"
-            recorded.append(a)
+        recorded: list[_Frame] = []
+        _compare(
+            _recording(_frames(first, seed, generators.disturb), recorded),
+            _frames(second, seed, generators.disturb),
+            "two fresh instances",
+        )
         list(_frames(first, seed + 1, generators.disturb))  # an episode of another seed in between
-        for step, (a, b) in enumerate(zip(_frames(first, seed, generators.disturb), recorded, strict=True)):
-            found = difference(a, b)
-            assert found is None, f"an instance that is reset again, step {step - 1} (−1 is reset): {found}"
+        again = _frames(first, seed, generators.disturb)
+        _compare(again, iter(recorded), "an instance that is reset again")
 
 
 def check_observations(make_env: Callable[[], AnyParallelEnv], seed: int = 0) -> None:
@@ -113,7 +115,7 @@ def _check_with_pettingzoo(make_env: Callable[[], AnyParallelEnv]) -> None:
 
 def _frames(
     env: AnyParallelEnv, seed: int, before_step: Callable[[], None] = lambda: None, copied: bool = True
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[_Frame]:
     """One episode with random actions: what `reset` and each `step` returned."""
     source = ActionSource({agent: env.action_space(agent) for agent in env.possible_agents}, seed)
     before_step()
@@ -134,6 +136,19 @@ def _frames(
             "truncations": truncations,
         }
         yield copy.deepcopy(frame) if copied else frame
+
+
+def _recording(frames: Iterator[_Frame], into: list[_Frame]) -> Iterator[_Frame]:
+    for frame in frames:
+        into.append(frame)
+        yield frame
+
+
+def _compare(first: Iterator[_Frame], second: Iterator[_Frame], between: str) -> None:
+    """Steps both episodes in turn, so that instances which share something disturb each other."""
+    for step, (a, b) in enumerate(zip_longest(first, second)):
+        found = difference(a, b) if a and b else "one episode is over, the other goes on"
+        assert found is None, f"{between}, step {step - 1} (−1 is reset): {found}"
 
 
 def _masks(observations: dict[str, Any], infos: dict[str, Any]) -> dict[str, Any]:
