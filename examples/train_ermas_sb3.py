@@ -1,7 +1,7 @@
 """Train a plain MARL planner and an ERMAS planner with Stable-Baselines3 PPO, then test both on fresh agents.
 
-The game is `augmented_bimatrix_v0`: a blind planner picks a stake a, two agents walk on levels. Training knows agents
-without adversity (Q = 0); the test trains fresh agents, from scratch, at Q = 0, 0.1, …, 0.6 against the frozen planners.
+The game is `augmented_bimatrix_v0`: a blind planner picks a stake a, two agents walk on levels. Training knows no
+adversity (Q = 0); the test trains fresh agents, from scratch, at Q = 0, 0.1, …, 0.6 against the frozen planners.
 
     python examples/train_ermas_sb3.py --out runs/train_ermas_sb3
 """
@@ -15,6 +15,10 @@ from pathlib import Path
 
 import torch
 import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig
 from ermas_algos.evaluation import FRESH_AGENT_PPO, LAST_SHARE, Contender, TransferRow, transfer_evaluation, write_rows
 from ermas_algos.plots.transfer import plot_transfer
@@ -23,9 +27,6 @@ from ermas_envs.arguments import check_integer
 from ermas_envs.engine_batch import EngineBatch
 from ermas_envs.oracles import best_constant_planner
 from ermas_envs.planners import Planner
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 GAPS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 

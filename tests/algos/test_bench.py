@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from ermas_algos import bench
-from ermas_algos.algorithms.config import MEASURED_PPO
+from ermas_algos.algorithms.config import AGENT_PPO
 
 SIDES = {
     "end-to-end training": ["MARL", "SB3 PPO via SuperSuit"],
@@ -26,7 +26,7 @@ def test_json_is_valid_and_complete(capsys: pytest.CaptureFixture[str]) -> None:
     bench.main(["--seconds", "0", "--json"])
     output = json.loads(capsys.readouterr().out)
     settings = output["hyper_parameters"]
-    assert settings["learner"]["learning_rate"] == MEASURED_PPO.learning_rate
+    assert settings["learner"]["learning_rate"] == AGENT_PPO.learning_rate
     assert settings["learner"]["minibatch_size"] == 4 * settings["rollout_steps"]
     assert (settings["replicas"], settings["torch_threads"], settings["warmup_iterations"]) == (4, 1, 0)
     assert {comparison["name"]: list(comparison["sides"]) for comparison in output["comparisons"]} == SIDES

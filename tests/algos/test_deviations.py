@@ -89,9 +89,7 @@ def test_estimated_regret_of_synchronised_sb3_deviations_is_exactly_zero() -> No
     apart = estimated_regret(play(deviations.cast(current, with_joint=True), 64), AGENTS)
     assert min(abs(value) for value in apart.values()) > 0.0
     deviations.synchronise(current)
-    assert estimated_regret(play(deviations.cast(current, with_joint=True), 64), AGENTS) == dict.fromkeys(
-        AGENTS, 0.0
-    )
+    assert estimated_regret(play(deviations.cast(current, with_joint=True), 64), AGENTS) == dict.fromkeys(AGENTS, 0.0)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -215,9 +213,7 @@ def test_project_pulls_the_deviation_into_the_trust_region(bound: float, algorit
     project(deviation, current, rollout, bound)
     assert 0.0 < current.kl(deviation, seen, masks) <= bound
     # It stays on the line to the agent, at a power of two, and one power more would be too far.
-    share = float(
-        np.dot(deviation.get_parameters() - centre, found - centre) / np.dot(found - centre, found - centre)
-    )
+    share = float(np.dot(deviation.get_parameters() - centre, found - centre) / np.dot(found - centre, found - centre))
     assert np.log2(share) == pytest.approx(round(np.log2(share)), abs=1e-3)
     np.testing.assert_allclose(deviation.get_parameters(), centre + share * (found - centre), atol=1e-5)
     deviation.set_parameters((centre + 2 * share * (found - centre)).astype(np.float32))
@@ -235,9 +231,7 @@ def test_project_leaves_a_deviation_inside_the_region_untouched() -> None:
 
 
 @pytest.mark.parametrize("divergence", [np.inf, np.nan])
-def test_a_divergence_that_never_fits_gives_the_agent_back(
-    divergence: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_divergence_that_never_fits_gives_the_agent_back(divergence: float, monkeypatch: pytest.MonkeyPatch) -> None:
     current, deviation = learner("agent_0"), learner("agent_0")
     move(deviation, 1, 2.0)
     rollout, _, _ = visited(deviation)

@@ -77,9 +77,7 @@ class CountingGame:
         self.episodes: list[int] = []
 
     def _seen(self) -> dict[str, NDArray[Any]]:
-        return {
-            role: (10.0 * self.start + self.time)[:, None].astype(np.float32) for role in self.possible_agents
-        }
+        return {role: (10.0 * self.start + self.time)[:, None].astype(np.float32) for role in self.possible_agents}
 
     def reset(self, seed: Any = None, first_episode: int = 0) -> BatchObservation:
         self.start, self.time = np.arange(self.num_envs), np.zeros(self.num_envs)
@@ -126,9 +124,7 @@ def test_blocks_with_the_same_policies_are_bit_identical() -> None:
     trajectories = play(game(30), cast)
     assert equal_blocks(trajectories, 0, 1)
     assert equal_blocks(trajectories, 0, 2)
-    assert (
-        len(np.unique(trajectories.observations["agent_0"][0, :10], axis=0)) > 1
-    )  # replicas of a block differ
+    assert len(np.unique(trajectories.observations["agent_0"][0, :10], axis=0)) > 1  # replicas of a block differ
 
 
 def test_blocks_of_sb3_learners_with_the_same_parameters_are_bit_identical() -> None:
@@ -149,9 +145,7 @@ def test_blocks_share_start_states_and_noise_where_one_agent_deviates() -> None:
         game(20), {**{role: [p, p] for role, p in current.items()}, "agent_0": [current["agent_0"], deviator]}
     )
     for role in ROLES:
-        assert np.array_equal(
-            trajectories.observations[role][0, :10], trajectories.observations[role][0, 10:]
-        )
+        assert np.array_equal(trajectories.observations[role][0, :10], trajectories.observations[role][0, 10:])
     for own, others in zip(current["agent_0"].calls, deviator.calls, strict=True):
         assert np.array_equal(own[1], others[1])
     noise = current["agent_1"].calls[0][1]
@@ -160,9 +154,7 @@ def test_blocks_share_start_states_and_noise_where_one_agent_deviates() -> None:
     # The other agent ignores what it sees: it plays the same. The deviator plays differently.
     assert np.array_equal(trajectories.actions["agent_1"][:, :10], trajectories.actions["agent_1"][:, 10:])
     assert (trajectories.actions["agent_0"][:, 10:] == 2).all()
-    assert not np.array_equal(
-        trajectories.actions["agent_0"][:, :10], trajectories.actions["agent_0"][:, 10:]
-    )
+    assert not np.array_equal(trajectories.actions["agent_0"][:, :10], trajectories.actions["agent_0"][:, 10:])
 
 
 def test_the_generator_alone_decides() -> None:
@@ -250,9 +242,7 @@ def test_one_learner_in_two_roles_acts_once_per_step_and_plays_as_two_equal_lear
     for role in ROLES:
         assert np.array_equal(found.actions[role], apart.actions[role])
         assert np.array_equal(found.rewards[role], apart.rewards[role])
-    both = Rollout.concatenate(
-        [found.rollout(agent, 0, found.rewards[agent]) for agent in ("agent_0", "agent_1")]
-    )
+    both = Rollout.concatenate([found.rollout(agent, 0, found.rewards[agent]) for agent in ("agent_0", "agent_1")])
     for t, (seen, _, masks) in enumerate(shared.calls):
         assert np.array_equal(both.observations[t], seen)
         assert both.action_masks is not None

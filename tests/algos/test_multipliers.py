@@ -34,9 +34,7 @@ def test_starts_at_lambda_0_for_every_agent() -> None:
 
 
 @given(st.lists(regrets, min_size=1, max_size=20), st.floats(0.0, 1.0))
-def test_projected_ascent_is_clip_of_lambda_plus_step_times_violation(
-    regret: list[float], epsilon: float
-) -> None:
+def test_projected_ascent_is_clip_of_lambda_plus_step_times_violation(regret: list[float], epsilon: float) -> None:
     value, expected = ASCENT.initial, []
     for found in regret:
         value = min(max(value + ASCENT.step_size * (found - epsilon), 0.0), ASCENT.maximum)

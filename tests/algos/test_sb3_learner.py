@@ -229,9 +229,7 @@ def test_extreme_noise_gives_actions_inside_the_space(algorithm: str, space: spa
 
 
 @pytest.mark.parametrize(("algorithm", "space"), SUPPORTED)
-def test_equal_noise_gives_equal_actions_and_other_noise_others(
-    algorithm: str, space: spaces.Space[Any]
-) -> None:
+def test_equal_noise_gives_equal_actions_and_other_noise_others(algorithm: str, space: spaces.Space[Any]) -> None:
     learner, copy, rng = make(algorithm, space), make(algorithm, space), np.random.default_rng(0)
     seen, noise = rng.normal(size=(100, 4)).astype(np.float32), rng.random((100, learner.noise_size))
     first = learner.act(seen, noise)
@@ -258,9 +256,7 @@ def test_two_policies_with_the_same_noise_differ_only_where_their_distribution_f
     seed=st.integers(0, 50),
 )
 @settings(max_examples=60, deadline=None)
-def test_maskable_ppo_never_chooses_a_masked_action(
-    masks: list[list[bool]], uniform: float, seed: int
-) -> None:
+def test_maskable_ppo_never_chooses_a_masked_action(masks: list[list[bool]], uniform: float, seed: int) -> None:
     learner = make("MaskablePPO", spaces.Discrete(4), seed)
     allowed = np.array(masks)
     chosen = learner.act(np.ones((len(allowed), 4), np.float32), np.full((len(allowed), 1), uniform), allowed)
@@ -305,9 +301,7 @@ def test_every_observation_space_acts_and_learns(algorithm: str, space: spaces.S
     rng = np.random.default_rng(0)
     actions = np.stack([learner.act(row, rng.random((6, 1))) for row in seen])
     before = learner.get_parameters()
-    learner.update(
-        Rollout(seen, actions, None, rng.normal(size=(5, 6)), np.zeros((5, 6), bool), None, None, seen[0])
-    )
+    learner.update(Rollout(seen, actions, None, rng.normal(size=(5, 6)), np.zeros((5, 6), bool), None, None, seen[0]))
     assert not np.array_equal(before, learner.get_parameters())
 
 

@@ -7,6 +7,7 @@ import functools
 import statistics
 
 import pytest
+
 from ermas_algos import ERMAS, ERMASConfig
 from ermas_envs import bimatrix_v0
 from ermas_envs.bimatrix.payoffs import tragedy_of_commons
@@ -33,7 +34,8 @@ def test_worst_planner_payoff_and_exact_regret_follow_the_exact_optimum(epsilon:
     runs = [last_third(epsilon, seed) for seed in SEEDS]
     planner_payoff = statistics.fmean(run["exact_reward/planner"] for run in runs)
     exact, estimated = (
-        [statistics.fmean(run[f"{kind}_regret/agent_{i}"] for run in runs) for i in (0, 1)] for kind in ("exact", "estimated")
+        [statistics.fmean(run[f"{kind}_regret/agent_{i}"] for run in runs) for i in (0, 1)]
+        for kind in ("exact", "estimated")
     )
     print(
         f"epsilon {epsilon:g}: J_p {planner_payoff:.3f} (exact {exact_minimum:.3f}), exact regret "

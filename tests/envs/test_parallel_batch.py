@@ -195,6 +195,7 @@ def test_absent_agents_see_zeros_earn_nothing_and_do_not_act() -> None:
     assert result.final_observations["worker"].tolist() == [[0.0, 0.0]]
     assert result.final_observations["planner"].tolist() == [[4.0, noise]]
     assert result.observations["worker"].tolist() == [[0.0, env.noise]]
+    assert result.observations["late"].tolist() == [[0.0, 0.0]]  # of the new episode, where it is not there yet
 
 
 def test_payoff_is_the_infos_where_given() -> None:
@@ -217,6 +218,25 @@ def test_episode_is_terminated_only_if_every_last_flag_is_a_termination(terminal
     result = batch.step(factory_actions(2))
     assert result.terminated.tolist() == [terminal] * 2
     assert result.truncated.tolist() == [not terminal] * 2
+
+
+def test_flags_of_an_earlier_episode_do_not_count() -> None:
+    """Episode 0 ends with truncations; in episode 1 only the planner takes part, and terminates."""
+
+    class Shrinking(Factory):
+        def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+            result = super().reset(seed, options)
+            self.terminal = self.episodes[-1] == 1
+            if self.terminal:
+                self.agents, self.step_count = ["planner"], 3
+            return result
+
+    batch = ParallelEnvBatch(Shrinking, 1)
+    batch.reset(0)
+    first = [batch.step(factory_actions(1)) for _ in range(4)][-1]
+    second = batch.step(factory_actions(1))
+    assert (first.terminated.tolist(), first.truncated.tolist()) == ([False], [True])
+    assert (second.terminated.tolist(), second.truncated.tolist()) == ([True], [False])
 
 
 def test_results_are_those_of_supersuits_black_death() -> None:
@@ -243,7 +263,8 @@ def test_results_are_those_of_supersuits_black_death() -> None:
 def test_masks_of_both_conventions(mask_in: str) -> None:
     batch, _ = made(2, mask_in=mask_in)
     seen = batch.reset(0)
-    assert set(seen.action_masks) == {"worker"}  # `late` is not there yet, the planner's actions are a Box
+    assert set(seen.action_masks) == {"worker", "late"}  # the planner's actions are a Box
+    assert seen.action_masks["late"].all()  # not there yet
     assert seen.action_masks["worker"].tolist() == [[True, False, False]] * 2
     assert seen.action_masks["worker"].dtype == np.bool_
     assert seen.observations["worker"].shape == (2, 2)
@@ -254,12 +275,15 @@ def test_masks_of_both_conventions(mask_in: str) -> None:
     result = batch.step(factory_actions(2))
     assert result.action_masks["worker"].tolist() == [[True, True, True]] * 2  # left: everything is allowed
     assert result.action_masks["late"].tolist() == [[True, False, True]] * 2
+    result = batch.step(factory_actions(2))  # auto-reset: `late` is not there yet
+    assert result.action_masks["worker"].tolist() == [[True, False, False]] * 2
+    assert result.action_masks["late"].tolist() == [[True, True, True]] * 2
 
 
-def test_environment_without_masks_has_no_entries() -> None:
+def test_environment_without_masks_allows_everything() -> None:
     batch, _ = made(1, mask_in="nowhere")
-    assert batch.reset(0).action_masks == {}
-    assert batch.step(factory_actions(1)).action_masks == {}
+    for seen in (batch.reset(0), batch.step(factory_actions(1))):
+        assert {agent: mask.all() for agent, mask in seen.action_masks.items()} == {"worker": True, "late": True}
 
 
 def test_observation_of_wrong_shape_is_reported() -> None:

@@ -206,6 +206,21 @@ def test_tables_follow_the_episodes_of_the_batch_and_first_episode() -> None:
             assert added == pytest.approx(on_every_table_entry(tables, episode)[agent][cell, action], abs=1e-12)
 
 
+def test_batch_shows_perturbations_the_step_in_the_episode_and_the_episode() -> None:
+    seen: list[tuple[list[int], list[int]]] = []
+
+    class Recorder(PlannerAdversity):
+        def __call__(self, transition: Transition) -> dict[str, FloatArray]:
+            seen.append((transition.steps.tolist(), transition.episodes.tolist()))
+            return {}
+
+    env = bimatrix_v0.batched_env(2, horizon=3, perturbation=Recorder(0.0))
+    env.reset(0, first_episode=5)
+    for _ in range(5):
+        env.step({role: np.zeros(2, int) for role in env.possible_agents})
+    assert seen == [([step, step], [episode, episode]) for step, episode in ((0, 5), (1, 5), (2, 5), (0, 6), (1, 6))]
+
+
 def test_tables_need_states_and_discrete_actions() -> None:
     with pytest.raises(ValueError, match="tabular states"):
         RandomTables().bind(GameInfo(AGENTS, "planner", None, GAME.action_spaces), 1)

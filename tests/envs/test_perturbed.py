@@ -88,6 +88,48 @@ def test_bound_holds_for_those_who_stay_and_those_who_leave() -> None:
         assert totals == {"a": pytest.approx(-0.1), "b": pytest.approx(-0.3), "planner": 0.0}
 
 
+class Recorder:
+    """Adds nothing and keeps what it sees."""
+
+    def __init__(self) -> None:
+        self.seen: list[Transition] = []
+
+    def bind(self, game: GameInfo, num_envs: int) -> None:
+        assert (game.agents, game.planner, game.num_states, num_envs) == (("a", "b"), "planner", None, 1)
+
+    def __call__(self, transition: Transition) -> dict[str, np.ndarray]:
+        self.seen.append(transition)
+        return {}
+
+    def tabular(self, game: Any) -> None:
+        return None
+
+
+def test_perturbation_sees_steps_episodes_and_absent_agents_as_idle() -> None:
+    recorder = Recorder()
+    env = PerturbedParallelEnv(Leaving(), recorder)
+    played(env)
+    played(env)
+    assert [int(seen.steps[0]) for seen in recorder.seen] == [0, 1, 2, 0, 1, 2]
+    assert [int(seen.episodes[0]) for seen in recorder.seen] == [0, 0, 0, 1, 1, 1]
+    first, second = recorder.seen[:2]
+    assert {agent: action.tolist() for agent, action in first.actions.items()} == {agent: [1] for agent in IDS}
+    assert {agent: action.tolist() for agent, action in second.actions.items()} == {"a": [0], "b": [1], "planner": [1]}
+    assert {agent: payoff.tolist() for agent, payoff in second.payoffs.items()} == {"a": [0], "b": [2], "planner": [6]}
+    assert second.planner_outcome.tolist() == [6.0]
+    assert second.states is None
+
+
+def test_agents_that_left_get_no_perturbation_where_the_environment_goes_on_naming_them() -> None:
+    class Naming(Leaving):
+        def step(self, actions: dict[str, Any]) -> Any:
+            observations, rewards, *rest = super().step(actions)
+            return observations, dict.fromkeys(IDS, 0.0) | rewards, *rest
+
+    _, second, _ = played(PerturbedParallelEnv(Naming(), PlannerAdversity(0.5)))
+    assert second[1] == {"a": 0.0, "b": 2 - 3.0, "planner": 6.0}
+
+
 def test_own_infos_and_rewards_of_the_environment_are_not_written_into() -> None:
     class Keeping(Leaving):
         def step(self, actions: dict[str, Any]) -> Any:

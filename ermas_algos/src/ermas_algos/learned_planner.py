@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-from ermas_envs.arrays import Array, BoolArray, FloatArray
 from gymnasium import spaces
 
 from ermas_algos.learners.protocol import Learner
+from ermas_envs.arrays import Array, BoolArray, FloatArray
 
 
 class LearnedPlanner:

@@ -8,9 +8,9 @@ Like `bimatrix_v0`, but the planner scales its own stake, and agents may dislike
 ### Actions
 | id | space | meaning |
 |---|---|---|
-| `agent_0`, `agent_1` | Discrete(3) | 0, 1, 2: change the own level by −1, 0, +1, clamped at the border (the mask tells) |
+| `agent_0`, `agent_1` | Discrete(3) | 0, 1, 2: change the own level by −1, 0, +1, clamped (the mask tells) |
 | `planner` (rule `amplify`) | Discrete(max_action + 1) | the integer a of the paper |
-| `planner` (rule `shift_level`) | Discrete(5) | change the planner's level o ∈ 0…12 by −2…+2, clamped (the mask tells) |
+| `planner` (rule `shift_level`) | Discrete(5) | change its level o ∈ 0…12 by −2…+2, clamped (the mask tells) |
 
 The rule belongs to the payoffs: `tragedy_of_commons` has `amplify`, `strategically_robust_2022` has `shift_level`.
 With the paper's κ = 1 and r_p ∈ [0, 1], a = 0 would always be best; hence κ = 12 and a ≤ 6.

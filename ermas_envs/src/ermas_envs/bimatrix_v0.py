@@ -8,7 +8,7 @@ Two agents walk on a grid of levels; everyone earns what stands at the cell they
 ### Actions
 | id | space | meaning |
 |---|---|---|
-| `agent_0`, `agent_1` | Discrete(3) | 0, 1, 2: change the own level by −1, 0, +1, clamped at the border (the mask tells) |
+| `agent_0`, `agent_1` | Discrete(3) | 0, 1, 2: change the own level by −1, 0, +1, clamped (the mask tells) |
 | `planner` | Discrete(1) | nothing to choose |
 
 ### Observations

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from pettingzoo import ParallelEnv
 
-from ermas_envs.arguments import check_integer, unknown_name
+from ermas_envs.arguments import check_integer, check_number, unknown_name
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.batch import BatchObservation, BatchStep
 from ermas_envs.ids import PLANNER
@@ -36,12 +36,14 @@ class ParallelEnvBatch:
       was a termination, else `truncated`.
     * `infos[agent]["payoff"]` is the payoff where the environment gives one; elsewhere the reward is.
     * `infos[agent]["action_mask"]`, or a Dict observation of `observation` and `action_mask`, becomes the
-      mask of an agent with Discrete actions; the agent's observation is then the inner one.
+      mask of an agent with Discrete actions; the agent's observation is then the inner one. Elsewhere its mask
+      is True.
 
     Args:
         make_env: makes one copy; called `num_envs` times.
         num_envs: number of copies, at least 1.
         planner: id of the agent that is the planner.
+        planner_payoff_scale: largest planner payoff of one step, > 0; the unit in which λ is priced.
 
     Raises:
         ValueError: `planner` is not among the environment's `possible_agents` or is alone there; a space is
@@ -50,9 +52,14 @@ class ParallelEnvBatch:
 
     metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.SAME_STEP}
     horizon: int | None = None
-    planner_payoff_scale = 1.0
 
-    def __init__(self, make_env: Callable[[], AnyParallelEnv], num_envs: int, planner: str = PLANNER) -> None:
+    def __init__(
+        self,
+        make_env: Callable[[], AnyParallelEnv],
+        num_envs: int,
+        planner: str = PLANNER,
+        planner_payoff_scale: float = 1.0,
+    ) -> None:
         self.num_envs = check_integer("num_envs", num_envs, 1)
         self._envs = [make_env() for _ in range(self.num_envs)]
         if len({id(env) for env in self._envs}) < self.num_envs:
@@ -61,6 +68,7 @@ class ParallelEnvBatch:
         self.possible_agents = tuple(first.possible_agents)
         self.agents = agents_beside(planner, self.possible_agents)
         self.planner = planner
+        self.planner_payoff_scale = check_number("planner_payoff_scale", planner_payoff_scale, minimum=1e-12)
         self.name = str(getattr(first, "metadata", {}).get("name") or type(first.unwrapped).__name__)
         self.observation_spaces: Mapping[str, spaces.Space[object]] = {
             agent: _supported(agent, "observation", _without_mask(first.observation_space(agent)))
@@ -69,7 +77,6 @@ class ParallelEnvBatch:
         self.action_spaces: Mapping[str, spaces.Space[object]] = {
             agent: _supported(agent, "action", first.action_space(agent)) for agent in self.possible_agents
         }
-        self._with_masks: set[str] = set()  # agents that gave a mask once have one in every result
         self._streams: ReplicaStreams | None = None
         self._episodes = np.zeros(self.num_envs, dtype=np.int64)
         self._flags: list[dict[str, bool]] = [{} for _ in self._envs]  # last termination flag of each agent
@@ -139,12 +146,14 @@ class ParallelEnvBatch:
             agent: np.zeros((self.num_envs, *(space.shape or ())), dtype=space.dtype)
             for agent, space in self.observation_spaces.items()
         }
-        return BatchObservation(observations, {agent: self._all_true(agent) for agent in self._with_masks})
+        return BatchObservation(observations, self._all_true())
 
-    def _all_true(self, agent: str) -> BoolArray:
-        space = self.action_spaces[agent]
-        assert isinstance(space, spaces.Discrete)
-        return np.ones((self.num_envs, int(space.n)), dtype=np.bool_)
+    def _all_true(self) -> dict[str, BoolArray]:
+        return {
+            agent: np.ones((self.num_envs, int(space.n)), dtype=np.bool_)
+            for agent, space in self.action_spaces.items()
+            if isinstance(space, spaces.Discrete)
+        }
 
     def _reset_into(self, seen: BatchObservation, replicas: IntArray) -> None:
         """Start an episode in `replicas` and replace what was seen there by its first observations."""
@@ -173,9 +182,8 @@ class ParallelEnvBatch:
                 mask, observation = observation["action_mask"], observation["observation"]
             _check_shape(f"observation of {agent!r}", observation, rows.shape[1:])
             rows[replica] = observation
-            if mask is not None and isinstance(self.action_spaces[agent], spaces.Discrete):
-                self._with_masks.add(agent)
-                masks = seen.action_masks.setdefault(agent, self._all_true(agent))
+            masks = seen.action_masks.get(agent)
+            if mask is not None and masks is not None:
                 _check_shape(f"action_mask of {agent!r}", mask, masks.shape[1:])
                 masks[replica] = mask
 

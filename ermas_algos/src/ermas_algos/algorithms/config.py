@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
-from ermas_envs.arguments import check_choice, check_integer, check_number, unknown_name
-
 from ermas_algos.algorithms.deviations import MODES
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.learners.sb3 import SB3LearnerConfig
+from ermas_envs.arguments import check_choice, check_integer, check_number, unknown_name
 
-MEASURED_PPO = SB3LearnerConfig(
+AGENT_PPO = SB3LearnerConfig(
     learning_rate=5e-3, gamma=0.9, gae_lambda=0.9, algorithm_kwargs={"n_epochs": 4, "ent_coef": 0.05, "clip_range": 0.3}
 )
-"""PPO settings that follow the exact optimum of Agent-Adv-Search in the bimatrix games (docs: ERMAS, measurements)."""
+"""PPO settings that follow the exact optimum of Agent-Adv-Search in the bimatrix games (docs/ermas.md)."""
+
+PLANNER_PPO = dataclasses.replace(AGENT_PPO, algorithm_kwargs={**AGENT_PPO.algorithm_kwargs, "ent_coef": 0.01})
+"""The same with less entropy: neighbouring stakes of the augmented game differ by 2 % of its scale only."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class MARLConfig:
     """Steps of a rollout, which starts with a reset; None takes the environment's horizon (whole episodes)."""
     seed: int = 0
     """Everything random follows from it."""
-    agent_learner: SB3LearnerConfig = MEASURED_PPO
+    agent_learner: SB3LearnerConfig = AGENT_PPO
     """Learner of every agent."""
-    planner_learner: SB3LearnerConfig = MEASURED_PPO
+    planner_learner: SB3LearnerConfig = PLANNER_PPO
     """Learner of the planner."""
 
     def __post_init__(self) -> None:

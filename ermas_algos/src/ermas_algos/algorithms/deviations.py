@@ -6,14 +6,13 @@ from the agent's current policy each time.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
-from ermas_envs.arrays import FloatArray
 from numpy.typing import NDArray
 
 from ermas_algos.algorithms.joint_rollout import Cast, Trajectories
 from ermas_algos.learners.protocol import Learner, LearnerState, Rollout
+from ermas_envs.arrays import FloatArray
 
 MODES = ("persistent", "restarted")
 _HALVINGS = 20

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 import numpy as np
-from ermas_envs.oracles import Policies, TabularGame, evaluate, exact_regret
 
 from ermas_algos.learners.protocol import Learner
+from ermas_envs.oracles import Policies, TabularGame, evaluate, exact_regret
 
 
 def tabular_policies(game: TabularGame, learners: Mapping[str, Learner]) -> Policies:

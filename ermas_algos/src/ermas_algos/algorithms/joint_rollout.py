@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from ermas_envs import BatchedEnv, BatchStep
-from ermas_envs.arrays import Array, BoolArray, FloatArray
 from gymnasium import spaces
 
 from ermas_algos.learners.protocol import Learner, Rollout
+from ermas_envs import BatchedEnv, BatchStep
+from ermas_envs.arrays import Array, BoolArray, FloatArray
 
 Cast: TypeAlias = Mapping[str, Sequence[Learner]]
 """Who plays each role in each block: one learner per block, in block order."""
@@ -67,7 +67,9 @@ class Trajectories:
         )
 
 
-def joint_rollout(env: BatchedEnv, cast: Cast, steps: int, generator: np.random.Generator, episode: int) -> Trajectories:
+def joint_rollout(
+    env: BatchedEnv, cast: Cast, steps: int, generator: np.random.Generator, episode: int
+) -> Trajectories:
     """Reset all replicas and play `steps` steps.
 
     A time limit is part of the game where `env.horizon` is known: J is a mean over exactly that many steps. Elsewhere
@@ -187,8 +189,6 @@ class _Record:
     def _final_observations(self) -> dict[str, Array]:
         """Where no episode ended, the next observation stands in; it is never read there."""
         return {
-            role: np.stack(
-                [steps[t + 1] if final is None else final[role] for t, final in enumerate(self.finals)]
-            )
+            role: np.stack([steps[t + 1] if final is None else final[role] for t, final in enumerate(self.finals)])
             for role, steps in self.observations.items()
         }

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import torch
-from ermas_envs import BatchedEnv
 from gymnasium import spaces
 
 from ermas_algos.algorithms import config as configuration
@@ -20,6 +19,7 @@ from ermas_algos.learned_planner import LearnedPlanner
 from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState
 from ermas_algos.learners.sb3 import SB3Learner, SB3LearnerConfig
 from ermas_algos.metrics_log import MetricsLog
+from ermas_envs import BatchedEnv
 
 MakeEnv = Callable[[int], BatchedEnv]
 """Number of replicas → environment; called once per batch size that the algorithm needs."""
@@ -166,7 +166,7 @@ class Trainer(ABC, Generic[ConfigT]):
         return LearnedPlanner(frozen)
 
     def save(self, path: Path | str) -> None:
-        """Write a checkpoint from which `load` goes on bit for bit; the previous file stays intact until it is whole."""
+        """Write a checkpoint from which `load` goes on bit for bit; the previous one stays intact until it is whole."""
         states = self._learner_states()
         tensors: dict[str, torch.Tensor] = {}
         for label, state in states.items():
@@ -222,7 +222,8 @@ class Trainer(ABC, Generic[ConfigT]):
             trained, here = metadata["spaces"].get(role), given.get(role)
             if trained != here:
                 raise CheckpointError(
-                    f"{path}: role {role!r} was trained with (observation, action) spaces {trained}, make_env gives {here}."
+                    f"{path}: role {role!r} was trained with spaces (observation, action) {trained}, "
+                    f"make_env gives {here}."
                 )
 
     def _all_learners(self) -> dict[str, Learner]:

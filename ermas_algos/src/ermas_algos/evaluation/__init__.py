@@ -10,4 +10,12 @@ from ermas_algos.evaluation.transfer import (
     write_rows,
 )
 
-__all__ = ["FRESH_AGENT_PPO", "LAST_SHARE", "Contender", "TransferRow", "read_rows", "transfer_evaluation", "write_rows"]
+__all__ = [
+    "FRESH_AGENT_PPO",
+    "LAST_SHARE",
+    "Contender",
+    "TransferRow",
+    "read_rows",
+    "transfer_evaluation",
+    "write_rows",
+]

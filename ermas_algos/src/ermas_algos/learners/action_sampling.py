@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from ermas_envs.arrays import Array, FloatArray
 from gymnasium import spaces
 from numpy.typing import NDArray
 from scipy.special import ndtri
+
+from ermas_envs.arrays import Array, FloatArray
 
 _SMALLEST_UNIFORM = 2.0**-54
 """Uniforms are multiples of 2**-53 and may be 0, where the normal quantile is −∞."""

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from ermas_envs.arrays import Array, BoolArray, FloatArray
 from gymnasium import spaces
 from numpy.typing import NDArray
+
+from ermas_envs.arrays import Array, BoolArray, FloatArray
 
 
 @dataclass(frozen=True)

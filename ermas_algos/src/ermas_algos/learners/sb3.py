@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from ermas_envs.arguments import check_choice, check_integer, check_number, unknown_name
-from ermas_envs.arrays import Array, BoolArray, FloatArray
 from gymnasium import spaces
 from numpy.typing import NDArray
 from sb3_contrib import TRPO, MaskablePPO
@@ -21,6 +19,8 @@ from stable_baselines3.common.logger import Logger
 
 from ermas_algos.learners import action_sampling, optimizer_state
 from ermas_algos.learners.protocol import Learner, LearnerState, Rollout
+from ermas_envs.arguments import check_choice, check_integer, check_number, unknown_name
+from ermas_envs.arrays import Array, BoolArray, FloatArray
 
 ALGORITHMS: Mapping[str, Any] = {"PPO": PPO, "A2C": A2C, "TRPO": TRPO, "MaskablePPO": MaskablePPO}
 
@@ -148,7 +148,9 @@ class SB3Learner:
         if self._masked and rollout.action_masks is not None:
             buffer.action_masks = rollout.action_masks.reshape(buffer.action_masks.shape).astype(np.float32)
         buffer.full = True
-        buffer.compute_returns_and_advantage(torch.as_tensor(self._values(rollout.last_observations)), rollout.ended[-1])
+        buffer.compute_returns_and_advantage(
+            torch.as_tensor(self._values(rollout.last_observations)), rollout.ended[-1]
+        )
         return buffer
 
     def _evaluate(self, rollout: Rollout) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -255,8 +257,8 @@ def _parts(distribution: Any) -> list[Any]:
 
 @contextmanager
 def _global_seeds(seed: int) -> Iterator[None]:
-    """SB3 shuffles minibatches with NumPy's global generator, and TRPO starts its conjugate gradients with torch's: seed
-    both for the block, then put them back."""
+    """Seed NumPy's and torch's global generators for the block, then put them back: SB3 shuffles minibatches with the
+    one, and TRPO starts its conjugate gradients with the other."""
     before = np.random.get_state()  # noqa: NPY002
     np.random.seed(seed)  # noqa: NPY002
     try:

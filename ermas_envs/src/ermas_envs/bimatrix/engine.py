@@ -9,7 +9,7 @@ from gymnasium import spaces
 from ermas_envs.arguments import check_choice, check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.bimatrix import observations, rendering
-from ermas_envs.bimatrix.payoffs import as_payoffs, BimatrixPayoffs
+from ermas_envs.bimatrix.payoffs import BimatrixPayoffs, as_payoffs
 from ermas_envs.bimatrix.rules import MOVES, BimatrixRules, PlannerRule
 from ermas_envs.engine import Engine, Outcome
 from ermas_envs.ids import PLANNER, agent_id
@@ -122,9 +122,7 @@ class BimatrixEngine(Engine):
         new_level = np.broadcast_to(rule.next_level[level][:, None, None, :], shape)
         outcome = rules.planner_outcome[new_cell]
         rewards = {agent: table[new_cell] for agent, table in self._earned.items()}
-        rewards[PLANNER] = (
-            rule.weight[level][:, None, None, :] * outcome - rule.cost[level][:, None, None, :]
-        )
+        rewards[PLANNER] = rule.weight[level][:, None, None, :] * outcome - rule.cost[level][:, None, None, :]
         starts = np.where(level == 0, 1.0 / rules.next_cell.shape[0], 0.0)
         return TabularGame(
             roles=(*AGENTS, PLANNER),
@@ -139,7 +137,5 @@ class BimatrixEngine(Engine):
 
     def render(self, replica: int, mode: str) -> str | Array:
         """The three landscapes with the agents' cell marked."""
-        view = rendering.View(
-            self.rules, int(self._cells[replica]), int(self._steps[replica]), self.horizon, self.name
-        )
+        view = rendering.View(self.rules, int(self._cells[replica]), int(self._steps[replica]), self.horizon, self.name)
         return rendering.text(view) if mode == "ansi" else rendering.picture(view)

@@ -7,8 +7,8 @@ from ermas_envs.oracles.tabular import Policies, TabularGame
 from ermas_envs.oracles.worst_equilibrium import WorstEquilibrium, worst_own_equilibrium
 
 __all__ = [
-    "Policies",
     "PlannerOptimum",
+    "Policies",
     "TabularGame",
     "WorstEquilibrium",
     "best_constant_planner",

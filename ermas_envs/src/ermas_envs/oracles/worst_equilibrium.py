@@ -1,7 +1,7 @@
 """The worst ε-equilibrium of a separable bimatrix game with a passive planner, as one linear program per agent.
 
-Where every agent sees its own level and the clock only (`agents_observe="own"`) and all payoffs are sums of terms in one
-level each, agents do not affect each other's regret. min J_p subject to regret_i ≤ ε is then, per agent, a constrained
+Where agents see their own level and the clock only (`agents_observe="own"`) and all payoffs are sums of terms in one
+level each, they do not affect each other's regret. min J_p subject to regret_i ≤ ε is then, per agent, a constrained
 Markov decision process over its own level, a linear program in occupation measures: E. Altman, "Constrained Markov
 Decision Processes" (1999), chapter 3. The feasible set holds stochastic, time-dependent policies, so it is exact.
 """
@@ -57,7 +57,7 @@ def _terms(name: str, matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(u, v) with matrix[i, j] = matrix[0, 0] + u[i] + v[j] and u[0] = v[0] = 0."""
     rows, columns = matrix[:, 0] - matrix[0, 0], matrix[0, :] - matrix[0, 0]
     if not np.allclose(matrix, matrix[0, 0] + rows[:, None] + columns[None, :], atol=_TOLERANCE):
-        raise ValueError(f"payoffs.{name} must be a sum of a term in each level; the linear program is exact only then.")
+        raise ValueError(f"payoffs.{name} must be a sum of a term in each level; the program is exact only then.")
     return rows, columns
 
 
