@@ -312,13 +312,18 @@ def write_forever(i):
         i += 1
         write(i)
 
+started = time.perf_counter()
 write(0)
+seconds = time.perf_counter() - started
 last = interrupted = 0
 for _ in range(rounds):
+    before = path.stat().st_ino
     pid = os.fork()
     if pid == 0:
         write_forever(last)
-    time.sleep(rng.uniform(0.0, 0.03))
+    while path.stat().st_ino == before:  # the machine may be busy: wait for the first whole write of this life
+        time.sleep(0.001)
+    time.sleep(rng.uniform(0.0, 2 * seconds))
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     found = read_checkpoint(path, "any")
@@ -340,5 +345,5 @@ def test_kill_at_any_moment_leaves_a_readable_checkpoint(tmp_path: Path) -> None
     done = subprocess.run(command, env=env, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     written, interrupted = map(int, done.stdout.split())
-    assert written > 20
+    assert written >= 100
     assert interrupted > 10  # that many kills came in the middle of a write

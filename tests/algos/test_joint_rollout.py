@@ -1,7 +1,6 @@
 """The joint rollout: common random numbers, what was played, shared learners, bootstrapping, clipping."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ermas_algos.algorithms.joint_rollout import Trajectories, joint_rollout
-from ermas_algos.learners import Rollout, SB3Learner, SB3LearnerConfig
+from ermas_algos.learners import SB3Learner, SB3LearnerConfig
 from ermas_envs import BatchedEnv, BatchObservation, BatchStep, ParallelEnvBatch, bimatrix_v0
 from ermas_envs.engine_batch import EngineBatch
 
@@ -66,8 +65,16 @@ class CountingGame:
     name, agents, planner, possible_agents = "counting", ("agent_0",), "planner", ("agent_0", "planner")
     planner_payoff_scale = 1.0
 
-    def __init__(self, num_envs: int, limit: int, horizon: int | None, truncates: bool = True) -> None:
-        self.num_envs, self.limit, self.horizon, self.truncates = num_envs, limit, horizon, truncates
+    def __init__(
+        self,
+        num_envs: int,
+        limit: int,
+        horizon: int | None,
+        truncates: bool = True,
+        terminates: bool = False,
+    ) -> None:
+        self.num_envs, self.limit, self.horizon = num_envs, limit, horizon
+        self.truncates, self.terminates = truncates, terminates
         box = spaces.Box(-100.0, 100.0, (1,), np.float32)
         self.observation_spaces: Mapping[str, spaces.Space[Any]] = dict.fromkeys(self.possible_agents, box)
         self.action_spaces: Mapping[str, spaces.Space[Any]] = dict.fromkeys(
@@ -91,8 +98,7 @@ class CountingGame:
         final = self._seen() if ended.any() else None
         self.time[ended] = 0
         paid = {role: actions[role].sum(axis=1).astype(np.float64) for role in self.possible_agents}
-        none = np.zeros(self.num_envs, dtype=bool)
-        terminated, truncated = (none, ended) if self.truncates else (ended, none)
+        terminated, truncated = ended & self.terminates, ended & self.truncates
         return BatchStep(self._seen(), {}, paid, paid, terminated, truncated, final)
 
     def tabular_game(self) -> None:
@@ -242,27 +248,9 @@ def test_one_learner_in_two_roles_acts_once_per_step_and_plays_as_two_equal_lear
     for role in ROLES:
         assert np.array_equal(found.actions[role], apart.actions[role])
         assert np.array_equal(found.rewards[role], apart.rewards[role])
-    both = Rollout.concatenate([found.rollout(agent, 0, found.rewards[agent]) for agent in ("agent_0", "agent_1")])
     for t, (seen, _, masks) in enumerate(shared.calls):
-        assert np.array_equal(both.observations[t], seen)
-        assert both.action_masks is not None
-        assert np.array_equal(both.action_masks[t], masks)
-
-
-def test_concatenate_joins_rows_and_keeps_none() -> None:
-    found = play(game(6), {role: [p] for role, p in players().items()})
-    parts = [found.rollout(agent, 0, found.rewards[agent]) for agent in ("agent_0", "agent_1")]
-    assert Rollout.concatenate(parts[:1]) is parts[0]
-    both = Rollout.concatenate(parts)
-    assert both.bootstrapped is None
-    assert both.bootstrap_observations is None
-    for entry in fields(Rollout):
-        joined, first, second = (getattr(rollout, entry.name) for rollout in (both, *parts))
-        if joined is not None:
-            rows = 0 if entry.name == "last_observations" else 1
-            assert joined.shape[rows] == 12
-            assert np.array_equal(np.take(joined, range(6), rows), first)
-            assert np.array_equal(np.take(joined, range(6, 12), rows), second)
+        assert np.array_equal(np.concatenate([found.observations[agent][t] for agent in ("agent_0", "agent_1")]), seen)
+        assert np.array_equal(np.concatenate([found.action_masks[agent][t] for agent in ("agent_0", "agent_1")]), masks)
 
 
 # Time limits
@@ -293,8 +281,10 @@ def test_time_limits_outside_the_game_are_bootstrapped_from_the_final_observatio
     assert rollout.last_observations.ravel().tolist() == [2.0, 10.0]
 
 
-def test_terminations_are_never_bootstrapped() -> None:
-    found = play(CountingGame(2, 4, horizon=None, truncates=False), counting_cast())
+@pytest.mark.parametrize("truncates", [False, True])
+def test_terminations_are_never_bootstrapped(truncates: bool) -> None:
+    env = CountingGame(2, 4, horizon=None, truncates=truncates, terminates=True)
+    found = play(env, counting_cast())
     assert found.ended.any()
     assert not found.cut.any()
     assert found.rollout("agent_0", 0, found.rewards["agent_0"]).bootstrapped is None

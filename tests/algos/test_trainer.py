@@ -15,6 +15,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig, SB3LearnerConfig
+from ermas_algos.algorithms.deviations import Deviations
 from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.multipliers import MultiplierConfig, Multipliers
 from ermas_algos.algorithms.trainer import CHECKPOINT, Trainer
@@ -161,6 +162,23 @@ def test_the_planner_learns_its_own_reward() -> None:
 def test_env_steps_count_every_replica_deviations_included(make: Make, blocks: list[int]) -> None:
     rows = train(make(0), 3)
     assert [row["env_steps"] for row in rows] == np.cumsum([8 * 4 * count for count in blocks]).tolist()
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("persistent", [(2, 0), (3, 1)]), ("restarted", [(2, 0), (2, 0)])])
+def test_deviations_learn_from_their_own_blocks(
+    mode: str, expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """(Number of blocks, first deviation's block): behind the joint block where there is one."""
+    found: list[tuple[int, int]] = []
+    update = Deviations.update
+
+    def spy(self: Deviations, trajectories: Any, current: Any, first_block: int) -> None:
+        found.append((trajectories.blocks, first_block))
+        update(self, trajectories, current, first_block)
+
+    monkeypatch.setattr(Deviations, "update", spy)
+    train(ermas(deviation=mode, warmup_iterations=0, deviation_updates=2)(0), 2)
+    assert found == expected * 2
 
 
 def test_warm_up_leaves_lambda_alone_and_has_no_estimate() -> None:
@@ -524,6 +542,43 @@ def test_marl_with_a_third_party_learner_finds_the_equilibrium() -> None:
     assert rows[-1]["exact_regret/agent_0"] < 0.02
     assert rows[-1]["exact_regret/agent_1"] < 0.02
     assert "train/agent_0/return" in rows[-1]
+
+
+def test_learners_get_the_lagrangian_and_the_scaled_planner_payoff() -> None:
+    """Closed forms of the augmented game: planner (12·a·r_p − a²)/36, agents r_i − Q·r_p (design 3.1)."""
+    rollouts: dict[str, Rollout] = {}
+
+    class Recording(SoftmaxReinforce):
+        role: str
+
+        def update(self, rollout: Rollout) -> dict[str, float]:
+            rollouts[self.role] = rollout
+            return {}
+
+    def make(role: str, observation_space: Any, action_space: Any, seed: int) -> SoftmaxReinforce:
+        learner = Recording(observation_space, action_space, seed)
+        learner.role = role
+        return learner
+
+    def make_env(num_envs: int) -> BatchedEnv:
+        return augmented_bimatrix_v0.batched_env(num_envs, horizon=4, q=0.25)
+
+    frozen = MultiplierConfig(initial=3.0, step_size=0.0, proportional=0.0)
+    for algorithm, multiplier in ((MARL, None), (ERMAS, 3.0)):
+        extra = {} if algorithm is MARL else {"warmup_iterations": 1, "multiplier": frozen}
+        train(algorithm(make_env, algorithm.config_type(num_envs=16, **extra), make), 1)
+        observed = rollouts["planner"].observations
+        assert observed.shape == (4, 16, 9)
+        stakes = rollouts["planner"].actions.astype(np.float64)
+        # The cell after each step is read off the next observation: the last step has none.
+        outcome = (observed[1:, :, :4] @ np.arange(4) + observed[1:, :, 4:8] @ np.arange(4)) / 6
+        planner = (12 * stakes[:-1] * outcome - stakes[:-1] ** 2) / 36
+        np.testing.assert_allclose(rollouts["planner"].rewards[:-1], planner, atol=1e-6)
+        own, others = (observed[1:, :, k : k + 4] for k in (0, 4))
+        payoff = (0.6 + own @ np.array([0.0, 0.12, 0.19, 0.23]) - 0.2 * (others @ np.arange(4))) / 0.83
+        reward = payoff - 0.25 * outcome
+        expected = reward if multiplier is None else (multiplier * reward - planner) / (1 + multiplier)
+        np.testing.assert_allclose(rollouts["agent_0"].rewards[:-1], expected, atol=1e-6)
 
 
 def test_ermas_with_a_third_party_learner_trains_and_resumes(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ Everything that an algorithm of this package knows about learning stands here; a
 and passes a `LearnerFactory` replaces Stable-Baselines3.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,19 +37,6 @@ class Rollout:
     """(T, R) True where `bootstrap_observations` counts."""
     last_observations: Array
     """(R, *observation shape) after the last step, for rows whose episode goes on."""
-
-    @staticmethod
-    def concatenate(parts: "Sequence[Rollout]") -> "Rollout":
-        """One rollout with the rows of all `parts` (same T), for a learner that plays several roles."""
-        if len(parts) == 1:
-            return parts[0]
-
-        def joined(name: str) -> Any:
-            arrays = [getattr(part, name) for part in parts]
-            rows_axis = 0 if name == "last_observations" else 1
-            return None if arrays[0] is None else np.concatenate(arrays, axis=rows_axis)
-
-        return Rollout(**{entry.name: joined(entry.name) for entry in fields(Rollout)})
 
 
 @dataclass(frozen=True)
@@ -117,4 +104,11 @@ class LearnerFactory(Protocol):
     def __call__(
         self, role: str, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int
     ) -> Learner:
-        """A fresh learner; its initial parameters and own randomness depend on `seed` only."""
+        """A fresh learner; its initial parameters and own randomness depend on `seed` only.
+
+        Args:
+            role: id of the role, or `deviation/<agent>` for the deviation learner of an agent.
+            observation_space: what the role sees.
+            action_space: what the role does.
+            seed: in [0, 2**31).
+        """
