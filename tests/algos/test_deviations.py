@@ -143,8 +143,8 @@ def test_synchronise_copies_the_whole_learner_without_aliasing() -> None:
         current[agent].update(found.rollout(agent, 0, found.rewards[agent]))
     deviations = Deviations({agent: learner(agent, 7) for agent in AGENTS}, None)
     deviations.synchronise(current)
-    for agent, state in deviations.states().items():
-        expected = current[agent].state()
+    for agent, one in deviations.learners.items():
+        state, expected = one.state(), current[agent].state()
         assert state.facts == expected.facts
         assert all(bool((tensor == expected.tensors[name]).all()) for name, tensor in state.tensors.items())
     kept = current["agent_0"].get_parameters()

@@ -306,13 +306,23 @@ def test_every_observation_space_acts_and_learns(algorithm: str, space: spaces.S
 
 
 def test_maskable_ppo_has_no_box() -> None:
-    with pytest.raises((AssertionError, NotImplementedError)):
+    with pytest.raises(ValueError, match="MaskablePPO acts in Discrete, MultiDiscrete and MultiBinary"):
         make("MaskablePPO", BOX)
 
 
-def test_other_action_spaces_are_refused() -> None:
-    with pytest.raises(ValueError, match="action space must be Discrete, MultiDiscrete, MultiBinary or Box"):
-        make("PPO", spaces.Dict({"a": DISCRETE}))
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (spaces.Dict({"a": DISCRETE}), "action space must be Discrete, MultiDiscrete, MultiBinary or Box"),
+        (spaces.Discrete(3, start=1), "action space must start at 0"),
+        (spaces.MultiDiscrete([2, 3], start=[0, 1]), "action space must start at 0"),
+        (spaces.MultiDiscrete([[2, 3], [2, 2]]), "action space must have one axis"),
+        (spaces.Box(0, 3, (2,), np.int64), "Box action space must have a floating dtype"),
+    ],
+)
+def test_other_action_spaces_are_refused(space: spaces.Space[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make("PPO", space)
 
 
 def test_no_minibatch_size_means_one_gradient_step_per_epoch() -> None:
@@ -384,6 +394,12 @@ def test_construction_depends_on_the_seed_alone() -> None:
 def test_a_state_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="does not fit this learner"):
         make(hidden_layers=(4,)).load_state(make().state())
+
+
+def test_a_state_of_another_algorithm_or_learner_is_refused() -> None:
+    for foreign in (make("PPO").state(), LearnerState({"weights": torch.zeros(3)}, {})):
+        with pytest.raises(ValueError, match="does not fit this learner"):
+            make("A2C").load_state(foreign)
 
 
 @pytest.mark.parametrize(("algorithm", "space"), SUPPORTED)

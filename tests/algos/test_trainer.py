@@ -390,8 +390,12 @@ def test_a_checkpoint_of_another_algorithm_is_refused(checkpoint: Path) -> None:
             lambda n: bimatrix_v0.batched_env(n, horizon=4, planner=ConstantPlanner(0)),
             "role 'planner' was trained with .* make_env gives None",
         ),
+        (
+            lambda n: bimatrix_v0.batched_env(n, horizon=5),
+            "trained on rollouts of 4 steps, make_env gives 5",
+        ),
     ],
-    ids=["environment", "spaces", "planner inside"],
+    ids=["environment", "spaces", "planner inside", "horizon"],
 )
 def test_a_checkpoint_of_another_game_is_refused(checkpoint: Path, make_env: Any, message: str) -> None:
     with pytest.raises(CheckpointError, match=message) as caught:
@@ -442,6 +446,8 @@ def test_rollout_steps_must_be_given_without_a_horizon() -> None:
         ({"trust_region": 0.0}, "trust_region must be > 0"),
         ({"meta_step_size": -1.0}, "meta_step_size must be a finite number >= 0"),
         ({"meta_step_every": 0}, "meta_step_every must be an integer >= 1"),
+        ({"deviation_learner": SB3LearnerConfig("A2C")}, "deviation_learner must have agent_learner's algorithm"),
+        ({"deviation_learner": SB3LearnerConfig(hidden_layers=(8,))}, "deviation_learner must have .*hidden_layers"),
     ],
 )
 def test_bad_settings_are_named(settings: dict[str, Any], message: str) -> None:

@@ -77,6 +77,12 @@ class ERMASConfig(MARLConfig):
             raise ValueError(f"trust_region must be > 0, got {self.trust_region}.")
         check_number("meta_step_size", self.meta_step_size, minimum=0.0)
         check_integer("meta_step_every", self.meta_step_every, 1)
+        ours, theirs = self.agent_learner, self.deviation_learner or self.agent_learner
+        if (ours.algorithm, ours.hidden_layers) != (theirs.algorithm, theirs.hidden_layers):
+            raise ValueError(
+                "deviation_learner must have agent_learner's algorithm and hidden_layers, "
+                f"{ours.algorithm} {ours.hidden_layers}; got {theirs.algorithm} {theirs.hidden_layers}."
+            )
 
 
 def to_json(config: Any) -> dict[str, Any]:

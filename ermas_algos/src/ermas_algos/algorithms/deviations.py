@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ermas_algos.algorithms.joint_rollout import Cast, Trajectories
-from ermas_algos.learners.protocol import Learner, LearnerState, Rollout
+from ermas_algos.learners.protocol import Learner, Rollout
 from ermas_envs.arrays import FloatArray
 
 MODES = ("persistent", "restarted")
@@ -59,10 +59,6 @@ class Deviations:
         """Mean change of the agent's deviation per update since the last call, (P,), for the meta-step (Eq. 13)."""
         moves, self._displacements[agent] = self._displacements[agent], []
         return np.mean(moves, axis=0) if moves else None
-
-    def states(self) -> dict[str, LearnerState]:
-        """State of every deviation learner."""
-        return {agent: learner.state() for agent, learner in self.learners.items()}
 
 
 def estimated_regret(trajectories: Trajectories, agents: Iterable[str]) -> dict[str, float]:

@@ -174,6 +174,7 @@ class Trainer(ABC, Generic[ConfigT]):
         metadata: dict[str, Any] = {
             "environment": self.env.name,
             "spaces": self._space_names(),
+            "rollout_steps": self.steps,
             "config": configuration.to_json(self.config),
             "iteration": self.iteration,
             "env_steps": self.env_steps,
@@ -189,7 +190,7 @@ class Trainer(ABC, Generic[ConfigT]):
 
         Raises:
             CheckpointError: missing, truncated or foreign file, another algorithm's checkpoint, or an environment
-                whose name or spaces are not those of the checkpoint.
+                whose name, spaces or horizon are not those of the checkpoint.
         """
         checkpoint = read_checkpoint(path, cls.name)
         metadata: Any = checkpoint.metadata
@@ -200,7 +201,10 @@ class Trainer(ABC, Generic[ConfigT]):
         trainer._load_extra_state(metadata["extra"])
         for label, learner in trainer._all_learners().items():
             state = LearnerState(with_prefix(label, checkpoint.tensors), metadata["learners"][label])
-            learner.load_state(state)
+            try:
+                learner.load_state(state)
+            except ValueError as error:
+                raise CheckpointError(f"{path}: learner {label!r}: {error}") from None
         return trainer
 
     @classmethod
@@ -216,6 +220,10 @@ class Trainer(ABC, Generic[ConfigT]):
         if metadata["environment"] != self.env.name:
             raise CheckpointError(
                 f"{path}: trained in environment {metadata['environment']!r}, make_env gives {self.env.name!r}."
+            )
+        if metadata["rollout_steps"] != self.steps:
+            raise CheckpointError(
+                f"{path}: trained on rollouts of {metadata['rollout_steps']} steps, make_env gives {self.steps}."
             )
         given = self._space_names()
         for role in sorted(given.keys() | metadata["spaces"].keys()):

@@ -18,7 +18,13 @@ _SMALLEST_UNIFORM = 2.0**-54
 
 
 def noise_size(space: spaces.Space[Any]) -> int:
-    """Uniform numbers that one action of `space` needs; ValueError for a space that PPO cannot act in."""
+    """Uniform numbers that one action of `space` needs; ValueError for a space that SB3 cannot act in as it is."""
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and np.any(space.start):
+        raise ValueError(f"action space must start at 0, got {space}.")
+    if isinstance(space, (spaces.MultiDiscrete, spaces.MultiBinary)) and len(space.shape) != 1:
+        raise ValueError(f"action space must have one axis, got {space} of shape {space.shape}.")
+    if isinstance(space, spaces.Box) and not np.issubdtype(space.dtype, np.floating):
+        raise ValueError(f"Box action space must have a floating dtype, got {space}.")
     if isinstance(space, spaces.Discrete):
         return 1
     if isinstance(space, (spaces.MultiDiscrete, spaces.Box, spaces.MultiBinary)):

@@ -40,7 +40,8 @@ class SB3LearnerConfig:
     hidden_layers: tuple[int, ...] = ()
     """Widths of the hidden layers of actor and critic; () is linear in the observation."""
     minibatch_size: int | None = None
-    """Samples per gradient step of PPO and MaskablePPO; None takes the whole rollout. A2C and TRPO always do."""
+    """Samples per gradient step of PPO and MaskablePPO; None takes the whole rollout.
+    A2C always does; TRPO uses it for its critic only."""
     algorithm_kwargs: Mapping[str, float | int | bool] = field(default_factory=dict)
     """Further arguments of the algorithm's constructor, such as n_epochs, ent_coef, clip_range, target_kl."""
 
@@ -87,6 +88,8 @@ class SB3Learner:
         self.noise_size = action_sampling.noise_size(action_space)
         self._shuffling = np.random.default_rng(seed)
         self._masked = config.algorithm == "MaskablePPO"
+        if self._masked and isinstance(action_space, spaces.Box):
+            raise ValueError(f"MaskablePPO acts in Discrete, MultiDiscrete and MultiBinary spaces, got {action_space}.")
         self._model = self._build(seed)
         self.policy = self._model.policy
         self.policy.set_training_mode(False)
@@ -192,22 +195,27 @@ class SB3Learner:
             "optimizer": settings,
             "shuffling": self._shuffling.bit_generator.state,
             "n_updates": int(self._model._n_updates),
+            "network": self._network(),
         }
         return LearnerState({**policy, **{f"optimizer/{name}": t for name, t in moments.items()}}, facts)
 
     def load_state(self, state: LearnerState) -> None:
         """See `Learner.load_state`."""
+        if state.facts.get("network") != self._network():
+            raise ValueError(f"the state of {state.facts.get('network')} does not fit this learner, {self._network()}.")
         parts: dict[str, dict[str, torch.Tensor]] = {"policy": {}, "optimizer": {}}
         for name, tensor in state.tensors.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = tensor
-        try:
-            self.policy.load_state_dict(parts["policy"])
-        except RuntimeError as error:
-            raise ValueError(f"the state does not fit this learner: {error}") from None
+        self.policy.load_state_dict(parts["policy"])
         optimizer_state.restore(self.policy.optimizer, parts["optimizer"], state.facts["optimizer"])
         self._shuffling.bit_generator.state = state.facts["shuffling"]
         self._model._n_updates = state.facts["n_updates"]
+
+    def _network(self) -> dict[str, Any]:
+        """What two learners must share for the state of one to fit the other; JSON types."""
+        shapes = {name: list(tensor.shape) for name, tensor in self.policy.state_dict().items()}
+        return {"algorithm": self.config.algorithm, "shapes": shapes}
 
     def get_parameters(self) -> NDArray[np.float32]:
         """See `Learner.get_parameters`."""
