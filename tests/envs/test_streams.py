@@ -122,3 +122,9 @@ def test_integers_reach_the_ends_of_the_largest_range() -> None:
     drawn = ReplicaStreams(17, 10_000).integers(2**31)
     assert drawn.min() < 2**21  # each fails with probability (1 - 2**-10)**10000 < 1e-4
     assert 2**31 - 2**21 < drawn.max() < 2**31
+
+
+def test_noise_is_one_uniform_per_column() -> None:
+    whole, parts = ReplicaStreams(3, 4), ReplicaStreams(3, 4)
+    assert np.array_equal(whole.noise(2), np.stack([parts.uniforms(), parts.uniforms()], axis=1))
+    assert whole.noise(0).shape == (4, 0)

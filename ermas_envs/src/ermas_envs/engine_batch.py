@@ -15,8 +15,8 @@ from ermas_envs.engine import Engine
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.perturbations import RewardPerturbation, check_perturbation_object
 from ermas_envs.planners import Planner
-from ermas_envs.spaces import check_action_batch
-from ermas_envs.streams import ReplicaStreams, Seed
+from ermas_envs.spaces import check_action_batch, check_joint_actions
+from ermas_envs.streams import ReplicaStreams, Seed, fresh_seed
 from ermas_envs.transitions import GameInfo, Transition
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ class EngineBatch:
     def reset(self, seed: Seed | None = None, first_episode: int = 0) -> BatchObservation:
         """See `BatchedEnv.reset`."""
         if seed is None and self._streams is None:
-            seed = int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
+            seed = fresh_seed()
         if seed is not None:
             self._streams = ReplicaStreams(seed, self.num_envs, _RULES)
             self._planner_streams = ReplicaStreams(seed, self.num_envs, _PLANNER)
@@ -141,12 +141,7 @@ class EngineBatch:
         return BatchObservation(self._acting(observations), self._acting(masks))
 
     def _checked(self, actions: Mapping[str, Array]) -> dict[str, Array]:
-        if actions.keys() != self.action_spaces.keys():
-            raise ValueError(f"actions must name exactly {list(self.possible_agents)}, got {list(actions)}.")
-        checked = {
-            role: check_action_batch(role, space, actions[role], self.num_envs)
-            for role, space in self.action_spaces.items()
-        }
+        checked = check_joint_actions(self.action_spaces, actions, self.num_envs)
         if self._planner_object is not None:
             checked[self.planner] = self._planner_actions(self._planner_object)
         return checked
@@ -154,9 +149,7 @@ class EngineBatch:
     def _planner_actions(self, planner: Planner) -> Array:
         assert self._planner_streams is not None
         observations, masks = self._seen
-        noise = np.empty((self.num_envs, planner.noise_size))
-        for column in range(planner.noise_size):
-            noise[:, column] = self._planner_streams.uniforms()
+        noise = self._planner_streams.noise(planner.noise_size)
         chosen = planner.act(observations[self.planner], noise, masks.get(self.planner))
         return check_action_batch(self.planner, self.engine.action_spaces[self.planner], chosen, self.num_envs)
 

@@ -15,8 +15,8 @@ from ermas_envs.arguments import check_integer, check_number, unknown_name
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.batch import BatchObservation, BatchStep
 from ermas_envs.ids import PLANNER
-from ermas_envs.spaces import check_action_batch
-from ermas_envs.streams import ReplicaStreams, Seed
+from ermas_envs.spaces import check_joint_actions
+from ermas_envs.streams import ReplicaStreams, Seed, fresh_seed
 
 AnyParallelEnv: TypeAlias = ParallelEnv[Any, Any, Any]
 
@@ -84,7 +84,7 @@ class ParallelEnvBatch:
     def reset(self, seed: Seed | None = None, first_episode: int = 0) -> BatchObservation:
         """See `BatchedEnv.reset`."""
         if seed is None and self._streams is None:
-            seed = int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
+            seed = fresh_seed()
         if seed is not None:
             self._streams = ReplicaStreams(seed, self.num_envs)
         self._episodes[:] = check_integer("first_episode", first_episode, 0)
@@ -96,7 +96,7 @@ class ParallelEnvBatch:
         """See `BatchedEnv.step`."""
         if self._streams is None:
             raise RuntimeError("call reset() before step().")
-        checked = self._checked(actions)
+        checked = check_joint_actions(self.action_spaces, actions, self.num_envs)
         rewards, payoffs = self._zeros(), self._zeros()
         seen = self._nothing_seen()
         for replica, env in enumerate(self._envs):
@@ -124,14 +124,6 @@ class ParallelEnvBatch:
         """Close every copy."""
         for env in self._envs:
             env.close()
-
-    def _checked(self, actions: Mapping[str, Array]) -> dict[str, Array]:
-        if actions.keys() != self.action_spaces.keys():
-            raise ValueError(f"actions must name exactly {list(self.possible_agents)}, got {list(actions)}.")
-        return {
-            agent: check_action_batch(agent, space, actions[agent], self.num_envs)
-            for agent, space in self.action_spaces.items()
-        }
 
     def _action_of(self, agent: str, action: Array) -> Any:
         space = self.action_spaces[agent]

@@ -1,9 +1,20 @@
 """Checks of a batch of actions against a Gymnasium space."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.arrays import Array
+
+
+def check_joint_actions(
+    action_spaces: Mapping[str, spaces.Space[object]], actions: Mapping[str, object], num_envs: int
+) -> dict[str, Array]:
+    """Return `actions` with every role's batch checked by `check_action_batch`; ValueError unless the roles match."""
+    if actions.keys() != action_spaces.keys():
+        raise ValueError(f"actions must name exactly {list(action_spaces)}, got {list(actions)}.")
+    return {role: check_action_batch(role, space, actions[role], num_envs) for role, space in action_spaces.items()}
 
 
 def check_action_batch(name: str, space: spaces.Space[object], actions: object, num_envs: int) -> Array:

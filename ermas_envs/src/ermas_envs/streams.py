@@ -42,6 +42,11 @@ def _seeds_and_indices(seed: Seed, num_envs: int) -> tuple[UIntArray, UIntArray]
     return seeds.astype(np.uint64), indices
 
 
+def fresh_seed() -> int:
+    """A seed from the operating system, in [0, 2**32)."""
+    return int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
+
+
 class ReplicaStreams:
     """Independent random streams, one per replica.
 
@@ -73,6 +78,13 @@ class ReplicaStreams:
     def uniforms(self, replicas: IntArray | BoolArray | slice = slice(None)) -> FloatArray:
         """One float64 in [0, 1) per selected replica, shape (selected,)."""
         return np.asarray((self.words(replicas) >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
+
+    def noise(self, size: int) -> FloatArray:
+        """`size` float64 in [0, 1) per replica, shape (num_envs, size)."""
+        noise = np.empty((len(self.state), size))
+        for column in range(size):
+            noise[:, column] = self.uniforms()
+        return noise
 
     def integers(self, high: int, replicas: IntArray | BoolArray | slice = slice(None)) -> IntArray:
         """One int64 in {0, …, high − 1} per selected replica, shape (selected,); needs 1 ≤ high ≤ 2**31.

@@ -17,7 +17,7 @@ from ermas_envs import BatchedEnv, BatchStep
 from ermas_envs.arguments import check_choice, check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray
 from ermas_envs.batch import BatchObservation
-from ermas_envs.streams import ReplicaStreams
+from ermas_envs.streams import ReplicaStreams, fresh_seed
 
 _PARTNERS = 2  # purpose of the first partner's random streams; the environment uses 0 and 1
 
@@ -76,7 +76,7 @@ class BatchedVecEnv(VecEnv):
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Seed the next `reset`; None draws a seed. Returns it once per row; ValueError unless it is >= 0."""
-        chosen = _fresh_seed() if seed is None else check_integer("seed", seed, 0)
+        chosen = fresh_seed() if seed is None else check_integer("seed", seed, 0)
         self._seeds = [chosen] * self.num_envs
         return self._seeds
 
@@ -86,7 +86,7 @@ class BatchedVecEnv(VecEnv):
         if any(others != options for others in self._options):
             raise ValueError("options must be equal for all rows: they share one batched environment.")
         if seed is None and self._seen is None:
-            seed = _fresh_seed()
+            seed = fresh_seed()
         if seed is not None:
             self._partner_streams = {
                 role: ReplicaStreams(seed, self.env.num_envs, _PARTNERS + self.env.possible_agents.index(role))
@@ -168,9 +168,7 @@ class BatchedVecEnv(VecEnv):
 
     def _partner_actions(self, role: str, partner: Partner) -> Array:
         assert self._seen is not None
-        noise = np.empty((self.env.num_envs, partner.noise_size))
-        for column in range(partner.noise_size):
-            noise[:, column] = self._partner_streams[role].uniforms()
+        noise = self._partner_streams[role].noise(partner.noise_size)
         chosen = partner.act(self._seen.observations[role], noise, self._seen.action_masks.get(role))
         space = self.env.action_spaces[role]
         return np.clip(chosen, space.low, space.high) if isinstance(space, spaces.Box) else chosen
@@ -204,10 +202,6 @@ class BatchedVecEnv(VecEnv):
     def _action_mask(self, row: int) -> BoolArray:
         mask: BoolArray = self._action_masks()[row]
         return mask
-
-
-def _fresh_seed() -> int:
-    return int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
 
 
 def _checked_roles(env: BatchedEnv, roles: Sequence[str] | None) -> tuple[str, ...]:
