@@ -237,7 +237,7 @@ def test_the_meta_step_is_taken_every_kth_iteration() -> None:
 # Metrics
 
 ROLES = ("agent_0", "agent_1", "planner")
-MARL_NAMES = {f"payoff/{role}" for role in ROLES} | {f"exact_reward/{role}" for role in ROLES} | {"env_steps"}
+MARL_NAMES = {f"{what}/{role}" for what in ("payoff", "reward", "exact_reward") for role in ROLES} | {"env_steps"}
 REGRETS = {f"exact_regret/agent_{i}" for i in (0, 1)}
 ERMAS_NAMES = {f"{name}/agent_{i}" for name in ("estimated_regret", "multiplier") for i in (0, 1)}
 
@@ -415,6 +415,16 @@ def test_a_truncated_or_missing_checkpoint_is_refused(checkpoint: Path, tmp_path
 
 
 # Settings and the planner inside
+
+
+def test_rewards_are_logged_beside_payoffs() -> None:
+    """At Q = 0.5 an agent's reward is its payoff less half of r_p; with stake a = 1 the planner earns 12·r_p − 1."""
+    stake = ConstantPlanner(1)
+    trainer = MARL(lambda n: augmented_bimatrix_v0.batched_env(n, q=0.5, planner=stake), MARLConfig(num_envs=8))
+    row = train(trainer, 1)[-1]
+    adversity = 0.5 * (row["payoff/planner"] + 1) / 12
+    assert row["reward/agent_0"] == pytest.approx(row["payoff/agent_0"] - adversity)
+    assert "reward/planner" not in row
 
 
 def speaker_listener(num_envs: int) -> BatchedEnv:

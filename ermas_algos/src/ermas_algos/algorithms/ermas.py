@@ -44,7 +44,7 @@ class ERMAS(Trainer[ERMASConfig]):
 
     def _iterate(self) -> dict[str, float]:
         trajectories, regret = self._collect_with_regret()
-        metrics = self._payoff_metrics(trajectories)
+        metrics = self._outcome_metrics(trajectories)
         for agent, value in regret.items():
             metrics |= {f"estimated_regret/{agent}": value, f"multiplier/{agent}": self.multipliers.values[agent]}
         for agent in self.env.agents:

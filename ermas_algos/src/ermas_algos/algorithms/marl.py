@@ -14,7 +14,7 @@ class MARL(Trainer[MARLConfig]):
 
     def _iterate(self) -> dict[str, float]:
         trajectories = self._collect({role: [learner] for role, learner in self.learners.items()})
-        metrics = self._payoff_metrics(trajectories)
+        metrics = self._outcome_metrics(trajectories)
         for agent in self.env.agents:
             rollout = trajectories.rollout(agent, 0, trajectories.rewards[agent])
             metrics |= learner_metrics(agent, self.learners[agent].update(rollout))

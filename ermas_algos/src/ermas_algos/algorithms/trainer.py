@@ -153,8 +153,9 @@ class Trainer(ABC, Generic[ConfigT]):
         rewards = trajectories.rewards[planner] / self.env.planner_payoff_scale
         return learner_metrics(planner, self.learners[planner].update(trajectories.rollout(planner, 0, rewards)))
 
-    def _payoff_metrics(self, trajectories: Trajectories) -> dict[str, float]:
-        return {f"payoff/{role}": trajectories.mean(payoff, 0) for role, payoff in trajectories.payoffs.items()}
+    def _outcome_metrics(self, trajectories: Trajectories) -> dict[str, float]:
+        payoffs = {f"payoff/{role}": trajectories.mean(payoff, 0) for role, payoff in trajectories.payoffs.items()}
+        return payoffs | {f"reward/{role}": trajectories.mean(r, 0) for role, r in trajectories.rewards.items()}
 
     def frozen_planner(self) -> LearnedPlanner:
         """The planner as it is now, to be put into an environment; ValueError if no learner plays it."""
