@@ -92,7 +92,7 @@ def assert_previous_intact(path: Path) -> None:
 
 
 @given(st.dictionaries(names, tensors(), max_size=4), st.dictionaries(st.text(), json_values, max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_round_trip_is_bit_for_bit(
     tmp_path_factory: pytest.TempPathFactory, given_tensors: dict[str, torch.Tensor], metadata: dict[str, Any]
 ) -> None:

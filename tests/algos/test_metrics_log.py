@@ -42,7 +42,7 @@ def test_file_as_written(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.floats(), min_size=1, max_size=5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_numbers_keep_their_precision(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
     directory = tmp_path_factory.mktemp("run")
     with MetricsLog(directory, tensorboard=False) as log:

@@ -255,7 +255,7 @@ def test_two_policies_with_the_same_noise_differ_only_where_their_distribution_f
     uniform=st.floats(0.0, 1.0, exclude_max=True) | st.just(1.0 - 2.0**-53),
     seed=st.integers(0, 50),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_maskable_ppo_never_chooses_a_masked_action(masks: list[list[bool]], uniform: float, seed: int) -> None:
     learner = make("MaskablePPO", spaces.Discrete(4), seed)
     allowed = np.array(masks)

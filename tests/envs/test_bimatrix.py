@@ -184,7 +184,7 @@ def check_end(result: BatchStep, games: list[PlainGame], observe: str, over: boo
         check_sight(result.final_observations, None, games, observe)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(payoffs=user_payoffs(), observe=st.sampled_from(["joint", "own"]), seed=st.integers(0, 1000))
 def test_bimatrix_follows_the_rules_for_payoffs_of_any_size(payoffs, observe: str, seed: int) -> None:
     env = bimatrix_v0.batched_env(3, payoffs=payoffs, horizon=4, agents_observe=observe)
@@ -192,7 +192,7 @@ def test_bimatrix_follows_the_rules_for_payoffs_of_any_size(payoffs, observe: st
     check_against_plain_game(env, observe, 4, lambda game, action, r_p: r_p, seed)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(payoffs=user_payoffs(), gain=st.floats(-20, 20), most=st.integers(1, 8), seed=st.integers(0, 1000))
 def test_amplifying_planner_earns_a_kappa_rp_minus_a_squared(payoffs, gain: float, most: int, seed: int) -> None:
     env = augmented_bimatrix_v0.batched_env(3, payoffs=payoffs, horizon=3, planner_gain=gain, max_action=most)

@@ -92,7 +92,7 @@ small_games = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(game=small_games, seed=seeds)
 def test_value_is_the_sum_over_all_trajectories(game: TabularGame, seed: int) -> None:
     policies = random_policies(game, seed)
@@ -101,7 +101,7 @@ def test_value_is_the_sum_over_all_trajectories(game: TabularGame, seed: int) ->
         assert values[role] == pytest.approx(enumerated_value(game, policies, role), abs=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=seeds, role=st.sampled_from(ROLES), horizon=st.sampled_from([1, 2, 3]))
 def test_best_response_is_the_best_of_all_deterministic_deviations(seed: int, role: str, horizon: int) -> None:
     game = random_game(seed, 2, (2, 2, 2), horizon)
@@ -115,7 +115,7 @@ def test_best_response_is_the_best_of_all_deterministic_deviations(seed: int, ro
         assert regret == pytest.approx(best - enumerated_value(game, policies, role), abs=1e-12)
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(seed=seeds)
 def test_regret_in_two_by_two_bimatrix_games_by_enumerating_deviations(seed: int) -> None:
     """All 3^8 deviations of agent_0 over two steps, played against a random opponent from each start cell."""

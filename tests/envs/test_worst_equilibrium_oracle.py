@@ -41,7 +41,7 @@ def certify(payoffs: BimatrixPayoffs, horizon: int, epsilon: float) -> tuple[flo
     epsilon=st.floats(0, 0.5),
     horizon=st.integers(1, 5),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_policies_reach_the_minimum_and_keep_the_bound(terms: np.ndarray, epsilon: float, horizon: int) -> None:
     matrices = [terms[2 * k][:, None] + terms[2 * k + 1][None, :] for k in range(3)]
     claimed, exact, regret = certify(BimatrixPayoffs(*matrices), horizon, epsilon)
