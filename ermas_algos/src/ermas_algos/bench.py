@@ -170,7 +170,7 @@ class _CountingLearner(SB3Learner):
 
 
 def _trainer(algorithm: type[Any]) -> Advance:
-    """MARL or ERMAS with its default settings, after warm-up, on the augmented game."""
+    """MARL or ERMAS with its default settings, after warm-up, on the augmented game; every role learns alike."""
     learners: list[_CountingLearner] = []
 
     def make_learner(role: str, observes: spaces.Space[Any], acts: spaces.Space[Any], seed: int) -> _CountingLearner:

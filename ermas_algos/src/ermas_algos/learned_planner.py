@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 from gymnasium import spaces
 
 from ermas_algos.learners.protocol import Learner
 from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.spaces import clip_to_box
 
 
 class LearnedPlanner:
@@ -31,9 +31,7 @@ class LearnedPlanner:
 
     def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
         """Sample from the policy; Box actions are clipped to the box."""
-        actions = self.learner.act(observations, noise, action_masks)
-        space = self.learner.action_space
-        return np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions
+        return clip_to_box(self.learner.action_space, self.learner.act(observations, noise, action_masks))
 
     def tabular(self, observations: Array, action_masks: BoolArray | None) -> FloatArray | None:
         """The policy's probabilities; None where actions are not Discrete."""

@@ -103,9 +103,7 @@ class EngineBatch:
         if ended.any():
             final = self._observe().observations
             self._end_episodes(ended)
-        seen = (
-            self._observe() if final is None or self.autoreset else BatchObservation(final, self._acting(self._seen[1]))
-        )
+        seen = self._observe()
         return BatchStep(
             seen.observations, seen.action_masks, rewards, outcome.payoffs, outcome.terminated, outcome.truncated, final
         )
@@ -118,12 +116,10 @@ class EngineBatch:
             game = None if added is None else game.with_added_rewards(added)
         if game is None or self._planner_object is None:
             return game
-        seen, masks = game.observations[self.planner], game.action_masks[self.planner]
-        rows = seen.reshape(-1, *seen.shape[2:])
-        probabilities = self._planner_object.tabular(rows, np.tile(masks, (game.horizon, 1)))
+        probabilities = self._planner_object.tabular(*game.decision_points(self.planner))
         if probabilities is None:
             return None
-        return replace(game, fixed_policies={self.planner: probabilities.reshape(*seen.shape[:2], -1)})
+        return replace(game, fixed_policies={self.planner: game.as_policy(probabilities)})
 
     def render(self, replica: int = 0, mode: str = "ansi") -> str | Array:
         """Picture of one replica; see `Engine.render`."""

@@ -1,4 +1,4 @@
-"""Checks of a batch of actions against a Gymnasium space."""
+"""A batch of actions against a Gymnasium space: checks, and clipping for Gaussian policies."""
 
 from collections.abc import Mapping
 
@@ -15,6 +15,11 @@ def check_joint_actions(
     if actions.keys() != action_spaces.keys():
         raise ValueError(f"actions must name exactly {list(action_spaces)}, got {list(actions)}.")
     return {role: check_action_batch(role, space, actions[role], num_envs) for role, space in action_spaces.items()}
+
+
+def clip_to_box(space: spaces.Space[object], actions: Array) -> Array:
+    """`actions` clipped to a Box, whose Gaussian policies leave it; unchanged for every other space."""
+    return np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions
 
 
 def check_action_batch(name: str, space: spaces.Space[object], actions: object, num_envs: int) -> Array:

@@ -2,21 +2,16 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from ermas_algos.learners.protocol import Learner
 from ermas_envs.oracles import Policies, TabularGame, evaluate, exact_regret
 
 
 def tabular_policies(game: TabularGame, learners: Mapping[str, Learner]) -> Policies:
     """Every learner's policy as a table (H, S, number of actions)."""
-    policies = {}
-    for role, learner in learners.items():
-        seen, masks = game.observations[role], game.action_masks[role]
-        rows = seen.reshape(-1, *seen.shape[2:])
-        probabilities = learner.action_probabilities(rows, np.tile(masks, (game.horizon, 1)))
-        policies[role] = probabilities.reshape(*seen.shape[:2], -1)
-    return policies
+    return {
+        role: game.as_policy(learner.action_probabilities(*game.decision_points(role)))
+        for role, learner in learners.items()
+    }
 
 
 def exact_metrics(game: TabularGame, learners: Mapping[str, Learner]) -> dict[str, float]:

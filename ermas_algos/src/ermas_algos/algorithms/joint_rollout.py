@@ -14,6 +14,7 @@ from gymnasium import spaces
 from ermas_algos.learners.protocol import Learner, Rollout
 from ermas_envs import BatchedEnv, BatchStep
 from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.spaces import clip_to_box
 
 Cast: TypeAlias = Mapping[str, Sequence[Learner]]
 """Who plays each role in each block: one learner per block, in block order."""
@@ -91,7 +92,7 @@ def joint_rollout(
     for _ in range(steps):
         noise = {role: np.tile(generator.random((size, k)), (blocks, 1)) for role, k in noise_sizes.items()}
         actions = _act(seats, seen.observations, seen.action_masks, noise, env.action_spaces)
-        result = env.step({role: _inside(env.action_spaces[role], chosen) for role, chosen in actions.items()})
+        result = env.step({role: clip_to_box(env.action_spaces[role], chosen) for role, chosen in actions.items()})
         record.add(actions, seen.action_masks, result, bootstrap=env.horizon is None)
         seen = result
     return record.trajectories(blocks)
@@ -137,11 +138,6 @@ def _act(
             actions[role][replicas] = chosen[start : start + length]
             start += length
     return actions
-
-
-def _inside(space: spaces.Space[object], actions: Array) -> Array:
-    """Box policies are Gaussians: what leaves the box is clipped on its way to the environment only."""
-    return np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions
 
 
 class _Record:

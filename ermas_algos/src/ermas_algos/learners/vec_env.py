@@ -17,6 +17,7 @@ from ermas_envs import BatchedEnv, BatchStep
 from ermas_envs.arguments import check_choice, check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray
 from ermas_envs.batch import BatchObservation
+from ermas_envs.spaces import clip_to_box
 from ermas_envs.streams import ReplicaStreams, fresh_seed
 
 _PARTNERS = 2  # purpose of the first partner's random streams; the environment uses 0 and 1
@@ -170,8 +171,7 @@ class BatchedVecEnv(VecEnv):
         assert self._seen is not None
         noise = self._partner_streams[role].noise(partner.noise_size)
         chosen = partner.act(self._seen.observations[role], noise, self._seen.action_masks.get(role))
-        space = self.env.action_spaces[role]
-        return np.clip(chosen, space.low, space.high) if isinstance(space, spaces.Box) else chosen
+        return clip_to_box(self.env.action_spaces[role], chosen)
 
     def _infos(self, result: BatchStep, dones: BoolArray) -> list[dict[str, Any]]:
         infos: list[dict[str, Any]] = [{} for _ in dones]

@@ -57,6 +57,15 @@ class TabularGame:
                 raise ValueError(f"policies[{role!r}] must hold probabilities that sum to 1 over actions.")
         return everyone
 
+    def decision_points(self, role: str) -> tuple[Array, BoolArray]:
+        """What `role` sees at every step in every state, (H·S, *observation shape), and its masks, (H·S, actions)."""
+        seen = self.observations[role]
+        return seen.reshape(-1, *seen.shape[2:]), np.tile(self.action_masks[role], (self.horizon, 1))
+
+    def as_policy(self, probabilities: FloatArray) -> FloatArray:
+        """Probabilities at the `decision_points`, (H·S, actions), as a policy table (H, S, actions)."""
+        return probabilities.reshape(self.horizon, self.start.size, -1)
+
     def with_added_rewards(self, added: Mapping[str, FloatArray]) -> "TabularGame":
         """The same game with `added` tables, (S, A…) each, added to the rewards of the roles named."""
         return replace(self, rewards={r: t + added[r] if r in added else t for r, t in self.rewards.items()})
