@@ -282,11 +282,11 @@ def test_displacement_is_the_mean_parameter_change_per_update_and_is_taken_once(
         deviations.update(play(deviations.cast(current, with_joint=False), 8, seed), current, first_block=0)
     for agent in AGENTS:
         moved = deviations.learners[agent].get_parameters() - start[agent]
-        displacement = deviations.take_displacement(agent)
+        displacement = deviations.take_meta_gradient(agent, "reptile")
         assert displacement is not None
         np.testing.assert_allclose(displacement, moved / 3, atol=1e-6)
         assert np.abs(displacement).max() > 1e-3
-        assert deviations.take_displacement(agent) is None
+        assert deviations.take_meta_gradient(agent, "reptile") is None
 
 
 def test_displacement_is_measured_after_the_projection() -> None:
@@ -297,7 +297,7 @@ def test_displacement_is_measured_after_the_projection() -> None:
         deviations.synchronise(current)
         deviations.update(play(deviations.cast(current, with_joint=False), 8), current, first_block=0)
         moved = deviations.learners["agent_0"].get_parameters() - current["agent_0"].get_parameters()
-        displacement = deviations.take_displacement("agent_0")
+        displacement = deviations.take_meta_gradient("agent_0", "reptile")
         assert displacement is not None
         assert np.array_equal(displacement, moved)
         moves.append(float(np.linalg.norm(moved)))

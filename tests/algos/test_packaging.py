@@ -1,4 +1,4 @@
-"""ermas-algos is a real, typed package whose layers only look down: evaluation → algorithms → learners."""
+"""ermas-algos is a real, typed package whose layers only look down: experiments → evaluation → algorithms → learners."""
 
 import ast
 import tomllib
@@ -11,7 +11,7 @@ import ermas_algos
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "ermas_algos/src"
-LAYERS = ["learners", "algorithms", "evaluation"]  # lowest first
+LAYERS = ["learners", "algorithms", "evaluation", "experiments"]  # lowest first
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -59,6 +59,12 @@ def test_no_layer_imports_a_higher_one(lower: str, higher: str) -> None:
     assert imports_of(folder.rglob("*.py"), f"ermas_algos.{higher}") == []
 
 
-def test_plots_are_for_examples_only() -> None:
-    others = (p for p in SOURCES.rglob("*.py") if "plots" not in p.relative_to(SOURCES).with_suffix("").parts)
+def test_plots_are_for_experiments_and_examples_only() -> None:
+    allowed = {"plots", "experiments"}
+    others = (p for p in SOURCES.rglob("*.py") if not allowed & set(p.relative_to(SOURCES).with_suffix("").parts))
     assert imports_of(others, "ermas_algos.plots") == []
+
+
+def test_plots_read_tables_only() -> None:
+    for layer in ("algorithms", "learners", "experiments"):
+        assert imports_of((SOURCES / "ermas_algos/plots").rglob("*.py"), f"ermas_algos.{layer}") == []

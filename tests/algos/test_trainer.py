@@ -82,7 +82,7 @@ def assert_same_trainer(first: Trainer[Any], second: Trainer[Any]) -> None:
         for name, tensor in state.tensors.items():
             assert torch.equal(tensor, two[label].tensors[name]), f"{label}/{name}"
     assert first._extra_state() == second._extra_state()
-    assert first._generator.bit_generator.state == second._generator.bit_generator.state
+    assert first._collector.state() == second._collector.state()
     assert (first.iteration, first.env_steps) == (second.iteration, second.env_steps)
 
 
@@ -456,7 +456,7 @@ def test_rollout_steps_must_be_given_without_a_horizon() -> None:
         ({"trust_region": 0.0}, "trust_region must be > 0"),
         ({"meta_step_size": -1.0}, "meta_step_size must be a finite number >= 0"),
         ({"meta_step_every": 0}, "meta_step_every must be an integer >= 1"),
-        ({"deviation_learner": SB3LearnerConfig("A2C")}, "deviation_learner must have agent_learner's algorithm"),
+        ({"deviation_learner": SB3LearnerConfig("A2C")}, "deviation_learner must have .* its algorithm"),
         ({"deviation_learner": SB3LearnerConfig(hidden_layers=(8,))}, "deviation_learner must have .*hidden_layers"),
     ],
 )

@@ -7,13 +7,12 @@ planner maximises J_p at the same time.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ermas_algos.algorithms.config import ERMASConfig
+from ermas_algos.algorithms.collection import Experience, MakeEnv, PerSeed
+from ermas_algos.algorithms.config import ERMASConfig, LearnerConfig
 from ermas_algos.algorithms.deviations import Deviations, estimated_regret, lagrangian_reward, meta_step
-from ermas_algos.algorithms.joint_rollout import Trajectories
 from ermas_algos.algorithms.multipliers import Multipliers
-from ermas_algos.algorithms.trainer import MakeEnv, Trainer, learner_metrics
+from ermas_algos.algorithms.trainer import Metrics, Trainer, learner_metrics
 from ermas_algos.learners.protocol import Learner, LearnerFactory
-from ermas_algos.learners.sb3 import SB3LearnerConfig
 
 _DEVIATION = "deviation/"
 """Prefix of a deviation learner's label."""
@@ -37,25 +36,25 @@ class ERMAS(Trainer[ERMASConfig]):
         self.deviations = Deviations(learners, config.trust_region)
         self.multipliers = Multipliers(config.multiplier, dict.fromkeys(agents, config.epsilon))
 
-    def _sb3_config(self, label: str) -> SB3LearnerConfig:
+    def _learner_config(self, label: str) -> LearnerConfig:
         deviation_learner = self.config.deviation_learner
         is_deviation = label.startswith(_DEVIATION)
-        return deviation_learner if is_deviation and deviation_learner is not None else super()._sb3_config(label)
+        return deviation_learner if is_deviation and deviation_learner is not None else super()._learner_config(label)
 
-    def _iterate(self) -> dict[str, float]:
-        trajectories, regret = self._collect_with_regret()
-        metrics = self._outcome_metrics(trajectories)
+    def _iterate(self) -> Metrics:
+        experience, regret = self._collect_with_regret()
+        metrics = self._outcome_metrics(experience)
         for agent, value in regret.items():
             metrics |= {f"estimated_regret/{agent}": value, f"multiplier/{agent}": self.multipliers.values[agent]}
         for agent in self.env.agents:
-            metrics |= learner_metrics(agent, self._update_agent(agent, trajectories))
-        return metrics | self._update_planner(trajectories)
+            metrics |= learner_metrics(agent, self._update_agent(agent, experience))
+        return metrics | self._update_planner(experience)
 
-    def _collect_with_regret(self) -> tuple[Trajectories, dict[str, float]]:
+    def _collect_with_regret(self) -> tuple[Experience, Mapping[str, PerSeed]]:
         """The joint rollout, and the estimated regret of every agent (NaN during warm-up); moves λ."""
         if self.iteration < self.config.warmup_iterations:
-            trajectories = self._collect({role: [learner] for role, learner in self.learners.items()})
-            return trajectories, dict.fromkeys(self.env.agents, float("nan"))
+            experience = self._collect({role: [learner] for role, learner in self.learners.items()})
+            return experience, dict.fromkeys(self.env.agents, float("nan"))
         persistent = self.config.deviation == "persistent"
         if not persistent or self.iteration == self.config.warmup_iterations:
             self.deviations.synchronise(self.learners)
@@ -63,23 +62,23 @@ class ERMAS(Trainer[ERMASConfig]):
         for _ in range(self.config.deviation_updates - int(persistent)):
             found = self._collect(self.deviations.cast(self.learners, with_joint=False))
             self.deviations.update(found, self.learners, first_block=0)
-        trajectories = self._collect(self.deviations.cast(self.learners, with_joint=True))
-        regret = estimated_regret(trajectories, self.env.agents)
+        experience = self._collect(self.deviations.cast(self.learners, with_joint=True))
+        regret = estimated_regret(experience, self.env.agents)
         if persistent:
-            self.deviations.update(trajectories, self.learners, first_block=1)
+            self.deviations.update(experience, self.learners, first_block=1)
         self.multipliers.update(regret)
-        return trajectories, regret
+        return experience, regret
 
-    def _update_agent(self, agent: str, trajectories: Trajectories) -> dict[str, float]:
+    def _update_agent(self, agent: str, experience: Experience) -> Metrics:
         """One step of the agent on the Lagrangian, and the meta-step where it is due."""
         multiplier, learner = self.multipliers.values[agent], self.learners[agent]
-        planner_payoff = trajectories.payoffs[self.env.planner] / self.env.planner_payoff_scale
-        rewards = lagrangian_reward(trajectories.rewards[agent], planner_payoff, multiplier)
-        metrics = learner.update(trajectories.rollout(agent, 0, rewards))
-        displacement = self.deviations.take_displacement(agent)
+        planner_payoff = experience.payoffs[self.env.planner] / self.env.planner_payoff_scale
+        rewards = lagrangian_reward(experience.rewards[agent], planner_payoff, multiplier)
+        metrics = learner.update(experience.rollout(agent, 0, rewards))
+        meta_gradient = self.deviations.take_meta_gradient(agent, self.config.meta_gradient)
         due = self.config.meta_step_size > 0 and self.iteration % self.config.meta_step_every == 0
-        if due and displacement is not None:
-            meta_step(learner, displacement, multiplier, self.config.meta_step_size)
+        if due and meta_gradient is not None:
+            meta_step(learner, meta_gradient, multiplier, self.config.meta_step_size)
         return metrics
 
     def _all_learners(self) -> dict[str, Learner]:

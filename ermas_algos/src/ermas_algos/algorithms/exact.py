@@ -1,24 +1,36 @@
 """Exact values and regrets of the current learners where the game is tabular, logged beside the estimates."""
 
 from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from ermas_algos.learners.protocol import Learner
 from ermas_envs.oracles import Policies, TabularGame, evaluate, exact_regret
 
 
 def tabular_policies(game: TabularGame, learners: Mapping[str, Learner]) -> Policies:
-    """Every learner's policy as a table (H, S, number of actions)."""
+    """Every learner's policy as a table (H, S, number of actions); (K, H, S, number of actions) for K seeds."""
     return {
         role: game.as_policy(learner.action_probabilities(*game.decision_points(role)))
         for role, learner in learners.items()
     }
 
 
-def exact_metrics(game: TabularGame, learners: Mapping[str, Learner]) -> dict[str, float]:
-    """`exact_reward/<role>` and `exact_regret/<agent>`, per step, undiscounted, in payoff units.
+def exact_metrics(game: TabularGame, learners: Mapping[str, Learner]) -> dict[str, Any]:
+    """`exact_reward/<role>` and `exact_regret/<agent>`, per step, undiscounted, in payoff units; (K,) for K seeds.
 
     The best response may use the whole state and the clock (`ermas_envs.oracles.best_response`).
     """
     policies = tabular_policies(game, learners)
+    batched = next(iter(policies.values())).ndim == 4
+    if not batched:
+        return _metrics(game, policies)
+    seeds = len(next(iter(policies.values())))
+    each = [_metrics(game, {role: table[k] for role, table in policies.items()}) for k in range(seeds)]
+    return {name: np.array([metrics[name] for metrics in each]) for name in each[0]}
+
+
+def _metrics(game: TabularGame, policies: Policies) -> dict[str, float]:
     values = {f"exact_reward/{role}": value for role, value in evaluate(game, policies).items()}
     return {**values, **{f"exact_regret/{agent}": regret for agent, regret in exact_regret(game, policies).items()}}

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from ermas_algos.algorithms.config import MARLConfig
-from ermas_algos.algorithms.trainer import Trainer, learner_metrics
+from ermas_algos.algorithms.trainer import Metrics, Trainer, learner_metrics
 
 
 class MARL(Trainer[MARLConfig]):
@@ -12,10 +12,10 @@ class MARL(Trainer[MARLConfig]):
     name: ClassVar[str] = "MARL"
     config_type: ClassVar[type[MARLConfig]] = MARLConfig
 
-    def _iterate(self) -> dict[str, float]:
-        trajectories = self._collect({role: [learner] for role, learner in self.learners.items()})
-        metrics = self._outcome_metrics(trajectories)
+    def _iterate(self) -> Metrics:
+        experience = self._collect({role: [learner] for role, learner in self.learners.items()})
+        metrics = self._outcome_metrics(experience)
         for agent in self.env.agents:
-            rollout = trajectories.rollout(agent, 0, trajectories.rewards[agent])
+            rollout = experience.rollout(agent, 0, experience.rewards[agent])
             metrics |= learner_metrics(agent, self.learners[agent].update(rollout))
-        return metrics | self._update_planner(trajectories)
+        return metrics | self._update_planner(experience)

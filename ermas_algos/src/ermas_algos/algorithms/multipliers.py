@@ -6,7 +6,11 @@ plain dual ascent: A. Stooke, J. Achiam, P. Abbeel, "Responsive Safety in RL by 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from ermas_algos.algorithms.collection import PerSeed
 from ermas_envs.arguments import check_number
 
 
@@ -16,7 +20,7 @@ class MultiplierConfig:
 
     initial: float = 4.0
     """λ_0, ≥ 0."""
-    step_size: float = 0.5
+    step_size: float = 2.0
     """α_λ, the integral gain, ≥ 0; 0 (with the other gains at 0 too) freezes λ."""
     proportional: float = 30.0
     """Gain on the current violation regret_i − ε_i, ≥ 0."""
@@ -45,31 +49,32 @@ class Multipliers:
     def __init__(self, config: MultiplierConfig, epsilon: Mapping[str, float]) -> None:
         self.config = config
         self.epsilon = {agent: check_number("epsilon", value, minimum=0.0) for agent, value in epsilon.items()}
-        self.integral = dict.fromkeys(epsilon, config.initial)
-        self.values = dict.fromkeys(epsilon, config.initial)
-        self._violation: dict[str, float] = {}
+        self.integral: dict[str, Any] = dict.fromkeys(epsilon, np.asarray(config.initial))
+        self.values: dict[str, PerSeed] = dict.fromkeys(epsilon, config.initial)
+        self._violation: dict[str, Any] = {}
 
-    def update(self, regret: Mapping[str, float]) -> None:
-        """Move every λ_i by its agent's estimated regret (payoff per step)."""
+    def update(self, regret: Mapping[str, PerSeed]) -> None:
+        """Move every λ_i by its agent's estimated regret (payoff per step), a number or one per seed."""
         config = self.config
         for agent, epsilon in self.epsilon.items():
-            violation = regret[agent] - epsilon
-            rise = max(0.0, violation - self._violation.get(agent, violation))
+            violation = np.asarray(regret[agent]) - epsilon
+            rise = np.maximum(0.0, violation - self._violation.get(agent, violation))
             control = config.proportional * violation + config.derivative * rise
-            wanted = self.integral[agent] + config.step_size * violation + control
-            self.values[agent] = min(max(wanted, 0.0), config.maximum)
-            if self.values[agent] == wanted:
-                integral = self.integral[agent] + config.step_size * violation
-                self.integral[agent] = min(max(integral, 0.0), config.maximum)
-            elif control == 0.0:
-                self.integral[agent] = self.values[agent]
+            integral = self.integral[agent] + config.step_size * violation
+            wanted = integral + control
+            value = np.clip(wanted, 0.0, config.maximum)
+            standing = np.where(control == 0.0, value, self.integral[agent])
+            self.integral[agent] = np.where(value == wanted, np.clip(integral, 0.0, config.maximum), standing)
+            self.values[agent] = value if value.ndim else float(value)
             self._violation[agent] = violation
 
-    def state(self) -> dict[str, dict[str, float]]:
+    def state(self) -> dict[str, dict[str, Any]]:
         """What JSON needs to hold to go on."""
-        return {"integral": dict(self.integral), "values": dict(self.values), "violation": dict(self._violation)}
+        parts = {"integral": self.integral, "values": self.values, "violation": self._violation}
+        return {name: {k: np.asarray(v).tolist() for k, v in part.items()} for name, part in parts.items()}
 
-    def load_state(self, state: Mapping[str, Mapping[str, float]]) -> None:
+    def load_state(self, state: Mapping[str, Mapping[str, Any]]) -> None:
         """Go on from `state()`."""
-        self.integral, self.values = dict(state["integral"]), dict(state["values"])
-        self._violation = dict(state["violation"])
+        self.integral = {agent: np.asarray(value) for agent, value in state["integral"].items()}
+        self.values = {agent: np.asarray(v) if isinstance(v, list) else v for agent, v in state["values"].items()}
+        self._violation = {agent: np.asarray(value) for agent, value in state["violation"].items()}

@@ -11,20 +11,24 @@ import torch
 from gymnasium import spaces
 
 from ermas_algos.algorithms import config as configuration
-from ermas_algos.algorithms.config import MARLConfig
+from ermas_algos.algorithms.collection import Collector, Experience, MakeEnv, SampledCollector
+from ermas_algos.algorithms.config import LearnerConfig, MARLConfig
 from ermas_algos.algorithms.exact import exact_metrics
-from ermas_algos.algorithms.joint_rollout import Cast, Trajectories, joint_rollout
+from ermas_algos.algorithms.exact_collection import ExactCollector
+from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.checkpoint import CheckpointError, prefixed, read_checkpoint, with_prefix, write_checkpoint
 from ermas_algos.learned_planner import LearnedPlanner
+from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig
 from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState
-from ermas_algos.learners.sb3 import SB3Learner, SB3LearnerConfig
+from ermas_algos.learners.sb3 import SB3Learner
 from ermas_algos.metrics_log import MetricsLog
 from ermas_envs import BatchedEnv
+from ermas_envs.oracles import TabularGame
 
-MakeEnv = Callable[[int], BatchedEnv]
-"""Number of replicas → environment; called once per batch size that the algorithm needs."""
-Progress = Callable[[int, Mapping[str, float]], None]
-"""Called after every outer iteration with its number (from 1) and its metrics."""
+Metrics = dict[str, Any]
+"""Metrics of an outer iteration by name: floats, or (K,) float64 where exact learners train K seeds in one batch."""
+Progress = Callable[[int, Mapping[str, Any]], None]
+"""Called after every outer iteration with its number (from 1) and its `Metrics`."""
 
 CHECKPOINT = "checkpoint.safetensors"
 """File name of the checkpoint in a run's directory."""
@@ -38,12 +42,15 @@ class Trainer(ABC, Generic[ConfigT]):
     Args:
         make_env: makes the environment with a given number of replicas.
         config: settings; everything random follows from `config.seed`.
-        make_learner: makes each role's learner; None makes Stable-Baselines3 learners from the configuration.
+        make_learner: makes each role's learner; None makes the configuration's, Stable-Baselines3's or exact ones.
 
     Attributes:
         learners: learner of every acting role (the planner too, unless a planner object plays inside).
         iteration: outer iterations done.
-        env_steps: environment steps (one replica, all roles, one step) collected so far, deviations included.
+        env: the environment of the joint rollout.
+
+    Raises:
+        ValueError: exact learners in an environment without tables, or steps that do not fit the horizon.
     """
 
     name: ClassVar[str]
@@ -51,30 +58,30 @@ class Trainer(ABC, Generic[ConfigT]):
 
     def __init__(self, make_env: MakeEnv, config: ConfigT, make_learner: LearnerFactory | None = None) -> None:
         self.config = config
-        self._make_env = make_env
-        self._make_learner = make_learner or self._sb3_learner
-        self._envs: dict[int, BatchedEnv] = {}
-        env = self.env
-        self.steps = self._rollout_steps(env)
+        self._make_learner = make_learner or self._configured_learner
         seeds = np.random.SeedSequence(config.seed)
         self._learner_seeds = np.random.default_rng(seeds.spawn(1)[0])
-        self._generator = np.random.default_rng(seeds.spawn(1)[0])
+        sampled = SampledCollector(make_env, config.num_envs, np.random.default_rng(seeds.spawn(1)[0]))
+        self.env: BatchedEnv = sampled.env(1)
+        self.steps = sampled.steps = self._rollout_steps(self.env)
+        self._game = self.env.tabular_game()
+        exact = make_learner is None and isinstance(config.agent_learner, ExactLearnerConfig)
+        self._collector: Collector = ExactCollector(self._tables()) if exact else sampled
+        env = self.env
         self.learners: dict[str, Learner] = {role: self._new_learner(role, role) for role in env.possible_agents}
         if len({id(learner) for learner in self.learners.values()}) < len(self.learners):
             raise ValueError("make_learner must make a new learner for every role, got the same object twice.")
-        self._game = env.tabular_game()
         self.iteration = 0
-        self.env_steps = 0
 
     @property
-    def env(self) -> BatchedEnv:
-        """The environment of the joint rollout."""
-        return self._env(1)
+    def env_steps(self) -> int:
+        """Environment steps (one replica, all roles, one step) so far, deviations included; 0 for exact learners."""
+        return self._collector.env_steps
 
-    def _env(self, blocks: int) -> BatchedEnv:
-        if blocks not in self._envs:
-            self._envs[blocks] = self._make_env(blocks * self.config.num_envs)
-        return self._envs[blocks]
+    def _tables(self) -> TabularGame:
+        if self._game is None:
+            raise ValueError(f"exact learners need a tabular game; {self.env.name} has no tables (with its hooks).")
+        return self._game
 
     def _rollout_steps(self, env: BatchedEnv) -> int:
         steps = self.config.rollout_steps or env.horizon
@@ -84,13 +91,16 @@ class Trainer(ABC, Generic[ConfigT]):
             raise ValueError(f"rollout_steps must be a multiple of the horizon {env.horizon}, got {steps}.")
         return steps
 
-    def _sb3_learner(
+    def _configured_learner(
         self, role: str, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int
     ) -> Learner:
-        return SB3Learner(self._sb3_config(role), observation_space, action_space, seed)
+        config = self._learner_config(role)
+        if isinstance(config, ExactLearnerConfig):
+            return ExactLearner(config, self._tables(), role.rpartition("/")[2], action_space, seed)
+        return SB3Learner(config, observation_space, action_space, seed)
 
-    def _sb3_config(self, label: str) -> SB3LearnerConfig:
-        """Settings of the Stable-Baselines3 learner with this label."""
+    def _learner_config(self, label: str) -> LearnerConfig:
+        """Settings of the learner with this label."""
         return self.config.planner_learner if label == self.env.planner else self.config.agent_learner
 
     def _new_learner(self, label: str, role: str) -> Learner:
@@ -117,7 +127,7 @@ class Trainer(ABC, Generic[ConfigT]):
             log.resume_from(self.iteration)
             while self.iteration < total_iterations:
                 metrics = self._timed_iteration()
-                log.log(self.iteration - 1, metrics)
+                log.log(self.iteration - 1, {name: float(np.mean(value)) for name, value in metrics.items()})
                 done = self.iteration == total_iterations
                 if folder is not None and (done or self.iteration % checkpoint_every == 0):
                     self.save(folder / CHECKPOINT)
@@ -125,7 +135,7 @@ class Trainer(ABC, Generic[ConfigT]):
                     progress(self.iteration, metrics)
         return self
 
-    def _timed_iteration(self) -> dict[str, float]:
+    def _timed_iteration(self) -> Metrics:
         started, steps_before = time.perf_counter(), self.env_steps
         metrics = self._iterate()
         if self._game is not None:
@@ -135,27 +145,24 @@ class Trainer(ABC, Generic[ConfigT]):
         return {**metrics, "env_steps": self.env_steps, "steps_per_second": (self.env_steps - steps_before) / seconds}
 
     @abstractmethod
-    def _iterate(self) -> dict[str, float]:
+    def _iterate(self) -> Metrics:
         """One outer iteration; returns its metrics, the same names every time."""
 
-    def _collect(self, cast: Cast) -> Trajectories:
-        """A joint rollout with one block of `num_envs` replicas per learner in the cast's rows."""
-        env = self._env(len(next(iter(cast.values()))))
-        self.env_steps += env.num_envs * self.steps
-        episode = self.iteration * (self.steps // env.horizon if env.horizon else 1)
-        return joint_rollout(env, cast, self.steps, self._generator, episode)
+    def _collect(self, cast: Cast) -> Experience:
+        """Play of one block per learner in the cast's rows."""
+        return self._collector.collect(cast, self.iteration)
 
-    def _update_planner(self, trajectories: Trajectories) -> dict[str, float]:
+    def _update_planner(self, experience: Experience) -> Metrics:
         """Ordinary update of the planner on its own reward in block 0, if it is a learner."""
         planner = self.env.planner
         if planner not in self.learners:
             return {}
-        rewards = trajectories.rewards[planner] / self.env.planner_payoff_scale
-        return learner_metrics(planner, self.learners[planner].update(trajectories.rollout(planner, 0, rewards)))
+        rewards = experience.rewards[planner] / self.env.planner_payoff_scale
+        return learner_metrics(planner, self.learners[planner].update(experience.rollout(planner, 0, rewards)))
 
-    def _outcome_metrics(self, trajectories: Trajectories) -> dict[str, float]:
-        payoffs = {f"payoff/{role}": trajectories.mean(payoff, 0) for role, payoff in trajectories.payoffs.items()}
-        return payoffs | {f"reward/{role}": trajectories.mean(r, 0) for role, r in trajectories.rewards.items()}
+    def _outcome_metrics(self, experience: Experience) -> Metrics:
+        payoffs = {f"payoff/{role}": experience.mean(payoff, 0) for role, payoff in experience.payoffs.items()}
+        return payoffs | {f"reward/{role}": experience.mean(r, 0) for role, r in experience.rewards.items()}
 
     def frozen_planner(self) -> LearnedPlanner:
         """The planner as it is now, to be put into an environment; ValueError if no learner plays it."""
@@ -178,8 +185,7 @@ class Trainer(ABC, Generic[ConfigT]):
             "rollout_steps": self.steps,
             "config": configuration.to_json(self.config),
             "iteration": self.iteration,
-            "env_steps": self.env_steps,
-            "generator": self._generator.bit_generator.state,
+            "collector": self._collector.state(),
             "learners": {label: dict(state.facts) for label, state in states.items()},
             "extra": self._extra_state(),
         }
@@ -197,8 +203,8 @@ class Trainer(ABC, Generic[ConfigT]):
         metadata: Any = checkpoint.metadata
         trainer = cls(make_env, configuration.from_json(cls.config_type, metadata["config"]), make_learner)
         trainer._check_environment(path, metadata)
-        trainer.iteration, trainer.env_steps = metadata["iteration"], metadata["env_steps"]
-        trainer._generator.bit_generator.state = metadata["generator"]
+        trainer.iteration = metadata["iteration"]
+        trainer._collector.load_state(metadata["collector"])
         trainer._load_extra_state(metadata["extra"])
         for label, learner in trainer._all_learners().items():
             state = LearnerState(with_prefix(label, checkpoint.tensors), metadata["learners"][label])
@@ -250,6 +256,6 @@ class Trainer(ABC, Generic[ConfigT]):
         """Go on from `_extra_state`."""
 
 
-def learner_metrics(role: str, metrics: Mapping[str, float]) -> dict[str, float]:
+def learner_metrics(role: str, metrics: Mapping[str, Any]) -> Metrics:
     """A learner's own metrics under `train/<role>/`."""
     return {f"train/{role}/{name}": value for name, value in metrics.items()}

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -76,8 +75,12 @@ class Learner(Protocol):
             (R, *action shape).
         """
 
-    def update(self, rollout: Rollout) -> dict[str, float]:
-        """Learn from a rollout of the *current* policy; returns metrics by name."""
+    def update(self, rollout: Any) -> dict[str, Any]:
+        """Learn from a rollout of the *current* policy; returns metrics by name.
+
+        Args:
+            rollout: a `Rollout`; for learners that are played exactly an `ermas_algos.learners.exact.ExactRollout`.
+        """
 
     def state(self) -> LearnerState:
         """A copy of everything that is needed to go on."""
@@ -85,10 +88,10 @@ class Learner(Protocol):
     def load_state(self, state: LearnerState) -> None:
         """Go on from `state`; ValueError if it does not fit this learner."""
 
-    def get_parameters(self) -> NDArray[np.float32]:
-        """All trainable parameters as one copied vector (P,)."""
+    def get_parameters(self) -> NDArray[Any]:
+        """All trainable parameters as one copied vector of floats (P,)."""
 
-    def set_parameters(self, vector: NDArray[np.float32]) -> None:
+    def set_parameters(self, vector: NDArray[Any]) -> None:
         """Copy a vector (P,) into the parameters; the optimiser is left alone."""
 
     def kl(self, other: "Learner", observations: Array, action_masks: BoolArray | None = None) -> float:

@@ -9,7 +9,8 @@ import numpy as np
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 
 Policies: TypeAlias = Mapping[str, FloatArray]
-"""Per role (horizon, num_states, number of actions) float64: probability of each action at each step and state."""
+"""Per role (…, horizon, num_states, number of actions) float64: probability of each action at each step and state; "…"
+is nothing, or an axis for a batch of joint policies."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,13 @@ class TabularGame:
     """Per role (S, number of actions)."""
     fixed_policies: Policies = field(default_factory=dict)
     """Policies of roles that the environment itself plays (a planner object), as in `Policies`."""
+    unperturbed: Mapping[str, FloatArray] = field(default_factory=dict)
+    """Per role with a perturbation (S, A…) payoff of one step."""
+
+    @property
+    def payoffs(self) -> Mapping[str, FloatArray]:
+        """Per role (S, A…) payoff of one step: the rewards without the perturbation."""
+        return {**self.rewards, **self.unperturbed}
 
     def axis(self, role: str) -> int:
         """Axis of `role`'s actions in the (S, A…) tables; ValueError if the role is unknown."""
@@ -49,7 +57,7 @@ class TabularGame:
                 raise ValueError(f"policies: no policy for role {role!r}.")
             shape = (self.horizon, self.start.size, self.next_states.shape[self.axis(role)])
             table = everyone[role]
-            if table.shape != shape:
+            if table.shape[-3:] != shape:
                 raise ValueError(
                     f"policies[{role!r}] must have shape {shape} (steps, states, actions), got {table.shape}."
                 )
@@ -63,9 +71,11 @@ class TabularGame:
         return seen.reshape(-1, *seen.shape[2:]), np.tile(self.action_masks[role], (self.horizon, 1))
 
     def as_policy(self, probabilities: FloatArray) -> FloatArray:
-        """Probabilities at the `decision_points`, (H·S, actions), as a policy table (H, S, actions)."""
-        return probabilities.reshape(self.horizon, self.start.size, -1)
+        """Probabilities at the `decision_points`, (…, H·S, actions), as a table (…, H, S, actions)."""
+        return probabilities.reshape(*probabilities.shape[:-2], self.horizon, self.start.size, probabilities.shape[-1])
 
     def with_added_rewards(self, added: Mapping[str, FloatArray]) -> "TabularGame":
         """The same game with `added` tables, (S, A…) each, added to the rewards of the roles named."""
-        return replace(self, rewards={r: t + added[r] if r in added else t for r, t in self.rewards.items()})
+        rewards = {role: table + added[role] if role in added else table for role, table in self.rewards.items()}
+        unperturbed = {role: table for role, table in self.payoffs.items() if role in added}
+        return replace(self, rewards=rewards, unperturbed=unperturbed)

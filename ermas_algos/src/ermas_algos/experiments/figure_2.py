@@ -1,0 +1,123 @@
+"""Figure 2: does Agent-Adv-Search find the worst ε-equilibrium? Payoffs and regret over ε; frozen against learned λ."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ermas_algos.algorithms.config import ERMASConfig, to_json
+from ermas_algos.algorithms.multipliers import MultiplierConfig
+from ermas_algos.experiments.jobs import Job, Row, Tables
+from ermas_algos.experiments.scale import Scale
+from ermas_algos.experiments.search import LEARNERS, Search, last_third, search
+from ermas_algos.plots.figure_2 import plot_figure_2
+from ermas_envs.arrays import FloatArray
+
+EPSILONS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+FROZEN_MULTIPLIERS = (0.0, 1.0, 2.0, 3.0, 5.0)
+MODES = ("own", "joint")
+ITERATIONS = {"SB3 PPO": 300, "exact": 600}
+
+NAME = "figure-2"
+TABLES = ("figure-2", "figure-2-training")
+"""Means over the last third of training; means over all of training after warm-up."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run, or one batch of seeds, of the figure."""
+
+    run_settings: Search
+    multiplier: str
+    """`learned`, the frozen λ, or `none` for MARL."""
+    epsilon: float | None
+    """ε, payoff per step, where λ is learned."""
+    first_seed: int
+    """Seed of the run, or of the first member of the batch."""
+
+    @property
+    def key(self) -> str:
+        """See `Job.key`."""
+        run, arm = self.run_settings, self.multiplier if self.epsilon is None else f"epsilon-{self.epsilon:g}"
+        return f"{run.learner.replace(' ', '-')}_{run.agents_observe}_{arm}_seed-{self.first_seed}"
+
+    def configuration(self) -> dict[str, Any]:
+        """See `Job.configuration`."""
+        return self.run_settings.as_json()
+
+    def run(self) -> Tables:
+        """Train; a row per seed for each of `TABLES`."""
+        history = search(self.run_settings)
+        ends = {name: last_third(values) for name, values in history.items()}
+        warmup = ERMASConfig().warmup_iterations
+        means = {name: values[warmup:].mean(axis=0) for name, values in history.items()}
+        return {TABLES[0]: self._rows(ends), TABLES[1]: self._rows(means)}
+
+    def _rows(self, means: Mapping[str, FloatArray]) -> list[Row]:
+        run = self.run_settings
+        unknown = np.full(run.num_seeds, np.nan)  # MARL estimates no regret
+        columns = {
+            "planner_payoff": means["exact_reward/planner"],
+            **{f"agent_{i}_payoff": means[f"exact_reward/agent_{i}"] for i in (0, 1)},
+            **{f"exact_regret_{i}": means[f"exact_regret/agent_{i}"] for i in (0, 1)},
+            **{f"estimated_regret_{i}": means.get(f"estimated_regret/agent_{i}", unknown) for i in (0, 1)},
+        }
+        labels = {
+            "learner": run.learner,
+            "agents_observe": run.agents_observe,
+            "multiplier": self.multiplier,
+            "epsilon": self.epsilon,
+        }
+        return [
+            {
+                **labels,
+                "seed": self.first_seed + k,
+                **{c: None if np.isnan(v[k]) else float(v[k]) for c, v in columns.items()},
+            }
+            for k in range(run.num_seeds)
+        ]
+
+
+def jobs(scale: Scale) -> Sequence[Job]:
+    """MARL, every ε and every frozen λ, for both learners and both observation modes."""
+    return [
+        point
+        for learner in LEARNERS
+        for mode in MODES
+        for multiplier, epsilon in _arms(scale)
+        for point in _points(scale, learner, mode, multiplier, epsilon)
+    ]
+
+
+def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Write the figure."""
+    plot_figure_2(path, tables[NAME])
+
+
+def _arms(scale: Scale) -> list[tuple[str, float | None]]:
+    epsilons = EPSILONS[2:6:3] if scale.quick else EPSILONS
+    frozen = FROZEN_MULTIPLIERS[1:3] if scale.quick else FROZEN_MULTIPLIERS
+    learned: list[tuple[str, float | None]] = [("learned", epsilon) for epsilon in epsilons]
+    return [("none", None), *learned, *((f"{value:g}", None) for value in frozen)]
+
+
+def _points(scale: Scale, learner: str, mode: str, multiplier: str, epsilon: float | None) -> list[Point]:
+    algorithm = "MARL" if multiplier == "none" else "ERMAS"
+    settings: dict[str, Any] = {} if epsilon is None else {"epsilon": epsilon}
+    if algorithm == "ERMAS" and epsilon is None:
+        settings["multiplier"] = to_json(frozen(float(multiplier)))
+    iterations = 60 if scale.quick else ITERATIONS[learner]
+    batches = [(0, scale.seeds)] if learner == "exact" else [(seed, 1) for seed in range(scale.seeds)]
+    return [
+        Point(
+            Search(learner, mode, algorithm, {**settings, "seed": first}, count, iterations), multiplier, epsilon, first
+        )
+        for first, count in batches
+    ]
+
+
+def frozen(multiplier: float) -> MultiplierConfig:
+    """λ that never moves."""
+    return MultiplierConfig(multiplier, step_size=0.0, proportional=0.0, maximum=max(multiplier, 1.0))

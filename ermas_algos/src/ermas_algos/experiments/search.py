@@ -1,0 +1,83 @@
+"""One run of Agent-Adv-Search, or of MARL, in the repeated bimatrix game (payoff set 1, H = 20, passive planner)."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ermas_algos.algorithms import ERMAS, MARL, ERMASConfig, MARLConfig
+from ermas_algos.algorithms.config import from_json, to_json
+from ermas_algos.algorithms.trainer import Trainer
+from ermas_algos.learners.exact import ExactLearnerConfig
+from ermas_envs import bimatrix_v0
+from ermas_envs.arguments import check_choice
+from ermas_envs.arrays import FloatArray
+from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.planners import ConstantPlanner
+
+LEARNERS = ("SB3 PPO", "exact")
+
+Observer = Callable[[Trainer[Any]], Mapping[str, Any]]
+"""Called after every outer iteration; returns further metrics."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is trained; data, so that it can be sent to a process and written into a file."""
+
+    learner: str
+    """One of `LEARNERS`."""
+    agents_observe: str
+    """`own` or `joint`."""
+    algorithm: str = "ERMAS"
+    """`ERMAS`, or `MARL`: the vanilla baseline without an adversary."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the algorithm's configuration that differ from the defaults, as JSON types; the seed too."""
+    num_seeds: int = 1
+    """Seeds in one batch, of the exact learner only."""
+    iterations: int = 300
+    """Outer iterations."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the field."""
+        check_choice("learner", self.learner, LEARNERS)
+        if self.learner != "exact" and self.num_seeds != 1:
+            raise ValueError("num_seeds: only the exact learner trains several seeds in one batch.")
+
+    def config(self) -> MARLConfig:
+        """The algorithm's configuration."""
+        settings = dict(self.settings)
+        if self.learner == "exact":
+            exact = to_json(ExactLearnerConfig(num_seeds=self.num_seeds))
+            for name in ("agent_learner", "planner_learner"):
+                settings[name] = exact | dict(settings.get(name, {}))
+        config: MARLConfig = from_json(ERMASConfig if self.algorithm == "ERMAS" else MARLConfig, settings)
+        return config
+
+    def as_json(self) -> dict[str, Any]:
+        """All that determines the result: the complete configuration, not the differences alone."""
+        return {**dataclasses.asdict(self), "settings": to_json(self.config())}
+
+
+def search(run: Search, observe: Observer | None = None) -> dict[str, FloatArray]:
+    """Train; every metric as (iterations, number of seeds) float64."""
+    trainer_type: Any = ERMAS if run.algorithm == "ERMAS" else MARL
+
+    def game(num_envs: int) -> EngineBatch:
+        return bimatrix_v0.batched_env(num_envs, agents_observe=run.agents_observe, planner=ConstantPlanner(0))
+
+    trainer = trainer_type(game, run.config())
+    rows: list[dict[str, Any]] = []
+    trainer.learn(
+        run.iterations, progress=lambda _, metrics: rows.append({**metrics, **(observe(trainer) if observe else {})})
+    )
+    seeds = run.num_seeds
+    return {name: np.array([np.broadcast_to(row[name], seeds) for row in rows], dtype=float) for name in rows[0]}
+
+
+def last_third(values: FloatArray) -> FloatArray:
+    """Mean of (iterations, seeds) over the last third of training, (seeds,)."""
+    mean: FloatArray = values[-(len(values) // 3) :].mean(axis=0)
+    return mean

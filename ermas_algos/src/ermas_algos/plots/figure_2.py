@@ -1,0 +1,116 @@
+"""The paper's Figure 2: planner against agents' payoff, regret against ε, frozen against learned λ."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ermas_algos.plots.intervals import mean_and_half_width
+
+Rows = Sequence[Mapping[str, Any]]
+
+_COLORS = {"own": "#1f5fa8", "joint": "#c2410c"}
+_FILLS = {"SB3 PPO": "full", "exact": "none"}
+
+
+def plot_figure_2(path: Path, rows: Rows) -> None:
+    """Write the figure: a column per panel, means over seeds with 95 % t-intervals, payoffs and regrets per step."""
+    figure = Figure(figsize=(13.5, 4.6), dpi=150, layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    _payoffs(left, rows)
+    _regrets(middle, rows)
+    _multipliers(right, rows)
+    figure.savefig(path)
+
+
+def _payoffs(axes: Axes, rows: Rows) -> None:
+    for learner, mode in _series(rows):
+        chosen = [r for r in rows if (r["learner"], r["agents_observe"]) == (learner, mode)]
+        _points(
+            axes, [r for r in chosen if r["multiplier"] == "learned"], "epsilon", learner, mode, f'{learner}, "{mode}"'
+        )
+    for learner in dict.fromkeys(r["learner"] for r in rows):
+        vanilla = [r for r in rows if r["learner"] == learner and r["multiplier"] == "none"]
+        _points(axes, vanilla, "agents_observe", learner, None, f"MARL, {learner}")
+    axes.set_title("a  ERMAS over ε, and MARL", loc="left")
+    _payoff_axes(axes)
+
+
+def _series(rows: Rows) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((r["learner"], r["agents_observe"]) for r in rows))
+
+
+def _points(axes: Axes, rows: Rows, group: str, learner: str, mode: str | None, label: str) -> None:
+    """One point per group, with intervals in both directions; a line joins those of one mode."""
+    color = "#15803d" if mode is None else _COLORS[mode]
+    points = []
+    for value in dict.fromkeys(r[group] for r in rows):
+        members = [r for r in rows if r[group] == value]
+        agents = mean_and_half_width([(r["agent_0_payoff"] + r["agent_1_payoff"]) / 2 for r in members])
+        planner = mean_and_half_width([r["planner_payoff"] for r in members])
+        points.append((agents, planner))
+    x, y = ([pair[k][0] for pair in points] for k in (0, 1))
+    half_x, half_y = ([pair[k][1] for pair in points] for k in (0, 1))
+    axes.errorbar(
+        x, y, xerr=half_x, yerr=half_y, color=color, marker="*" if mode is None else "o", markersize=9 if mode is None else 5,
+        fillstyle=_FILLS.get(learner, "full"), linestyle="" if mode is None else ("-" if learner == "SB3 PPO" else ":"),
+        linewidth=0.9, elinewidth=0.8, label=label, zorder=3,
+    )  # fmt: skip
+
+
+def _payoff_axes(axes: Axes) -> None:
+    axes.set_xlabel("agents' payoff (mean of both, per step)")
+    axes.set_ylabel("planner payoff (per step)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _regrets(axes: Axes, rows: Rows) -> None:
+    learned = [r for r in rows if r["multiplier"] == "learned"]
+    top = max(r["epsilon"] for r in learned)
+    axes.plot([0, top], [0, top], color="0.3", linewidth=1.2, label="regret = ε")
+    for learner, mode in _series(learned):
+        chosen = [r for r in learned if (r["learner"], r["agents_observe"]) == (learner, mode)]
+        for kind, line in (("exact", "-"), ("estimated", ":")):
+            epsilons = sorted({r["epsilon"] for r in chosen})
+            summaries = [
+                mean_and_half_width([r[f"{kind}_regret_{i}"] for r in chosen if r["epsilon"] == e for i in (0, 1)])
+                for e in epsilons
+            ]
+            means, halves = zip(*summaries, strict=True)
+            axes.errorbar(
+                epsilons, means, yerr=halves, color=_COLORS[mode], linestyle=line, linewidth=0.9, elinewidth=0.8,
+                marker="o" if kind == "exact" else "x", markersize=5, fillstyle=_FILLS.get(learner, "full"),
+                label=f'{kind}: {learner}, "{mode}"',
+            )  # fmt: skip
+    axes.set_xlabel("ε (payoff per step)")
+    axes.set_ylabel("regret (mean of both agents, payoff per step)")
+    axes.set_title("b  Exact and estimated regret", loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=7)
+
+
+def _multipliers(axes: Axes, rows: Rows) -> None:
+    chosen = [r for r in rows if r["agents_observe"] == "own"]
+    for learner in dict.fromkeys(r["learner"] for r in chosen):
+        mine = [r for r in chosen if r["learner"] == learner]
+        _points(
+            axes, [r for r in mine if r["multiplier"] == "learned"], "epsilon", learner, "own", f"learned λ, {learner}"
+        )
+        frozen = [r for r in mine if r["multiplier"] not in ("learned", "none")]
+        _points(axes, frozen, "multiplier", learner, None, f"frozen λ, {learner}")
+        if learner == "exact":
+            _annotate(axes, frozen)
+    axes.set_title('c  Frozen and learned λ ("own")', loc="left")
+    _payoff_axes(axes)
+
+
+def _annotate(axes: Axes, rows: Rows) -> None:
+    for value in dict.fromkeys(r["multiplier"] for r in rows):
+        members = [r for r in rows if r["multiplier"] == value]
+        x = float(np.mean([(r["agent_0_payoff"] + r["agent_1_payoff"]) / 2 for r in members]))
+        y = float(np.mean([r["planner_payoff"] for r in members]))
+        axes.annotate(f"λ = {value}", (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8)
