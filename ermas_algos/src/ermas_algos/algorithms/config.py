@@ -61,14 +61,14 @@ class ERMASConfig(MARLConfig):
     deviation_updates: int = 2
     """Updates of every deviation per outer iteration, M ≥ 1."""
     deviation_learner: LearnerConfig | None = None
-    """Learner of the deviations; None takes the agents'. Same networks and algorithm as the agents'; PPO goes with TRPO."""
+    """Learner of the deviations; None takes the agents'. Same networks and algorithm as theirs; PPO goes with TRPO."""
     trust_region: float | None = None
     """Largest KL(agent ‖ deviation) in nats, > 0; None sets no bound."""
     multiplier: MultiplierConfig = field(default_factory=MultiplierConfig)
     """How λ moves."""
     meta_step_size: float = 0.0
     """β ≥ 0, weight of the meta-step; 0 leaves it out."""
-    meta_gradient: str = "reptile"
+    meta_gradient: str = "fomaml"
     """How ∇J_i(θ′_i) is estimated: `reptile` or `fomaml` (`Deviations.take_meta_gradient`)."""
     meta_step_every: int = 1
     """The meta-step is taken every k-th outer iteration, k ≥ 1."""
