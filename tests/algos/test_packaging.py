@@ -1,4 +1,4 @@
-"""ermas-algos is a real, typed package whose layers only look down: experiments → evaluation → algorithms → learners."""
+"""ermas-algos is a typed package whose layers only look down: experiments → evaluation → algorithms → learners."""
 
 import ast
 import tomllib

@@ -314,3 +314,28 @@ def test_policies_that_do_not_fit_are_refused() -> None:
             evaluate(game, {**policies, "agent_0": bad})
     with pytest.raises(ValueError, match="role must be one of"):
         best_response_value(game, policies, "agent_2")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_regret_agrees_with_openspiel_on_the_normal_form(seed: int) -> None:
+    """Two agents, two steps: every deterministic policy is an action of a matrix game, and NashConv the sum of regrets."""
+    pyspiel = pytest.importorskip("pyspiel")
+    exploitability = pytest.importorskip("open_spiel.python.algorithms.exploitability")
+    policy_module = pytest.importorskip("open_spiel.python.policy")
+    game = random_game(seed, states=2, actions=(2, 2, 1), horizon=2)
+    policies = random_policies(game, seed)
+    pure = {agent: deterministic_policies(game, agent) for agent in AGENTS}
+    payoffs = {agent: np.empty([len(pure[a]) for a in AGENTS]) for agent in AGENTS}
+    for i, one in enumerate(pure["agent_0"]):
+        for j, other in enumerate(pure["agent_1"]):
+            values = evaluate(game, {**policies, "agent_0": one, "agent_1": other})
+            for agent in AGENTS:
+                payoffs[agent][i, j] = values[agent]
+    matrix_game = pyspiel.create_matrix_game(payoffs["agent_0"].tolist(), payoffs["agent_1"].tolist())
+    normal_form = pyspiel.convert_to_turn_based(matrix_game)
+    mixture = policy_module.TabularPolicy(normal_form)
+    for player, agent in enumerate(AGENTS):
+        chances = [float(np.where(table > 0, policies[agent], 1.0).prod()) for table in pure[agent]]
+        mixture.policy_for_key(mixture.states_per_player[player][0])[: len(chances)] = chances
+    expected = sum(exact_regret(game, policies).values())
+    assert exploitability.nash_conv(normal_form, mixture) == pytest.approx(expected, abs=1e-9)

@@ -105,6 +105,14 @@ def read_checkpoint(path: str | Path, kind: str) -> Checkpoint:
     return Checkpoint(tensors, metadata)
 
 
+def checkpoint_kind(path: str | Path) -> str:
+    """The ``kind`` that a file was written with; CheckpointError as in ``read_checkpoint``."""
+    header, _ = _read_safetensors(Path(path))
+    if "kind" not in header:
+        raise CheckpointError(f"{path}: not an ERMAS checkpoint: a safetensors file without our header")
+    return header["kind"]
+
+
 def prefixed(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Put ``prefix + "/"`` before every name, so that several state dicts fit in one checkpoint."""
     return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}

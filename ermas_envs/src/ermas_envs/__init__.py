@@ -2,7 +2,7 @@
 
 from ermas_envs.batch import BatchedEnv, BatchObservation, BatchStep
 from ermas_envs.ids import PLANNER, agent_id
-from ermas_envs.make import batched_env, parallel_env
+from ermas_envs.make import EnvironmentSpec, batched_env, parallel_env
 from ermas_envs.parallel_batch import ParallelEnvBatch
 from ermas_envs.perturbed import PerturbedParallelEnv
 
@@ -13,6 +13,7 @@ __all__ = [
     "BatchObservation",
     "BatchStep",
     "BatchedEnv",
+    "EnvironmentSpec",
     "ParallelEnvBatch",
     "PerturbedParallelEnv",
     "__version__",

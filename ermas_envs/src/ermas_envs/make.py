@@ -1,6 +1,7 @@
 """Environments by name: the registry of environments, and PettingZoo's own registry where it has one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pettingzoo
@@ -33,6 +34,20 @@ def batched_env(name: str, num_envs: int, **arguments: Any) -> BatchedEnv:
 def parallel_env(name: str, **arguments: Any) -> Any:
     """PettingZoo face of a registered environment; ValueError with the nearest match for an unknown name."""
     return environment_registry.make(name).parallel_env(**arguments)
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """An environment as data; called with a number of replicas, it makes the batched face."""
+
+    name: str
+    """Registered name."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of the environment that JSON can hold, so that a checkpoint can name what it was trained in."""
+
+    def __call__(self, num_envs: int) -> BatchedEnv:
+        """Batched face with `num_envs` replicas; ValueError for an unknown name, TypeError for an unknown argument."""
+        return batched_env(self.name, num_envs, **self.arguments)
 
 
 def _register(name: str, module: EnvironmentModule) -> None:

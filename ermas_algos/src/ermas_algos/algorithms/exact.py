@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from ermas_algos.learners.protocol import Learner
 from ermas_envs.oracles import Policies, TabularGame, evaluate, exact_regret
 
@@ -23,14 +21,5 @@ def exact_metrics(game: TabularGame, learners: Mapping[str, Learner]) -> dict[st
     The best response may use the whole state and the clock (`ermas_envs.oracles.best_response`).
     """
     policies = tabular_policies(game, learners)
-    batched = next(iter(policies.values())).ndim == 4
-    if not batched:
-        return _metrics(game, policies)
-    seeds = len(next(iter(policies.values())))
-    each = [_metrics(game, {role: table[k] for role, table in policies.items()}) for k in range(seeds)]
-    return {name: np.array([metrics[name] for metrics in each]) for name in each[0]}
-
-
-def _metrics(game: TabularGame, policies: Policies) -> dict[str, float]:
     values = {f"exact_reward/{role}": value for role, value in evaluate(game, policies).items()}
     return {**values, **{f"exact_regret/{agent}": regret for agent, regret in exact_regret(game, policies).items()}}

@@ -1,5 +1,6 @@
 """What MARL and ERMAS share: learners by role, the loop over outer iterations, logs, checkpoints, resuming."""
 
+import dataclasses
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from gymnasium import spaces
 from ermas_algos.algorithms import config as configuration
 from ermas_algos.algorithms.collection import Collector, Experience, MakeEnv, SampledCollector
 from ermas_algos.algorithms.config import LearnerConfig, MARLConfig
-from ermas_algos.algorithms.exact import exact_metrics
+from ermas_algos.algorithms.exact import exact_metrics, tabular_policies
 from ermas_algos.algorithms.exact_collection import ExactCollector
 from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.checkpoint import CheckpointError, prefixed, read_checkpoint, with_prefix, write_checkpoint
@@ -22,8 +23,8 @@ from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig
 from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState
 from ermas_algos.learners.sb3 import SB3Learner
 from ermas_algos.metrics_log import MetricsLog
-from ermas_envs import BatchedEnv
-from ermas_envs.oracles import TabularGame
+from ermas_envs import BatchedEnv, EnvironmentSpec
+from ermas_envs.oracles import Policies, TabularGame
 
 Metrics = dict[str, Any]
 """Metrics of an outer iteration by name: floats, or (K,) float64 where exact learners train K seeds in one batch."""
@@ -40,7 +41,8 @@ class Trainer(ABC, Generic[ConfigT]):
     """An outer loop around learners.
 
     Args:
-        make_env: makes the environment with a given number of replicas.
+        make_env: makes the environment with a given number of replicas; a checkpoint names its environment if this is
+            an `EnvironmentSpec`.
         config: settings; everything random follows from `config.seed`.
         make_learner: makes each role's learner; None makes the configuration's, Stable-Baselines3's or exact ones.
 
@@ -58,6 +60,7 @@ class Trainer(ABC, Generic[ConfigT]):
 
     def __init__(self, make_env: MakeEnv, config: ConfigT, make_learner: LearnerFactory | None = None) -> None:
         self.config = config
+        self._make_env = make_env
         self._make_learner = make_learner or self._configured_learner
         seeds = np.random.SeedSequence(config.seed)
         self._learner_seeds = np.random.default_rng(seeds.spawn(1)[0])
@@ -66,7 +69,7 @@ class Trainer(ABC, Generic[ConfigT]):
         self.steps = sampled.steps = self._rollout_steps(self.env)
         self._game = self.env.tabular_game()
         exact = make_learner is None and isinstance(config.agent_learner, ExactLearnerConfig)
-        self._collector: Collector = ExactCollector(self._tables()) if exact else sampled
+        self._collector: Collector = ExactCollector(self.tables()) if exact else sampled
         env = self.env
         self.learners: dict[str, Learner] = {role: self._new_learner(role, role) for role in env.possible_agents}
         if len({id(learner) for learner in self.learners.values()}) < len(self.learners):
@@ -78,9 +81,10 @@ class Trainer(ABC, Generic[ConfigT]):
         """Environment steps (one replica, all roles, one step) so far, deviations included; 0 for exact learners."""
         return self._collector.env_steps
 
-    def _tables(self) -> TabularGame:
+    def tables(self) -> TabularGame:
+        """The environment's tables; ValueError where it has none."""
         if self._game is None:
-            raise ValueError(f"exact learners need a tabular game; {self.env.name} has no tables (with its hooks).")
+            raise ValueError(f"a tabular game is needed; {self.env.name} has no tables, or its hooks have none.")
         return self._game
 
     def _rollout_steps(self, env: BatchedEnv) -> int:
@@ -96,7 +100,7 @@ class Trainer(ABC, Generic[ConfigT]):
     ) -> Learner:
         config = self._learner_config(role)
         if isinstance(config, ExactLearnerConfig):
-            return ExactLearner(config, self._tables(), role.rpartition("/")[2], action_space, seed)
+            return ExactLearner(config, self.tables(), role.rpartition("/")[2], action_space, seed)
         return SB3Learner(config, observation_space, action_space, seed)
 
     def _learner_config(self, label: str) -> LearnerConfig:
@@ -164,6 +168,10 @@ class Trainer(ABC, Generic[ConfigT]):
         payoffs = {f"payoff/{role}": experience.mean(payoff, 0) for role, payoff in experience.payoffs.items()}
         return payoffs | {f"reward/{role}": experience.mean(r, 0) for role, r in experience.rewards.items()}
 
+    def policies(self) -> Policies:
+        """Everybody's current policy as tables (`ermas_envs.oracles`); ValueError where the game has no tables."""
+        return tabular_policies(self.tables(), self.learners)
+
     def frozen_planner(self) -> LearnedPlanner:
         """The planner as it is now, to be put into an environment; ValueError if no learner plays it."""
         planner = self.env.planner
@@ -181,6 +189,9 @@ class Trainer(ABC, Generic[ConfigT]):
             tensors |= prefixed(label, state.tensors)
         metadata: dict[str, Any] = {
             "environment": self.env.name,
+            "environment_spec": dataclasses.asdict(self._make_env)
+            if isinstance(self._make_env, EnvironmentSpec)
+            else None,
             "spaces": self._space_names(),
             "rollout_steps": self.steps,
             "config": configuration.to_json(self.config),

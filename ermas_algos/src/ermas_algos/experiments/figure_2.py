@@ -13,7 +13,10 @@ from ermas_algos.experiments.jobs import Job, Row, Tables
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.search import LEARNERS, Search, last_third, search
 from ermas_algos.plots.figure_2 import plot_figure_2
+from ermas_envs import bimatrix_v0
 from ermas_envs.arrays import FloatArray
+from ermas_envs.oracles import evaluate, worst_equilibrium
+from ermas_envs.planners import ConstantPlanner
 
 EPSILONS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 FROZEN_MULTIPLIERS = (0.0, 1.0, 2.0, 3.0, 5.0)
@@ -21,8 +24,8 @@ MODES = ("own", "joint")
 ITERATIONS = {"SB3 PPO": 300, "exact": 600}
 
 NAME = "figure-2"
-TABLES = ("figure-2", "figure-2-training")
-"""Means over the last third of training; means over all of training after warm-up."""
+TABLES = ("figure-2", "figure-2-training", "figure-2-frontier")
+"""Means over the last third of training; means over all of training after warm-up; exact worst ε-equilibria."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,12 @@ class Point:
         return self.run_settings.as_json()
 
     def run(self) -> Tables:
-        """Train; a row per seed for each of `TABLES`."""
+        """Train; a row per seed in each of two tables."""
         history = search(self.run_settings)
         ends = {name: last_third(values) for name, values in history.items()}
         warmup = ERMASConfig().warmup_iterations
         means = {name: values[warmup:].mean(axis=0) for name, values in history.items()}
-        return {TABLES[0]: self._rows(ends), TABLES[1]: self._rows(means)}
+        return {NAME: self._rows(ends), f"{NAME}-training": self._rows(means)}
 
     def _rows(self, means: Mapping[str, FloatArray]) -> list[Row]:
         run = self.run_settings
@@ -80,20 +83,47 @@ class Point:
         ]
 
 
+@dataclass(frozen=True)
+class Frontier:
+    """The exact worst ε-equilibria of the game in which agents see their own level."""
+
+    epsilons: tuple[float, ...] = (0.0, *EPSILONS)
+    """ε, payoff per step; the frontier is drawn through them and through points between them."""
+    key: str = "frontier"
+    """See `Job.key`."""
+
+    def configuration(self) -> dict[str, Any]:
+        """See `Job.configuration`."""
+        return {"epsilons": list(self.epsilons)}
+
+    def run(self) -> Tables:
+        """A row per ε: payoffs per step, and λ*, the exact multiplier of each agent."""
+        game = bimatrix_v0.batched_env(1, agents_observe="own", planner=ConstantPlanner(0)).tabular_game()
+        assert game is not None
+        rows: list[Row] = []
+        for epsilon in sorted({*self.epsilons, *np.linspace(0.0, max(self.epsilons), 31).round(4).tolist()}):
+            worst = worst_equilibrium(game, epsilon)
+            values = evaluate(game, worst.policies)
+            payoffs = {f"{role}_payoff": value for role, value in values.items()}
+            rows.append({"epsilon": epsilon, **payoffs, **{f"multiplier_{i}": worst.multipliers[i] for i in (0, 1)}})
+        return {f"{NAME}-frontier": rows}
+
+
 def jobs(scale: Scale) -> Sequence[Job]:
-    """MARL, every ε and every frozen λ, for both learners and both observation modes."""
-    return [
+    """MARL, every ε and every frozen λ, for both learners and both observation modes; the exact frontier."""
+    points = [
         point
         for learner in LEARNERS
         for mode in MODES
         for multiplier, epsilon in _arms(scale)
         for point in _points(scale, learner, mode, multiplier, epsilon)
     ]
+    return [*points, Frontier()]
 
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
-    plot_figure_2(path, tables[NAME])
+    plot_figure_2(path, tables[NAME], tables[f"{NAME}-frontier"])
 
 
 def _arms(scale: Scale) -> list[tuple[str, float | None]]:

@@ -65,7 +65,7 @@ class Outcome:
 
 
 def run_jobs(
-    jobs: Sequence[Job], folder: Path, workers: int, report: Callable[[str, bool], None] | None = None
+    jobs: Sequence[Job], folder: Path, workers: int, report: Callable[[int, int], None] | None = None
 ) -> Outcome:
     """Run the jobs whose file is missing, `workers` at a time; one torch thread each.
 
@@ -73,7 +73,7 @@ def run_jobs(
         jobs: with distinct keys.
         folder: where the files are; created.
         workers: processes, ≥ 1.
-        report: called with the key of every job that is done, and whether it had been done before.
+        report: called with the number of jobs that are over, failed ones included, and of all jobs.
 
     Raises:
         ValueError: a file holds a result of another configuration (another `--out` is needed), or is damaged.
@@ -81,11 +81,10 @@ def run_jobs(
     """
     folder.mkdir(parents=True, exist_ok=True)
     done = {job.key: found for job in jobs if (found := _read(folder, job)) is not None}
-    for key in done:
-        if report is not None:
-            report(key, True)
     missing = [job for job in jobs if job.key not in done]
     failed: dict[str, str] = {}
+    if report is not None:
+        report(len(done), len(jobs))
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, context, _start_worker) as pool:
         running = {pool.submit(_run, job, folder): job for job in missing}
@@ -99,7 +98,7 @@ def run_jobs(
                 except Exception as error:
                     failed[job.key] = f"{type(error).__name__}: {error}"
                 if report is not None:
-                    report(job.key, False)
+                    report(len(done) + len(failed), len(jobs))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from ermas_algos.checkpoint import replace_file
-from ermas_algos.experiments import figure_2
+from ermas_algos.experiments import figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators
 from ermas_algos.experiments.jobs import Finished, Job, Outcome, Row, run_jobs
 from ermas_algos.experiments.scale import Scale
 from ermas_envs.registry import Registry
@@ -37,12 +37,12 @@ def _register(module: ModuleType) -> None:
     experiment_registry.register(module.NAME, lambda: module)
 
 
-for _module in (figure_2,):
+for _module in (figure_2, figure_3, regret_estimators, meta_gradient, mixing, multipliers):
     _register(_module)
 
 
 def reproduce(
-    name: str, scale: Scale, out: Path, workers: int, report: Callable[[str, bool], None] | None = None
+    name: str, scale: Scale, out: Path, workers: int, report: Callable[[int, int], None] | None = None
 ) -> Outcome:
     """Run what is missing of an experiment; when nothing failed, write its tables, picture and configuration.
 

@@ -10,6 +10,7 @@ import numpy as np
 from ermas_algos.algorithms import ERMAS, MARL, ERMASConfig, MARLConfig
 from ermas_algos.algorithms.config import from_json, to_json
 from ermas_algos.algorithms.trainer import Trainer
+from ermas_algos.experiments.jobs import Row
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_envs import bimatrix_v0
 from ermas_envs.arguments import check_choice
@@ -81,3 +82,26 @@ def last_third(values: FloatArray) -> FloatArray:
     """Mean of (iterations, seeds) over the last third of training, (seeds,)."""
     mean: FloatArray = values[-(len(values) // 3) :].mean(axis=0)
     return mean
+
+
+def binned(history: Mapping[str, FloatArray], columns: Mapping[str, str], size: int, first_seed: int) -> list[Row]:
+    """Learning curves as rows: `seed`, `iteration` (the last of the bin) and the mean over the bin of each column.
+
+    Args:
+        history: metrics (iterations, seeds).
+        columns: metric by column.
+        size: iterations of a bin; what is left over at the end makes a shorter one. NaN (warm-up) becomes None.
+        first_seed: seed of the first member.
+    """
+    iterations, seeds = next(iter(history.values())).shape
+    ends = [*range(size, iterations, size), iterations]
+    means = {c: np.array([history[m][max(0, e - size) : e].mean(axis=0) for e in ends]) for c, m in columns.items()}
+    return [
+        {
+            "seed": first_seed + k,
+            "iteration": end,
+            **{c: None if np.isnan(v[row, k]) else float(v[row, k]) for c, v in means.items()},
+        }
+        for k in range(seeds)
+        for row, end in enumerate(ends)
+    ]

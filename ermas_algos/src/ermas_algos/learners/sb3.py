@@ -215,7 +215,8 @@ class SB3Learner:
     def _network(self) -> dict[str, Any]:
         """What two learners must share for the state of one to fit the other; JSON types."""
         shapes = {name: list(tensor.shape) for name, tensor in self.policy.state_dict().items()}
-        return {"algorithm": self.config.algorithm, "shapes": shapes}
+        kinds = {"policy": type(self.policy).__name__, "optimizer": type(self.policy.optimizer).__name__}
+        return {**kinds, "shapes": shapes}
 
     def get_parameters(self) -> NDArray[np.float32]:
         """See `Learner.get_parameters`."""

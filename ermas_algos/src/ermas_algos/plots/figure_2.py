@@ -16,14 +16,28 @@ _COLORS = {"own": "#1f5fa8", "joint": "#c2410c"}
 _FILLS = {"SB3 PPO": "full", "exact": "none"}
 
 
-def plot_figure_2(path: Path, rows: Rows) -> None:
-    """Write the figure: a column per panel, means over seeds with 95 % t-intervals, payoffs and regrets per step."""
+def plot_figure_2(path: Path, rows: Rows, frontier: Rows) -> None:
+    """Write the figure: means over seeds with 95 % t-intervals, payoffs and regrets per step.
+
+    Args:
+        path: file to write.
+        rows: table `figure-2`.
+        frontier: table `figure-2-frontier`, the exact worst ε-equilibria.
+    """
     figure = Figure(figsize=(13.5, 4.6), dpi=150, layout="constrained")
     left, middle, right = figure.subplots(1, 3)
+    _frontier(left, frontier)
     _payoffs(left, rows)
     _regrets(middle, rows)
+    _frontier(right, frontier)
     _multipliers(right, rows)
     figure.savefig(path)
+
+
+def _frontier(axes: Axes, rows: Rows) -> None:
+    agents = [(r["agent_0_payoff"] + r["agent_1_payoff"]) / 2 for r in rows]
+    label = 'exact frontier ("own")'
+    axes.plot(agents, [r["planner_payoff"] for r in rows], color="0.3", linewidth=1.2, label=label, zorder=1)
 
 
 def _payoffs(axes: Axes, rows: Rows) -> None:
@@ -55,9 +69,9 @@ def _points(axes: Axes, rows: Rows, group: str, learner: str, mode: str | None, 
     x, y = ([pair[k][0] for pair in points] for k in (0, 1))
     half_x, half_y = ([pair[k][1] for pair in points] for k in (0, 1))
     axes.errorbar(
-        x, y, xerr=half_x, yerr=half_y, color=color, marker="*" if mode is None else "o", markersize=9 if mode is None else 5,
-        fillstyle=_FILLS.get(learner, "full"), linestyle="" if mode is None else ("-" if learner == "SB3 PPO" else ":"),
-        linewidth=0.9, elinewidth=0.8, label=label, zorder=3,
+        x, y, xerr=half_x, yerr=half_y, color=color, fillstyle=_FILLS.get(learner, "full"), label=label, zorder=3,
+        marker="*" if mode is None else "o", markersize=9 if mode is None else 5, linewidth=0.9, elinewidth=0.8,
+        linestyle="" if mode is None else ("-" if learner == "SB3 PPO" else ":"),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ _STYLES = {
 
 
 def plot_meta_gradient(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the figure: a row per target and kind of policy, a column per step size; mean, 95 % t-interval over seeds."""
+    """Write the figure: a row per target and kind of policy, a column per step size; 95 % t-intervals."""
     panels = list(dict.fromkeys((r["point"], r["target"]) for r in rows))
     sizes = sorted({r["step_size"] for r in rows})
     figure = Figure(figsize=(3.6 * len(sizes) + 2.2, 2.5 * len(panels)), dpi=150, layout="constrained")

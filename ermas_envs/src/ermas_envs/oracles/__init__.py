@@ -1,20 +1,37 @@
-"""Exact oracles: evaluation and regret of tabular games, closed forms of the bimatrix games. No torch."""
+"""Exact oracles: evaluation and regret of tabular games, equilibria, closed forms of the bimatrix games. No torch."""
 
 from ermas_envs.oracles.best_response import best_response_value, exact_regret
+from ermas_envs.oracles.certificate import Certificate, certify
+from ermas_envs.oracles.discounted import discounted_best_response_value, discounted_regret, discounted_values
 from ermas_envs.oracles.evaluation import evaluate
-from ermas_envs.oracles.planner import PlannerOptimum, best_constant_planner, equilibrium_policies
+from ermas_envs.oracles.planner import (
+    PlannerOptimum,
+    best_constant_planner,
+    equilibrium_policies,
+    stationary_planner_optimum,
+)
+from ermas_envs.oracles.stage_game import WorstCorrelation, nash_equilibria, worst_coarse_correlated_equilibrium
 from ermas_envs.oracles.tabular import Policies, TabularGame
-from ermas_envs.oracles.worst_equilibrium import WorstEquilibrium, worst_own_equilibrium
+from ermas_envs.oracles.worst_equilibrium import WorstEquilibrium, worst_equilibrium
 
 __all__ = [
+    "Certificate",
     "PlannerOptimum",
     "Policies",
     "TabularGame",
+    "WorstCorrelation",
     "WorstEquilibrium",
     "best_constant_planner",
     "best_response_value",
+    "certify",
+    "discounted_best_response_value",
+    "discounted_regret",
+    "discounted_values",
     "equilibrium_policies",
     "evaluate",
     "exact_regret",
-    "worst_own_equilibrium",
+    "nash_equilibria",
+    "stationary_planner_optimum",
+    "worst_coarse_correlated_equilibrium",
+    "worst_equilibrium",
 ]

@@ -5,29 +5,33 @@ regret within every class of policies from above. In games where the role's payo
 `tragedy_of_commons`) the best response needs its own level and the clock only.
 """
 
+from typing import Any
+
 import numpy as np
 
-from ermas_envs.oracles.evaluation import evaluate, joint_probabilities
+from ermas_envs.oracles.evaluation import check_discount, evaluate, joint_probabilities, per_step
 from ermas_envs.oracles.tabular import Policies, TabularGame
 
 
-def best_response_value(game: TabularGame, policies: Policies, role: str) -> float:
-    """max over deviations of `role` of its undiscounted reward per step, the others' policies fixed (payoff units)."""
+def best_response_value(game: TabularGame, policies: Policies, role: str, discount: float = 1.0) -> Any:
+    """max over deviations of `role` of its reward per step, the others' policies fixed; as in `evaluate`."""
     policies = game.complete(policies)
-    own = game.axis(role)
-    others = tuple(axis for axis in range(1, 1 + len(game.roles)) if axis != own)
-    value = np.zeros(game.start.size)
+    gamma = check_discount(discount)
+    own = game.axis(role) - 1 - len(game.roles)
+    others = tuple(axis for axis in range(-len(game.roles), 0) if axis != own)
+    value: Any = np.zeros(game.start.size)
     for step in reversed(range(game.horizon)):
         joint = joint_probabilities(game, policies, step, without=role)
-        action_values = (joint * (game.rewards[role] + value[game.next_states])).sum(axis=others)
-        value = action_values.max(axis=1)
-    return float(game.start @ value) / game.horizon
+        action_values = (joint * (game.rewards[role] + gamma * value[..., game.next_states])).sum(axis=others)
+        value = action_values.max(axis=-1)
+    return per_step(game, value, gamma)
 
 
-def exact_regret(game: TabularGame, policies: Policies) -> dict[str, float]:
+def exact_regret(game: TabularGame, policies: Policies, discount: float = 1.0) -> dict[str, Any]:
     """Regret per step of every agent, in payoff units: best response value − value (Eqs. 1 and 6), ≥ 0 up to rounding.
 
-    The planner, the last of `game.roles`, has no regret in the sense of the paper and is left out.
+    Undiscounted at γ = 1. The planner, the last of `game.roles`, has no regret in the sense of the paper. A float per
+    agent, or (K,) for a batch of K joint policies.
     """
-    values = evaluate(game, policies)
-    return {agent: best_response_value(game, policies, agent) - values[agent] for agent in game.roles[:-1]}
+    values = evaluate(game, policies, discount)
+    return {agent: best_response_value(game, policies, agent, discount) - values[agent] for agent in game.roles[:-1]}

@@ -1,41 +1,61 @@
 """Exact value of a joint policy in a tabular game, by backward induction over the finite horizon."""
 
+from typing import Any
+
 import numpy as np
 
+from ermas_envs.arguments import check_number
 from ermas_envs.arrays import FloatArray
 from ermas_envs.oracles.tabular import Policies, TabularGame
 
 
 def joint_probabilities(game: TabularGame, policies: Policies, step: int, without: str | None = None) -> FloatArray:
-    """Probability of each joint action at `step`, shape (S, A…); the axis of the role `without` has length 1."""
-    joint = np.ones((game.start.size,) + (1,) * len(game.roles))
+    """Probability of each joint action at `step`, (…, S, A…); the axis of the role `without` has length 1."""
+    joint: Any = np.ones((game.start.size,) + (1,) * len(game.roles))
     for role in game.roles:
         if role != without:
-            shape = [game.start.size] + [1] * len(game.roles)
-            shape[game.axis(role)] = -1
-            joint = joint * policies[role][step].reshape(shape)
-    return joint
+            table = policies[role][..., step, :, :]
+            shape = [*table.shape[:-1]] + [1] * len(game.roles)
+            shape[len(table.shape) - 2 + game.axis(role)] = table.shape[-1]
+            joint = joint * table.reshape(shape)
+    return np.asarray(joint)
 
 
-def evaluate(game: TabularGame, policies: Policies) -> dict[str, float]:
-    """Undiscounted reward per step of every role, J_i = (1/H) E[Σ_t r_i,t].
+def per_step(game: TabularGame, values: FloatArray, discount: float) -> Any:
+    """Value of the first states (…, S) as a mean per step: divided by Σ_t γ^t; a float, or (K,) for a batch."""
+    mean = (values * game.start).sum(axis=-1) / sum(discount**t for t in range(game.horizon))
+    return float(mean) if mean.ndim == 0 else mean
+
+
+def check_discount(discount: float) -> float:
+    """Return γ; ValueError unless 0 < γ ≤ 1."""
+    if check_number("discount", discount, 0.0, 1.0) == 0.0:
+        raise ValueError("discount must be > 0, got 0.")
+    return discount
+
+
+def evaluate(game: TabularGame, policies: Policies, discount: float = 1.0) -> dict[str, Any]:
+    """Reward per step of every role, J_i = E[Σ_t γ^t r_i,t] / Σ_t γ^t; undiscounted, (1/H) E[Σ_t r_i,t], at γ = 1.
 
     Args:
         game: rewards in payoff units.
-        policies: per role that acts from outside (H, S, number of actions).
+        policies: per role that acts from outside (…, H, S, number of actions).
+        discount: γ in (0, 1].
 
     Returns:
-        J per step for every role, in payoff units.
+        J per step for every role, in payoff units: a float, or (K,) float64 for a batch of K joint policies.
 
     Raises:
         ValueError: a role is missing, or a policy has the wrong shape or does not sum to one.
     """
     policies = game.complete(policies)
-    values = {role: np.zeros(game.start.size) for role in game.roles}
-    axes = tuple(range(1, 1 + len(game.roles)))
+    gamma = check_discount(discount)
+    values: dict[str, Any] = {role: np.zeros(game.start.size) for role in game.roles}
+    axes = tuple(range(-len(game.roles), 0))
     for step in reversed(range(game.horizon)):
         joint = joint_probabilities(game, policies, step)
         values = {
-            role: (joint * (game.rewards[role] + values[role][game.next_states])).sum(axis=axes) for role in game.roles
+            role: (joint * (game.rewards[role] + gamma * values[role][..., game.next_states])).sum(axis=axes)
+            for role in game.roles
         }
-    return {role: float(game.start @ value) / game.horizon for role, value in values.items()}
+    return {role: per_step(game, value, gamma) for role, value in values.items()}

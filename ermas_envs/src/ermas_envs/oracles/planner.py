@@ -1,4 +1,4 @@
-"""Best constant planner action of a tabular game against agents that play a deterministic Nash equilibrium.
+"""Best constant planner action against agents that play a deterministic Nash equilibrium, of tables or in closed form.
 
 In the augmented bimatrix game this is the closed form of design section 3.1: under adversity Q the agents settle on one
 level, the planner's payoff is a·κ·r_p − a², and the first steps of an episode, while agents walk there, are counted.
@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ermas_envs.arguments import check_number
 from ermas_envs.arrays import FloatArray
+from ermas_envs.bimatrix.payoffs import BimatrixPayoffs
+from ermas_envs.bimatrix.rules import amplify
 from ermas_envs.oracles.evaluation import evaluate
 from ermas_envs.oracles.tabular import TabularGame
 
@@ -77,3 +80,33 @@ def _without_planner(game: TabularGame) -> tuple[dict[str, FloatArray], np.ndarr
         if not np.all(table == table[..., :1]):
             raise ValueError(f"the planner's action changes {name}; a constant-planner optimum is not defined.")
     return {agent: game.rewards[agent][..., 0] for agent in game.roles[:-1]}, game.next_states[..., 0]
+
+
+def stationary_planner_optimum(
+    payoffs: BimatrixPayoffs, q: float, planner_gain: float = 12.0, max_action: int = 6
+) -> PlannerOptimum:
+    """Best planner action of the augmented game in closed form, once the agents are at their equilibrium.
+
+    The stage game r_i − Q·r_p must have one pure Nash equilibrium value of r_p; then the planner earns a·κ·r_p − a²,
+    largest at the integer next to κ·r_p/2 (design section 3.1). `best_constant_planner` counts the way there, too.
+
+    Args:
+        payoffs: with the planner rule `amplify`.
+        q: adversity Q.
+        planner_gain: κ.
+        max_action: largest a.
+
+    Raises:
+        ValueError: another planner rule; no pure equilibrium, or several with different r_p.
+    """
+    if payoffs.planner_rule != "amplify":
+        raise ValueError(f"payoffs.planner_rule must be 'amplify', got {payoffs.planner_rule!r}.")
+    first, second = (own - check_number("q", q) * payoffs.planner for own in (payoffs.agent_0, payoffs.agent_1))
+    stable = (first >= first.max(axis=0) - 1e-12) & (second >= second.max(axis=1, keepdims=True) - 1e-12)
+    outcomes = np.unique(payoffs.planner[stable].round(9))
+    if outcomes.size != 1:
+        raise ValueError(f"the stage game at Q = {q} has {outcomes.size} pure equilibrium values of r_p, not one.")
+    rule = amplify(planner_gain, max_action)
+    returns = rule.weight[0] * float(payoffs.planner[stable][0]) - rule.cost[0]
+    best = int(returns.argmax())
+    return PlannerOptimum(best, float(returns[best]), returns)

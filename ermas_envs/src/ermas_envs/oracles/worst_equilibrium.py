@@ -1,94 +1,212 @@
-"""The worst ε-equilibrium of a separable bimatrix game with a passive planner, as one linear program per agent.
+"""The worst ε-equilibrium of a separable game for a blind planner, as one linear program per agent.
 
-Where agents see their own level and the clock only (`agents_observe="own"`) and all payoffs are sums of terms in one
-level each, they do not affect each other's regret. min J_p subject to regret_i ≤ ε is then, per agent, a constrained
-Markov decision process over its own level, a linear program in occupation measures: E. Altman, "Constrained Markov
-Decision Processes" (1999), chapter 3. The feasible set holds stochastic, time-dependent policies, so it is exact.
+Where every agent sees and moves its own local state only, and all rewards are sums of a term in each agent's local
+state and action, agents do not affect each other's regret. min J_p subject to regret_i ≤ ε_i is then, per agent, a
+constrained Markov decision process, a linear program in occupation measures: E. Altman, "Constrained Markov Decision
+Processes" (1999), chapter 3. The feasible set holds stochastic, time-dependent policies, so it is exact. In the
+bimatrix games this is `agents_observe="own"` with payoffs that are sums of a term in each level.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from ermas_envs.arguments import check_integer, check_number
-from ermas_envs.arrays import FloatArray
-from ermas_envs.bimatrix.payoffs import BimatrixPayoffs
-from ermas_envs.bimatrix.rules import MOVES
+from ermas_envs.arguments import check_number
+from ermas_envs.arrays import FloatArray, IntArray
+from ermas_envs.oracles.tabular import Policies, TabularGame
 
 _TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
 class WorstEquilibrium:
-    """The minimum and the policies that reach it."""
+    """The minimum, and policies that reach it."""
 
     planner_payoff: float
     """min J_p, per step."""
-    policies: tuple[FloatArray, FloatArray]
-    """Per agent (horizon, levels, 3): probability of each move at each step and own level."""
+    policies: Policies
+    """Per role (H, S, number of actions); the planner's is the one that was given."""
+    multipliers: tuple[float, ...]
+    """Per agent λ_i* = −∂(min J_p)/∂ε_i ≥ 0, planner payoff per agent payoff: what learned multipliers tend to."""
 
 
-def worst_own_equilibrium(payoffs: BimatrixPayoffs, horizon: int, epsilon: float) -> WorstEquilibrium:
-    """min J_p of `bimatrix_v0` over agents with regret_i ≤ ε, uniform start cell.
+def worst_equilibrium(
+    game: TabularGame, epsilon: float | Sequence[float], planner_policy: FloatArray | None = None
+) -> WorstEquilibrium:
+    """min J_p over agents with regret_i ≤ ε_i, for a fixed planner.
 
     Args:
-        payoffs: each matrix must be a sum of a term in agent_0's and a term in agent_1's level.
-        horizon: H ≥ 1.
-        epsilon: ε ≥ 0, payoff per step.
+        game: N agents and the planner, H steps.
+        epsilon: ε ≥ 0 of all agents, or one per agent; payoff per step.
+        planner_policy: (H, S, number of planner actions), the same in all states at a step; None takes the game's fixed
+            planner, or the only action of a passive one.
 
     Raises:
-        ValueError: payoffs that are not separable, where the program is not exact; horizon < 1; ε < 0.
+        ValueError: the game is not separable or the planner not blind, so that the program would not be exact; ε < 0.
     """
-    check_integer("horizon", horizon, 1)
-    check_number("epsilon", epsilon, minimum=0.0)
-    planner_terms = _terms("planner", payoffs.planner)
-    own_terms = (_terms("agent_0", payoffs.agent_0)[0], _terms("agent_1", payoffs.agent_1)[1])
-    minima, policies = [], []
-    for own, stake in zip(own_terms, planner_terms, strict=True):
-        minimum, policy = _constrained_minimum(own, stake, horizon, epsilon)
-        minima.append(minimum)
-        policies.append(policy)
-    return WorstEquilibrium(float(payoffs.planner[0, 0] + sum(minima)), (policies[0], policies[1]))
+    agents = game.roles[:-1]
+    given = [epsilon] * len(agents) if isinstance(epsilon, float | int) else list(epsilon)
+    if len(given) != len(agents):
+        raise ValueError(f"epsilon must be one number or one per agent ({len(agents)}), got {len(given)}.")
+    epsilons = [check_number("epsilon", value, minimum=0.0) for value in given]
+    planner = _blind_planner(game, planner_policy)
+    local = _LocalStates(game)
+    stakes, constant = local.planner_terms(planner)
+    total, multipliers = constant, []
+    policies = {game.roles[-1]: np.repeat(planner[:, None, :], game.start.size, axis=1)}
+    for k, agent in enumerate(agents):
+        process = _Process(local.start(k), local.moves(k), local.agent_terms(k, planner), stakes[k])
+        minimum, policy, multiplier = process.constrained_minimum(epsilons[k])
+        total += minimum
+        multipliers.append(multiplier)
+        policies[agent] = policy[:, local.classes[k], :]
+    return WorstEquilibrium(total, policies, tuple(multipliers))
 
 
-def _terms(name: str, matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(u, v) with matrix[i, j] = matrix[0, 0] + u[i] + v[j] and u[0] = v[0] = 0."""
-    rows, columns = matrix[:, 0] - matrix[0, 0], matrix[0, :] - matrix[0, 0]
-    if not np.allclose(matrix, matrix[0, 0] + rows[:, None] + columns[None, :], atol=_TOLERANCE):
-        raise ValueError(f"payoffs.{name} must be a sum of a term in each level; the program is exact only then.")
-    return rows, columns
+def _blind_planner(game: TabularGame, given: FloatArray | None) -> FloatArray:
+    """(H, number of planner actions) of a planner that does the same in all states of a step."""
+    role = game.roles[-1]
+    table = game.fixed_policies.get(role) if given is None else given
+    num_actions = game.next_states.shape[-1]
+    if table is None:
+        if num_actions > 1:
+            raise ValueError("planner_policy is needed: the planner acts, and the game fixes no policy of it.")
+        table = np.ones((game.horizon, game.start.size, 1))
+    shape = (game.horizon, game.start.size, num_actions)
+    if table.shape != shape:
+        raise ValueError(f"planner_policy must have shape {shape} (steps, states, actions), got {table.shape}.")
+    if not np.allclose(table, table[:, :1], atol=1e-6):
+        raise ValueError("not exact: the planner's policy depends on the state; the program needs a blind planner.")
+    blind: FloatArray = table[:, 0] / table[:, 0].sum(axis=-1, keepdims=True)
+    return blind
 
 
-def _constrained_minimum(own: FloatArray, stake: FloatArray, horizon: int, epsilon: float) -> tuple[float, FloatArray]:
-    """min of the mean stake per step over one agent's policies whose mean own payoff is within ε of the best."""
-    levels = own.size
-    reached = np.clip(np.arange(levels)[:, None] + np.array(MOVES), 0, levels - 1)
-    best = np.zeros(levels)
-    for _ in range(horizon):
-        best = (own[reached] + best[reached]).max(axis=1)
-    shape = (horizon, levels, len(MOVES))
-    gain = np.broadcast_to(own[reached], shape).ravel() / horizon
-    solution = linprog(
-        np.broadcast_to(stake[reached], shape).ravel() / horizon,
-        A_ub=-gain[None, :],
-        b_ub=[epsilon + _TOLERANCE - best.mean() / horizon],
-        A_eq=_flow(reached, horizon),
-        b_eq=np.concatenate([np.full(levels, 1 / levels), np.zeros((horizon - 1) * levels)]),
-        method="highs",
+class _LocalStates:
+    """A game whose state is one local state per agent; tables in the order (local states…, agents' actions…, planner).
+
+    Attributes:
+        classes: per agent (S,) its local state in each state.
+    """
+
+    def __init__(self, game: TabularGame) -> None:
+        self._game = game
+        self._count = len(game.roles) - 1
+        self.classes = [_classes(game, agent) for agent in game.roles[:-1]]
+        self._sizes = tuple(int(own.max()) + 1 for own in self.classes)
+        index = np.ravel_multi_index(tuple(self.classes), self._sizes)
+        if len(set(index.tolist())) != game.start.size or game.start.size != np.prod(self._sizes):
+            raise ValueError("not exact: the state is not a combination of what each agent sees of it.")
+        self._order = np.argsort(index)
+
+    def _table(self, table: FloatArray | IntArray) -> np.ndarray:
+        """(S, A…) as (local states…, A…)."""
+        return table[self._order].reshape(*self._sizes, *table.shape[1:])
+
+    def start(self, agent: int) -> FloatArray:
+        """(local states,) where an episode starts."""
+        others = tuple(k for k in range(self._count) if k != agent)
+        start: FloatArray = self._table(self._game.start).sum(axis=others)
+        return start
+
+    def moves(self, agent: int) -> IntArray:
+        """(local states, actions) next local state; ValueError where it depends on anything else."""
+        following = self._table(self.classes[agent][self._game.next_states])
+        own = np.moveaxis(following, (agent, self._count + agent), (0, 1)).reshape(
+            self._sizes[agent], following.shape[self._count + agent], -1
+        )
+        if not np.all(own == own[..., :1]):
+            raise ValueError(f"not exact: where agent {agent} goes depends on more than what it sees and does.")
+        moves: IntArray = own[..., 0]
+        return moves
+
+    def agent_terms(self, agent: int, planner: FloatArray) -> FloatArray:
+        """(H, local states, actions) own part of the agent's reward; ValueError where the rest depends on its own."""
+        means = np.tensordot(planner, self._table(self._game.rewards[self._game.roles[agent]]), axes=(1, -1))
+        own_axes = (1 + agent, 1 + self._count + agent)
+        own = _part(means, own_axes)
+        rest = means - own
+        if not np.allclose(rest, rest.mean(axis=own_axes, keepdims=True), atol=_TOLERANCE):
+            raise ValueError(f"not exact: the reward of agent {agent} is not a sum of its own term and the others'.")
+        return own.reshape(len(planner), self._sizes[agent], -1)
+
+    def planner_terms(self, planner: FloatArray) -> tuple[list[FloatArray], float]:
+        """Per agent (H, local states, actions) its part of the planner's reward; and the rest of J_p, per step."""
+        means = np.tensordot(planner, self._table(self._game.rewards[self._game.roles[-1]]), axes=(1, -1))
+        constant = means.mean(axis=tuple(range(1, means.ndim)), keepdims=True)
+        parts = [_part(means, (1 + k, 1 + self._count + k)) for k in range(self._count)]
+        if not np.allclose(means, constant + sum(parts), atol=_TOLERANCE * max(1.0, float(np.abs(means).max()))):
+            raise ValueError("not exact: the planner's reward is not a sum of terms in what each agent sees and does.")
+        return [p.reshape(len(planner), size, -1) for p, size in zip(parts, self._sizes, strict=True)], float(
+            constant.mean()
+        )
+
+
+def _classes(game: TabularGame, agent: str) -> IntArray:
+    """(S,) which states the agent tells apart; ValueError if that changes over time."""
+    seen = game.observations[agent].reshape(game.horizon, game.start.size, -1)
+    _, classes = np.unique(seen[0], axis=0, return_inverse=True)
+    for step in range(1, game.horizon):
+        _, now = np.unique(seen[step], axis=0, return_inverse=True)
+        if len(set(zip(classes.tolist(), now.tolist(), strict=True))) != max(classes.max(), now.max()) + 1:
+            raise ValueError(f"not exact: what {agent} tells apart changes during the episode.")
+    return np.asarray(classes, dtype=np.int64)
+
+
+def _part(table: FloatArray, axes: tuple[int, ...]) -> FloatArray:
+    """What the mean over all but the axes 0 and `axes` adds to the mean over all but axis 0; dimensions are kept."""
+    others = tuple(axis for axis in range(1, table.ndim) if axis not in axes)
+    part: FloatArray = table.mean(axis=others, keepdims=True) - table.mean(
+        axis=tuple(range(1, table.ndim)), keepdims=True
     )
-    if not solution.success:
-        raise RuntimeError(f"the linear program failed: {solution.message}")
-    occupation = solution.x.reshape(shape)
-    visits = occupation.sum(axis=2, keepdims=True)
-    policy = np.divide(occupation, visits, out=np.full(shape, 1 / len(MOVES)), where=visits > 0)
-    return float(solution.fun), policy
+    return part
 
 
-def _flow(reached: np.ndarray, horizon: int) -> sparse.csr_matrix:
-    """Occupation flows: what is at a level at step t left it by some move, and had come there at step t − 1."""
-    levels, moves = reached.shape
-    leaves = np.kron(np.eye(levels), np.ones(moves))
-    comes = (reached.ravel()[None, :] == np.arange(levels)[:, None]).astype(np.float64)
+@dataclass(frozen=True)
+class _Process:
+    """One agent's constrained Markov decision process over n local states and H steps."""
+
+    start: FloatArray
+    """(n,) probabilities."""
+    moves: IntArray
+    """(n, actions) next local state."""
+    own: FloatArray
+    """(H, n, actions) the agent's reward."""
+    stake: FloatArray
+    """(H, n, actions) the planner's reward."""
+
+    def constrained_minimum(self, epsilon: float) -> tuple[float, FloatArray, float]:
+        """min of the mean stake over policies whose mean own reward is within ε of the best; a policy, and λ*."""
+        horizon, shape = len(self.own), self.own.shape
+        states = len(self.start)
+        solution = linprog(
+            self.stake.ravel() / horizon,
+            A_ub=-self.own.reshape(1, -1) / horizon,
+            b_ub=[epsilon + _TOLERANCE - self._best()],
+            A_eq=_flow(self.moves, horizon),
+            b_eq=np.concatenate([self.start, np.zeros((horizon - 1) * states)]),
+            method="highs",
+        )
+        if not solution.success:
+            raise RuntimeError(f"the linear program failed: {solution.message}")
+        occupation = solution.x.reshape(shape)
+        visits = occupation.sum(axis=2, keepdims=True)
+        policy = np.divide(occupation, visits, out=np.full(shape, 1 / shape[2]), where=visits > 0)
+        return float(solution.fun), policy, max(0.0, -float(solution.ineqlin.marginals[0]))
+
+    def _best(self) -> float:
+        """Largest mean own reward per step."""
+        value = np.zeros(len(self.start))
+        for own in self.own[::-1]:
+            value = (own + value[self.moves]).max(axis=1)
+        return float(self.start @ value) / len(self.own)
+
+
+def _flow(moves: IntArray, horizon: int) -> sparse.csr_matrix:
+    """Occupation flows: what is in a local state at step t left it by some action, and had come there at step t − 1."""
+    states, actions = moves.shape
+    leaves = np.kron(np.eye(states), np.ones(actions))
+    comes = (moves.ravel()[None, :] == np.arange(states)[:, None]).astype(np.float64)
     return sparse.csr_matrix(sparse.kron(sparse.eye(horizon), leaves) - sparse.kron(sparse.eye(horizon, k=-1), comes))

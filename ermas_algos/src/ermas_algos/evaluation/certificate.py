@@ -1,0 +1,63 @@
+"""Certificates of checkpoints: exact regret of the trained agents, planner payoff, worst ε-equilibrium."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ermas_algos.algorithms import ERMAS, MARL
+from ermas_algos.algorithms.collection import MakeEnv
+from ermas_algos.algorithms.trainer import Trainer
+from ermas_algos.checkpoint import CheckpointError, checkpoint_kind, read_checkpoint
+from ermas_envs import EnvironmentSpec
+from ermas_envs.oracles import Certificate, certify
+
+_TRAINERS: Mapping[str, Any] = {trainer.name: trainer for trainer in (MARL, ERMAS)}
+
+
+def load_trainer(path: Path | str, make_env: MakeEnv | None = None) -> Trainer[Any]:
+    """The trainer of a checkpoint, whichever algorithm wrote it.
+
+    Args:
+        path: checkpoint file.
+        make_env: the environment; None takes what the checkpoint names, if it was trained with an `EnvironmentSpec`.
+
+    Raises:
+        CheckpointError: unusable file, or one that names no environment where none is given.
+    """
+    kind = checkpoint_kind(path)
+    if kind not in _TRAINERS:
+        raise CheckpointError(f"{path}: holds a checkpoint of kind {kind!r}; one of {sorted(_TRAINERS)} was expected")
+    if make_env is None:
+        spec: Any = read_checkpoint(path, kind).metadata.get("environment_spec")
+        if spec is None:
+            raise CheckpointError(f"{path}: does not name its environment; it must be given")
+        make_env = EnvironmentSpec(**spec)
+    trainer: Trainer[Any] = _TRAINERS[kind].load(path, make_env)
+    return trainer
+
+
+def certify_checkpoint(
+    path: Path | str, make_env: MakeEnv | None = None, epsilon: float | None = None
+) -> list[Certificate]:
+    """Certificate of the agents and the planner in a checkpoint, for tabular games; see `ermas_envs.oracles.certify`.
+
+    Args:
+        path: checkpoint file.
+        make_env: see `load_trainer`.
+        epsilon: ε of the worst equilibrium, payoff per step; None takes that of the training, or, for MARL, the largest
+            regret found.
+
+    Returns:
+        One certificate; one per seed for a batch of exact learners.
+
+    Raises:
+        CheckpointError: see `load_trainer`.
+        ValueError: the environment has no tables.
+    """
+    trainer = load_trainer(path, make_env)
+    wanted = getattr(trainer.config, "epsilon", None) if epsilon is None else epsilon
+    policies = trainer.policies()
+    members = [len(table) for table in policies.values() if table.ndim == 4]
+    if not members:
+        return [certify(trainer.tables(), policies, wanted)]
+    return [certify(trainer.tables(), {r: t[k] for r, t in policies.items()}, wanted) for k in range(members[0])]

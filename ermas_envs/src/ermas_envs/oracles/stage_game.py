@@ -1,0 +1,135 @@
+"""The stage game of a bimatrix game: all Nash equilibria, and the worst ε-coarse-correlated equilibrium."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import linprog
+
+from ermas_envs.arguments import check_number
+from ermas_envs.arrays import FloatArray
+
+_TOLERANCE = 1e-9
+
+
+def nash_equilibria(agent_0: ArrayLike, agent_1: ArrayLike) -> list[tuple[FloatArray, FloatArray]]:
+    """All extreme Nash equilibria of a bimatrix game, pure and mixed.
+
+    They are the fully labelled pairs of vertices of the two best-response polytopes. A degenerate game may have
+    infinitely many equilibria; each is a convex combination of extreme ones within a maximal Nash subset (D. Avis,
+    G. Rosenberg, R. Savani, B. von Stengel, "Enumeration of Nash equilibria for two-player games", 2010). The number of
+    vertices grows exponentially: meant for up to about 8 × 8.
+
+    Args:
+        agent_0: (m, n) payoffs of the row player.
+        agent_1: (m, n) payoffs of the column player.
+
+    Returns:
+        Pairs (x, y) of mixed strategies (m,) and (n,), each extreme equilibrium once, sorted.
+
+    Raises:
+        ValueError: payoffs that are not finite matrices of the same shape.
+    """
+    first, second = _matrices(agent_0, agent_1)
+    m, n = first.shape
+    # Positive payoffs make the polytopes bounded; the equilibria do not change.
+    rows = list(_labelled_vertices(_positive(second).T, own=range(m), other=range(m, m + n)))
+    columns = list(_labelled_vertices(_positive(first), own=range(m, m + n), other=range(m)))
+    every = frozenset(range(m + n))
+    found = {
+        tuple(np.round(np.concatenate([x, y]), 9)): (x, y)
+        for (x, row_labels), (y, column_labels) in itertools.product(rows, columns)
+        if row_labels | column_labels == every
+    }
+    return [found[key] for key in sorted(found)]
+
+
+def _labelled_vertices(payoffs: FloatArray, own: range, other: range) -> Iterator[tuple[FloatArray, frozenset[int]]]:
+    """Vertices of {z ≥ 0, payoffs · z ≤ 1} but 0, each scaled to a mixed strategy, with its labels.
+
+    Labels: the own actions that are not played, and the other player's actions that are best responses.
+    """
+    size = payoffs.shape[1]
+    constraints = np.vstack([-np.eye(size), payoffs])
+    bounds = np.concatenate([np.zeros(size), np.ones(len(payoffs))])
+    labels = [*own, *other]
+    seen = set()
+    for tight in itertools.combinations(range(len(constraints)), size):
+        system = constraints[list(tight)]
+        if abs(np.linalg.det(system)) < _TOLERANCE:
+            continue
+        vertex = np.linalg.solve(system, bounds[list(tight)])
+        slack = bounds - constraints @ vertex
+        key = tuple(np.round(vertex, 9) + 0.0)
+        if slack.min() < -_TOLERANCE or vertex.sum() < _TOLERANCE or key in seen:
+            continue
+        seen.add(key)
+        strategy = np.maximum(vertex, 0.0)
+        yield strategy / strategy.sum(), frozenset(labels[k] for k in np.flatnonzero(slack < _TOLERANCE))
+
+
+@dataclass(frozen=True)
+class WorstCorrelation:
+    """The minimum, and a joint distribution that reaches it."""
+
+    planner_payoff: float
+    """min of the planner's mean payoff, per step."""
+    distribution: FloatArray
+    """(m, n) probability of each cell."""
+
+
+def worst_coarse_correlated_equilibrium(
+    agent_0: ArrayLike, agent_1: ArrayLike, planner: ArrayLike, epsilon: float
+) -> WorstCorrelation:
+    """Worst ε-coarse-correlated equilibrium of the stage game for the planner, a linear program over distributions μ.
+
+    min Σ μ(i, j) r_p(i, j) such that no agent gains more than ε on average by playing one action whatever the other
+    does (H. Moulin, J.-P. Vial, 1978). Every ε-Nash equilibrium of the stage game is one: a lower bound for all.
+
+    Args:
+        agent_0: (m, n) payoffs of the row player.
+        agent_1: (m, n) payoffs of the column player.
+        planner: (m, n) payoffs of the planner, r_p.
+        epsilon: ε ≥ 0, payoff per step.
+
+    Raises:
+        ValueError: payoffs that are not finite matrices of the same shape; ε < 0.
+    """
+    first, second, stake = _matrices(agent_0, agent_1, planner)
+    check_number("epsilon", epsilon, minimum=0.0)
+    row_gains = [(first[k][None, :] - first).ravel() for k in range(first.shape[0])]
+    column_gains = [(second[:, [k]] - second).ravel() for k in range(first.shape[1])]
+    gains = np.array(row_gains + column_gains)
+    solution = linprog(
+        stake.ravel(),
+        A_ub=gains,
+        b_ub=np.full(len(gains), epsilon + _TOLERANCE),
+        A_eq=np.ones((1, stake.size)),
+        b_eq=[1.0],
+        method="highs",
+    )
+    if not solution.success:
+        raise RuntimeError(f"the linear program failed: {solution.message}")
+    return WorstCorrelation(float(solution.fun), solution.x.reshape(stake.shape))
+
+
+def _positive(payoffs: FloatArray) -> FloatArray:
+    """Payoffs moved and scaled into [1, 2]: best responses stay, and the tolerances fit."""
+    spread = float(np.ptp(payoffs))
+    scaled: FloatArray = 1.0 + (payoffs - payoffs.min()) / (spread if spread > 0 else 1.0)
+    return scaled
+
+
+def _matrices(*given: ArrayLike) -> list[FloatArray]:
+    names = ("agent_0", "agent_1", "planner")
+    matrices: list[FloatArray] = []
+    for name, payoffs in zip(names, given, strict=False):
+        matrix = np.asarray(payoffs, dtype=np.float64)
+        if matrix.ndim != 2 or 0 in matrix.shape or not np.isfinite(matrix).all():
+            raise ValueError(f"{name} must be a matrix of finite numbers, got shape {matrix.shape}.")
+        if matrices and matrix.shape != matrices[0].shape:
+            raise ValueError(f"{name} must have agent_0's shape {matrices[0].shape}, got {matrix.shape}.")
+        matrices.append(matrix)
+    return matrices
