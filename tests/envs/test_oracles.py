@@ -318,7 +318,7 @@ def test_policies_that_do_not_fit_are_refused() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_regret_agrees_with_openspiel_on_the_normal_form(seed: int) -> None:
-    """Two agents, two steps: every deterministic policy is an action of a matrix game, and NashConv the sum of regrets."""
+    """Two steps: every deterministic policy is an action of a matrix game, and NashConv is the sum of regrets."""
     pyspiel = pytest.importorskip("pyspiel")
     exploitability = pytest.importorskip("open_spiel.python.algorithms.exploitability")
     policy_module = pytest.importorskip("open_spiel.python.policy")
