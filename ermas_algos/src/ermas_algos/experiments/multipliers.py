@@ -1,8 +1,8 @@
 """How λ moves, and which adversary is reported: projected ascent against PID; last against averaged iterates.
 
-`last` is the mean of the metrics over the iterates of the last third, as in the other experiments. `average` is one
-joint policy that visits and acts as those iterates do on average: per step and own level, action probabilities weighted
-by visits. For agents that see their own level only it realises the mean of J_p and of every J_i exactly.
+`last` is the joint policy after the last outer iteration. `average` is one joint policy that visits and acts as the
+iterates of the last third do on average: per step and own level, action probabilities weighted by visits. For agents
+that see their own level only it realises the mean of J_p and of every J_i exactly.
 """
 
 from collections.abc import Mapping, Sequence
@@ -84,11 +84,11 @@ class Control:
 
 
 def _last(member: Mapping[str, FloatArray]) -> Row:
-    """Means over the last third, and how much J_p and λ still move there."""
+    """Facts about the last iterate; λ over the last third, and how much J_p and λ still move there."""
     third = len(member["env_steps"]) // 3
     return {
-        "planner_payoff": float(last_third(member["exact_reward/planner"])[0]),
-        **{f"exact_regret_{i}": float(last_third(member[f"exact_regret/agent_{i}"])[0]) for i in (0, 1)},
+        "planner_payoff": float(member["exact_reward/planner"][-1, 0]),
+        **{f"exact_regret_{i}": float(member[f"exact_regret/agent_{i}"][-1, 0]) for i in (0, 1)},
         "multiplier": float(np.mean([last_third(member[f"multiplier/agent_{i}"])[0] for i in (0, 1)])),
         "planner_payoff_sd": float(member["exact_reward/planner"][-third:].std()),
         "multiplier_sd": float(np.mean([member[f"multiplier/agent_{i}"][-third:].std() for i in (0, 1)])),

@@ -25,7 +25,7 @@ def plot_figure_3(path: Path, rows: Rows) -> None:
     """Write the figure: a row per learner and arm; means over seeds, 95 % t-intervals, payoff and regret per step."""
     arms = list(dict.fromkeys((r["learner"], r["deviation"], r["meta_gradient"]) for r in rows))
     figure = Figure(figsize=(13, 2.3 * len(arms)), dpi=130, layout="constrained")
-    grid = figure.subplots(len(arms), len(_PANELS), sharex=True, squeeze=False)
+    grid = figure.subplots(len(arms), len(_PANELS), sharex=True, sharey="col", squeeze=False)
     for line, arm in zip(grid, arms, strict=True):
         chosen = [r for r in rows if (r["learner"], r["deviation"], r["meta_gradient"]) == arm]
         for axes, (column, title) in zip(line, _PANELS.items(), strict=True):
@@ -39,7 +39,10 @@ def plot_figure_3(path: Path, rows: Rows) -> None:
     for axes in grid[-1]:
         axes.set_xlabel("outer iteration")
     handles = {h.get_label(): h for line in grid for axes in line for h in axes.get_lines() if h.get_label()[0] != "_"}
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles), frameon=False)
+    labels = sorted(handles)
+    figure.legend(
+        [handles[label] for label in labels], labels, loc="outside upper center", ncols=len(handles), frameon=False
+    )
     figure.savefig(path)
 
 

@@ -10,6 +10,7 @@ from ermas_algos.plots.intervals import mean_and_half_width
 
 Rows = Sequence[Mapping[str, Any]]
 
+_LABELS = {"last": "last iterate", "average": "average of the last third"}
 _KINDS = {"last": ("#1f5fa8", "o"), "average": ("#c2410c", "s")}
 
 
@@ -33,7 +34,7 @@ def plot_multipliers(path: Path, rows: Rows) -> None:
                 for axes, values in zip(line, panels, strict=True):
                     if values:
                         mean, half = mean_and_half_width(values)
-                        label = f"{iterate} iterates" if place == 0 else None
+                        label = _LABELS[iterate] if place == 0 else None
                         axes.errorbar(mean, height, xerr=half, color=color, marker=marker, markersize=4, label=label)
         for axes in line:
             axes.axvline(0.0, color="0.7", linewidth=0.8, zorder=0)
