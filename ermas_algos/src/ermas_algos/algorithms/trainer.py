@@ -100,7 +100,7 @@ class Trainer(ABC, Generic[ConfigT]):
     ) -> Learner:
         config = self._learner_config(role)
         if isinstance(config, ExactLearnerConfig):
-            return ExactLearner(config, self.tables(), role.rpartition("/")[2], action_space, seed)
+            return ExactLearner(config, self.tables(), role.rpartition("/")[2], observation_space, action_space, seed)
         return SB3Learner(config, observation_space, action_space, seed)
 
     def _learner_config(self, label: str) -> LearnerConfig:

@@ -102,9 +102,16 @@ class Frozen:
 
     def _exact(self, game: TabularGame) -> dict[str, FloatArray]:
         config = ExactLearnerConfig(num_seeds=self.num_seeds)
-        space = bimatrix_v0.batched_env(1).action_spaces["agent_0"]
+        env = bimatrix_v0.batched_env(1, agents_observe="own")
         learners = {
-            agent: ExactLearner(config, game, agent, space, self.first_seed + 1000 * i)
+            agent: ExactLearner(
+                config,
+                game,
+                agent,
+                env.observation_spaces[agent],
+                env.action_spaces[agent],
+                self.first_seed + 1000 * i,
+            )
             for i, agent in enumerate(game.roles[:-1])
         }
         for _ in range(self.iterations):

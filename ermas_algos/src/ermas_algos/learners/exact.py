@@ -65,6 +65,7 @@ class ExactLearner:
         config: hyper-parameters.
         game: the tables whose observations the policy distinguishes.
         role: whose policy it is.
+        observation_space: what the role sees.
         action_space: Discrete.
         seed: initial logits depend on it alone; member k of the batch does not depend on K.
 
@@ -75,14 +76,20 @@ class ExactLearner:
     noise_size = 1
 
     def __init__(
-        self, config: ExactLearnerConfig, game: TabularGame, role: str, action_space: spaces.Space[Any], seed: int
+        self,
+        config: ExactLearnerConfig,
+        game: TabularGame,
+        role: str,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        seed: int,
     ) -> None:
         if not isinstance(action_space, spaces.Discrete):
             raise ValueError(f"the exact learner acts in Discrete spaces, got {action_space}.")
         self.config = config
+        self.observation_space = observation_space
         self.action_space = action_space
         seen, _ = game.decision_points(role)
-        self.observation_space: spaces.Space[Any] = spaces.Box(-np.inf, np.inf, seen.shape[1:], np.float32)
         self._rows = {row.tobytes(): 0 for row in seen}
         self._rows = {key: index for index, key in enumerate(self._rows)}
         draws = [

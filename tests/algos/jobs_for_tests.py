@@ -1,0 +1,33 @@
+"""Jobs that a spawned worker can import, for test_jobs.py."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Square:
+    """Squares a number; leaves a line in a file each time it runs."""
+
+    number: int
+    journal: str
+    fails: bool = False
+    dies_before: str | None = None
+    """Kills its process as long as this file does not exist."""
+
+    @property
+    def key(self) -> str:
+        return f"square-{self.number}"
+
+    def configuration(self) -> dict[str, Any]:
+        return {"number": self.number}
+
+    def run(self) -> dict[str, list[dict[str, Any]]]:
+        with open(self.journal, "a") as file:
+            file.write(f"{self.number}\n")
+        if self.fails:
+            raise ZeroDivisionError(f"no square for {self.number}")
+        if self.dies_before is not None and not Path(self.dies_before).exists():
+            os._exit(9)
+        return {"squares": [{"number": self.number, "square": self.number**2}]}

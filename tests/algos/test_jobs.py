@@ -1,0 +1,181 @@
+"""Jobs of an experiment: resumed, failing, killed, damaged; tables and configuration of the reproductions."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ermas_algos.experiments import figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators
+from ermas_algos.experiments.jobs import run_jobs
+from ermas_algos.experiments.reproduction import experiment_registry, reproduce, write_table
+from ermas_algos.experiments.scale import Scale
+from ermas_algos.experiments.search import Search, search
+
+EXPERIMENTS = (figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators)
+
+
+@pytest.fixture
+def square(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The job class, importable in workers too."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", ":".join(p for p in sys.path if p))
+    from jobs_for_tests import Square
+
+    return Square
+
+
+def ran(journal: Path) -> list[int]:
+    return sorted(int(line) for line in journal.read_text().split())
+
+
+def test_a_repeated_command_does_what_is_missing(square: Any, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    jobs = [square(n, str(journal)) for n in range(3)]
+    first = run_jobs(jobs[:2], tmp_path / "jobs", 2)
+    seen: list[tuple[int, int]] = []
+    second = run_jobs(jobs, tmp_path / "jobs", 2, lambda done, total: seen.append((done, total)))
+    assert ran(journal) == [0, 1, 2]
+    assert [done.tables["squares"][0]["square"] for done in second.finished] == [0, 1, 4]
+    assert second.finished[:2] == first.finished
+    assert seen == [(2, 3), (3, 3)]
+    assert second.finished[0].provenance["versions"]["numpy"]
+
+
+def test_a_failing_job_stops_no_other(square: Any, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    jobs = [square(0, str(journal), fails=True), square(1, str(journal))]
+    outcome = run_jobs(jobs, tmp_path / "jobs", 1)
+    assert outcome.failed == {"square-0": "ZeroDivisionError: no square for 0"}
+    assert [done.key for done in outcome.finished] == ["square-1"]
+    assert not (tmp_path / "jobs/square-0.json").exists()
+
+
+def test_a_killed_worker_is_reported_and_the_repeated_command_goes_on(square: Any, tmp_path: Path) -> None:
+    journal, alive = tmp_path / "journal", tmp_path / "alive"
+    jobs = [square(0, str(journal)), square(1, str(journal), dies_before=str(alive))]
+    with pytest.raises(RuntimeError, match="a worker was killed"):
+        run_jobs(jobs, tmp_path / "jobs", 1)
+    alive.touch()
+    assert len(run_jobs(jobs, tmp_path / "jobs", 1).finished) == 2
+    assert ran(journal) == [0, 1, 1]
+
+
+def test_a_damaged_file_and_other_settings_are_named(square: Any, tmp_path: Path) -> None:
+    job = square(3, str(tmp_path / "journal"))
+    run_jobs([job], tmp_path / "jobs", 1)
+    path = tmp_path / "jobs/square-3.json"
+    whole = path.read_text()
+    path.write_text(whole.replace('"number": 3', '"number": 4', 1))
+    with pytest.raises(ValueError, match=r"square-3\.json: holds a result of other settings"):
+        run_jobs([job], tmp_path / "jobs", 1)
+    path.write_text(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"square-3\.json: damaged"):
+        run_jobs([job], tmp_path / "jobs", 1)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("scale", [Scale(), Scale(2, quick=True)])
+def test_keys_are_unique_and_configurations_are_json(experiment: Any, scale: Scale) -> None:
+    jobs = experiment.jobs(scale)
+    assert len({job.key for job in jobs}) == len(jobs)
+    for job in jobs:
+        json.dumps(job.configuration())
+    assert experiment_registry.make(experiment.NAME) is experiment
+
+
+def test_full_experiments_have_ten_seeds_everywhere() -> None:
+    """Every learned ε of Figure 2, both learners, both modes."""
+    seeds: dict[Any, int] = {}
+    for job in figure_2.jobs(Scale()):
+        if isinstance(job, figure_2.Point):
+            arm = (job.run_settings.learner, job.run_settings.agents_observe, job.multiplier, job.epsilon)
+            seeds[arm] = seeds.get(arm, 0) + job.run_settings.num_seeds
+    assert set(seeds.values()) == {10}
+    assert {arm[3] for arm in seeds} >= {0.02, 0.05, 0.1, 0.15, 0.2, 0.25, None}
+
+
+def test_figure_2_rows_have_the_documented_columns() -> None:
+    run = Search("exact", "own", "ERMAS", {"epsilon": 0.1}, 2, 45)
+    tables = figure_2.Point(run, "learned", 0.1, 0).run()
+    columns = (
+        "learner agents_observe multiplier epsilon seed planner_payoff agent_0_payoff agent_1_payoff "
+        "exact_regret_0 exact_regret_1 estimated_regret_0 estimated_regret_1"
+    )
+    assert [list(row) for row in tables["figure-2"]] == [columns.split()] * 2
+    assert [row["seed"] for row in tables["figure-2"]] == [0, 1]
+    history = search(run)
+    expected = history["exact_reward/planner"][-15:].mean(axis=0)
+    assert [row["planner_payoff"] for row in tables["figure-2"]] == pytest.approx(list(expected))
+
+
+def test_frontier_is_the_oracles() -> None:
+    rows = figure_2.Frontier().run()["figure-2-frontier"]
+    found = {row["epsilon"]: row["planner_payoff"] for row in rows}
+    assert found[0.05] == pytest.approx(0.648, abs=6e-4)
+    assert found[0.0] == pytest.approx(59 / 60, abs=1e-6)
+
+
+def test_only_the_exact_learner_has_batches() -> None:
+    with pytest.raises(ValueError, match="num_seeds"):
+        Search("SB3 PPO", "own", num_seeds=2)
+    with pytest.raises(ValueError, match="learner"):
+        Search("SB3", "own")
+    with pytest.raises(ValueError, match="seeds"):
+        Scale(0)
+
+
+def test_mixing_ways_agree_where_they_must() -> None:
+    """Mixed advantages are the advantages of the mixed reward: linearity."""
+    from ermas_algos.algorithms.deviations import lagrangian_reward
+    from ermas_algos.algorithms.exact_collection import JointPolicy
+    from ermas_envs import bimatrix_v0
+
+    game = bimatrix_v0.batched_env(1, agents_observe="own").tabular_game()
+    assert game is not None
+    uniform = {a: game.as_policy(m / m.sum(axis=1, keepdims=True))
+               for a, m in ((a, game.decision_points(a)[1].astype(float)) for a in game.roles)}  # fmt: skip
+    joint = JointPolicy(game, uniform)
+    reward = lagrangian_reward(game.rewards["agent_0"], game.rewards["planner"], 2.5)
+    mixed = mixing.mixed_rollout(joint, "agent_0", 2.5, "rewards").advantages
+    assert mixed == pytest.approx(joint.advantages("agent_0", reward))
+
+
+@pytest.mark.parametrize("multiplier", [0.5, 1.6, 2.2, 4.0])
+def test_dual_function_is_the_conjugate_of_the_frontier(multiplier: float) -> None:
+    """min over ε of (exact minimum at ε) + 2 λ ε, by the linear program; D(λ) by dynamic programming."""
+    import numpy as np
+
+    from ermas_envs import bimatrix_v0
+    from ermas_envs.oracles import worst_equilibrium
+
+    game = bimatrix_v0.batched_env(1, agents_observe="own").tabular_game()
+    assert game is not None
+    grid = np.linspace(0.0, 0.3, 121)
+    lowest = min(worst_equilibrium(game, float(e)).planner_payoff + 2 * multiplier * e for e in grid)
+    passive = bimatrix_v0.batched_env(1, agents_observe="own", planner=mixing.ConstantPlanner(0)).tabular_game()
+    assert passive is not None
+    assert mixing.dual_function(passive, multiplier) == pytest.approx(lowest, abs=2e-2)
+    assert mixing.dual_function(passive, multiplier) <= lowest + 1e-6
+
+
+def test_an_experiment_writes_table_picture_and_configuration(tmp_path: Path) -> None:
+    outcome = reproduce("meta-gradient", Scale(1, quick=True), tmp_path, 1)
+    assert not outcome.failed
+    with open(tmp_path / "meta-gradient.csv") as file:
+        rows = list(csv.DictReader(file))
+    best = {row["estimator"]: float(row["cosine"]) for row in rows
+            if row["target"] == "deviation payoff" and row["point"] == "during ERMAS"}  # fmt: skip
+    assert best["FOMAML"] > best["Reptile"] > best["Eq. 13 as printed"]
+    assert (tmp_path / "meta-gradient.png").stat().st_size > 10_000
+    description = json.loads((tmp_path / "meta-gradient.json").read_text())
+    assert description["scale"] == {"seeds": 1, "quick": True}
+    assert description["provenance"][0]["versions"]["torch"]
+    assert set(description["jobs"]) == {job.key for job in meta_gradient.jobs(Scale(1, quick=True))}
+
+
+def test_tables_are_tidy(tmp_path: Path) -> None:
+    write_table(tmp_path / "t.csv", [{"a": 0.1, "b": None}, {"a": 1 / 3, "b": "x"}])
+    assert (tmp_path / "t.csv").read_text() == "a,b\n0.1,\n0.3333333333333333,x\n"
