@@ -112,12 +112,12 @@ class Frontier:
 
 
 def jobs(scale: Scale) -> Sequence[Job]:
-    """MARL, every ε and every frozen λ, for both learners and both observation modes; the exact frontier."""
+    """MARL and every ε for both learners and both observation modes; every frozen λ for "own"; the exact frontier."""
     points = [
         point
         for learner in LEARNERS
         for mode in MODES
-        for multiplier, epsilon in _arms(scale)
+        for multiplier, epsilon in _arms(scale, mode)
         for point in _points(scale, learner, mode, multiplier, epsilon)
     ]
     return [*points, Frontier()]
@@ -128,9 +128,10 @@ def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     plot_figure_2(path, tables[NAME], tables[f"{NAME}-frontier"])
 
 
-def _arms(scale: Scale) -> list[tuple[str, float | None]]:
+def _arms(scale: Scale, mode: str) -> list[tuple[str, float | None]]:
     epsilons = EPSILONS[1:5:3] if scale.quick else EPSILONS
     frozen = FROZEN_MULTIPLIERS[1:3] if scale.quick else FROZEN_MULTIPLIERS
+    frozen = frozen if mode == "own" else ()
     learned: list[tuple[str, float | None]] = [("learned", epsilon) for epsilon in epsilons]
     return [("none", None), *learned, *((f"{value:g}", None) for value in frozen)]
 
