@@ -22,12 +22,16 @@ from rich.table import Table
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig
 from ermas_algos.evaluation import FRESH_AGENT_PPO, LAST_SHARE, Contender, TransferRow, transfer_evaluation, write_rows
 from ermas_algos.plots.transfer import plot_transfer
-from ermas_envs import augmented_bimatrix_v0
+from ermas_envs import EnvironmentSpec, augmented_bimatrix_v0
 from ermas_envs.arguments import check_integer
 from ermas_envs.engine_batch import EngineBatch
 from ermas_envs.oracles import best_constant_planner
 from ermas_envs.planners import Planner
 
+SETTINGS = {"agents_observe": "own", "planner_observes": False}
+"""A blind planner, and agents that see their own level."""
+TRAIN_ENV = EnvironmentSpec(augmented_bimatrix_v0.NAME, SETTINGS)
+"""Training: no adversity, the planner learns. As data, so that the checkpoints name their environment."""
 GAPS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 
 
@@ -57,8 +61,8 @@ def main(settings: Settings) -> None:
         settings = dataclasses.replace(settings, iterations=45, test_iterations=5)
     console = Console()
     try:
-        marl = MARL(train_env, MARLConfig(seed=settings.seed))
-        ermas = ERMAS(train_env, ERMASConfig(seed=settings.seed, epsilon=settings.epsilon))
+        marl = MARL(TRAIN_ENV, MARLConfig(seed=settings.seed))
+        ermas = ERMAS(TRAIN_ENV, ERMASConfig(seed=settings.seed, epsilon=settings.epsilon))
         check_integer("iterations", settings.iterations, 1)
         check_integer("test_iterations", settings.test_iterations, LAST_SHARE)
     except ValueError as error:
@@ -81,15 +85,8 @@ def main(settings: Settings) -> None:
 
 
 def game(num_envs: int, q: float = 0.0, planner: Planner | str = "learned") -> EngineBatch:
-    """The game with a blind planner and agents that see their own level."""
-    return augmented_bimatrix_v0.batched_env(
-        num_envs, q=q, planner=planner, agents_observe="own", planner_observes=False
-    )
-
-
-def train_env(num_envs: int) -> EngineBatch:
-    """Training: no adversity, the planner learns."""
-    return game(num_envs)
+    """The test: adversity, and a planner that plays inside."""
+    return augmented_bimatrix_v0.batched_env(num_envs, q=q, planner=planner, **SETTINGS)
 
 
 def progress_bar(console: Console) -> Progress:

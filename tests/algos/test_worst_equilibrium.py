@@ -14,7 +14,7 @@ from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_envs import bimatrix_v0
 from ermas_envs.oracles import worst_equilibrium
 
-ITERATIONS = 300
+ITERATIONS = 400
 SEEDS = (0, 1, 2)
 
 

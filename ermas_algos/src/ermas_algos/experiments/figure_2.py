@@ -130,7 +130,7 @@ def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
 
 def _arms(scale: Scale, mode: str) -> list[tuple[str, float | None]]:
     epsilons = EPSILONS[1:5:3] if scale.quick else EPSILONS
-    frozen = FROZEN_MULTIPLIERS[1:3] if scale.quick else FROZEN_MULTIPLIERS
+    frozen: tuple[float, ...] = FROZEN_MULTIPLIERS[1:3] if scale.quick else FROZEN_MULTIPLIERS
     frozen = frozen if mode == "own" else ()
     learned: list[tuple[str, float | None]] = [("learned", epsilon) for epsilon in epsilons]
     return [("none", None), *learned, *((f"{value:g}", None) for value in frozen)]
