@@ -1,6 +1,7 @@
 """Jobs that a spawned worker can import, for test_jobs.py."""
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,3 +32,21 @@ class Square:
         if self.dies_before is not None and not Path(self.dies_before).exists():
             os._exit(9)
         return {"squares": [{"number": self.number, "square": self.number**2}]}
+
+
+@dataclass(frozen=True)
+class Sleeper:
+    """Leaves the number of its process in a file, then sleeps for a minute."""
+
+    file: str
+    key: str = "sleeper"
+
+    def configuration(self) -> dict[str, Any]:
+        return {}
+
+    def run(self) -> dict[str, list[dict[str, Any]]]:
+        path = Path(self.file)
+        path.with_suffix(".part").write_text(str(os.getpid()))
+        path.with_suffix(".part").rename(path)
+        time.sleep(60)
+        return {}

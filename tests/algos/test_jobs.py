@@ -2,7 +2,10 @@
 
 import csv
 import json
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +64,37 @@ def test_a_killed_worker_is_reported_and_the_repeated_command_goes_on(square: An
     alive.touch()
     assert len(run_jobs(jobs, tmp_path / "jobs", 1).finished) == 2
     assert ran(journal) == [0, 1, 1]
+
+
+def test_workers_end_with_a_killed_command(square: Any, tmp_path: Path) -> None:
+    """A job that would sleep for a minute in a command that is killed: no process of it is left after a few seconds."""
+    script = (
+        "from pathlib import Path\nfrom jobs_for_tests import Sleeper\n"
+        "from ermas_algos.experiments.jobs import run_jobs\n"
+        f"if __name__ == '__main__':\n    run_jobs([Sleeper({str(tmp_path / 'pid')!r})], Path({str(tmp_path)!r}), 1)\n"
+    )
+    (tmp_path / "command.py").write_text(script)
+    command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")])
+    wait_until(lambda: (tmp_path / "pid").exists(), 60)
+    command.kill()
+    command.wait()
+    worker = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not is_running(worker), 20)
+
+
+def is_running(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    stop = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < stop, "waited in vain"
+        time.sleep(0.1)
 
 
 def test_a_damaged_file_and_other_settings_are_named(square: Any, tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """ermas-algos: ε-robust multi-agent simulation (ERMAS) and its baselines around Stable-Baselines3 learners."""
 
 from ermas_algos.algorithms import ERMAS, MARL, ERMASConfig, MARLConfig
-from ermas_algos.evaluation import transfer_evaluation
+from ermas_algos.evaluation import certify_checkpoint, transfer_evaluation
 from ermas_algos.learned_planner import LearnedPlanner
-from ermas_algos.learners import SB3Learner, SB3LearnerConfig
+from ermas_algos.learners import ExactLearner, ExactLearnerConfig, SB3Learner, SB3LearnerConfig
 
 __version__ = "0.1.0"
 
@@ -11,10 +11,13 @@ __all__ = [
     "ERMAS",
     "MARL",
     "ERMASConfig",
+    "ExactLearner",
+    "ExactLearnerConfig",
     "LearnedPlanner",
     "MARLConfig",
     "SB3Learner",
     "SB3LearnerConfig",
     "__version__",
+    "certify_checkpoint",
     "transfer_evaluation",
 ]

@@ -29,7 +29,7 @@ class MARLConfig:
     """Settings of MARL: planner and agents learn simultaneously, each on its own reward."""
 
     num_envs: int = 128
-    """Replicas of the joint rollout."""
+    """Replicas of the joint rollout; exact learners need none."""
     rollout_steps: int | None = None
     """Steps of a rollout, which starts with a reset; None takes the environment's horizon (whole episodes)."""
     seed: int = 0

@@ -1,5 +1,6 @@
-"""Evaluation: transfer of frozen planners to fresh agents in changed environments (paper section 4.3)."""
+"""Evaluation: certificates; transfer of frozen planners to fresh agents in changed environments (paper section 4.3)."""
 
+from ermas_algos.evaluation.certificate import certify_checkpoint, load_trainer
 from ermas_algos.evaluation.transfer import (
     FRESH_AGENT_PPO,
     LAST_SHARE,
@@ -15,6 +16,8 @@ __all__ = [
     "LAST_SHARE",
     "Contender",
     "TransferRow",
+    "certify_checkpoint",
+    "load_trainer",
     "read_rows",
     "transfer_evaluation",
     "write_rows",

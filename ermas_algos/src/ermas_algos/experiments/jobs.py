@@ -6,6 +6,8 @@ Every finished job leaves one JSON file, written atomically: configuration, tabl
 import concurrent.futures
 import json
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -106,9 +108,17 @@ def run_jobs(
 
 
 def _start_worker() -> None:
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     torch.set_num_threads(1)
     # A fifth of the time of small updates goes into checks of arguments that are right.
     torch.distributions.Distribution.set_default_validate_args(False)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Without it, the workers of a killed command would wait for jobs for ever."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def _path(folder: Path, job: Job) -> Path:

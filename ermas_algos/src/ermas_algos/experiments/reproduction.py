@@ -77,18 +77,13 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _description(name: str, scale: Scale, finished: Sequence[Finished]) -> dict[str, Any]:
-    """Scale, versions and commits, and every job's configuration, what all jobs share only once."""
-    configurations = {done.key: dict(done.configuration) for done in finished}
-    first = next(iter(configurations.values()))
-    shared = {
-        field: value
-        for field, value in first.items()
-        if all(other.get(field) == value for other in configurations.values())
-    }
-    own = {
-        key: {field: value for field, value in values.items() if field not in shared}
-        for key, values in configurations.items()
-    }
+    """Scale, versions and commits; every job's configuration, settings that never differ only once (`shared`)."""
+    flat = {done.key: _flat(done.configuration) for done in finished}
+    values: dict[str, list[Any]] = {}
+    for settings in flat.values():
+        for setting, value in settings.items():
+            values.setdefault(setting, []).append(value)
+    shared = {setting: found[0] for setting, found in values.items() if found.count(found[0]) == len(found)}
     produced = [json.dumps(done.provenance, sort_keys=True) for done in finished]
     return {
         "experiment": name,
@@ -96,5 +91,19 @@ def _description(name: str, scale: Scale, finished: Sequence[Finished]) -> dict[
         "provenance": [json.loads(text) for text in dict.fromkeys(produced)],
         "seconds": round(sum(done.seconds for done in finished), 1),
         "shared": shared,
-        "jobs": own,
+        "jobs": {
+            key: {setting: value for setting, value in settings.items() if setting not in shared}
+            for key, settings in flat.items()
+        },
     }
+
+
+def _flat(configuration: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings with dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in configuration.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
