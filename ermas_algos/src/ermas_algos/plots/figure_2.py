@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -13,6 +12,13 @@ from ermas_algos.plots.intervals import mean_and_half_width
 Rows = Sequence[Mapping[str, Any]]
 
 _COLORS = {"own": "#1f5fa8", "joint": "#c2410c"}
+_KINDS = {
+    "own": (_COLORS["own"], "o", "-", 8),
+    "joint": (_COLORS["joint"], "s", "-", -34),
+    "MARL": ("#15803d", "*", "", 8),
+    "frozen": ("#7c3aed", "D", "", -36),
+}
+"""Colour, marker, line and horizontal place of the annotation."""
 _FILLS = {"SB3 PPO": "full", "exact": "none"}
 
 
@@ -43,12 +49,12 @@ def _frontier(axes: Axes, rows: Rows) -> None:
 def _payoffs(axes: Axes, rows: Rows) -> None:
     for learner, mode in _series(rows):
         chosen = [r for r in rows if (r["learner"], r["agents_observe"]) == (learner, mode)]
-        _points(
-            axes, [r for r in chosen if r["multiplier"] == "learned"], "epsilon", learner, mode, f'{learner}, "{mode}"'
-        )
+        learned = [r for r in chosen if r["multiplier"] == "learned"]
+        named = (learner, mode) == ("SB3 PPO", "own")
+        _points(axes, learned, "epsilon", mode, f'{learner}, "{mode}"', "ε" if named else None)
     for learner in dict.fromkeys(r["learner"] for r in rows):
         vanilla = [r for r in rows if r["learner"] == learner and r["multiplier"] == "none"]
-        _points(axes, vanilla, "agents_observe", learner, None, f"MARL, {learner}")
+        _points(axes, vanilla, "agents_observe", "MARL", f"MARL, {learner}")
     axes.set_title("a  ERMAS over ε, and MARL", loc="left")
     _payoff_axes(axes)
 
@@ -57,21 +63,27 @@ def _series(rows: Rows) -> list[tuple[str, str]]:
     return list(dict.fromkeys((r["learner"], r["agents_observe"]) for r in rows))
 
 
-def _points(axes: Axes, rows: Rows, group: str, learner: str, mode: str | None, label: str) -> None:
-    """One point per group, with intervals in both directions; a line joins those of one mode."""
-    color = "#15803d" if mode is None else _COLORS[mode]
+def _points(axes: Axes, rows: Rows, group: str, kind: str, label: str, symbol: str | None = None) -> None:
+    """One point per group, with intervals in both directions; `symbol` names the group beside its point."""
+    color, marker, line, side = _KINDS[kind]
+    learner = rows[0]["learner"]
     points = []
-    for value in dict.fromkeys(r[group] for r in rows):
+    for place, value in enumerate(dict.fromkeys(r[group] for r in rows)):
         members = [r for r in rows if r[group] == value]
         agents = mean_and_half_width([(r["agent_0_payoff"] + r["agent_1_payoff"]) / 2 for r in members])
         planner = mean_and_half_width([r["planner_payoff"] for r in members])
         points.append((agents, planner))
+        if symbol is not None:
+            text, at = f"{symbol} = {float(value):g}", (agents[0], planner[0])
+            # Neighbours may lie on top of each other (λ = 0 and 1): every second text is higher.
+            offset = (side, -8 + 14 * (place % 2))
+            axes.annotate(text, at, xytext=offset, textcoords="offset points", fontsize=7, color=color)
     x, y = ([pair[k][0] for pair in points] for k in (0, 1))
     half_x, half_y = ([pair[k][1] for pair in points] for k in (0, 1))
     axes.errorbar(
-        x, y, xerr=half_x, yerr=half_y, color=color, fillstyle=_FILLS.get(learner, "full"), label=label, zorder=3,
-        marker="*" if mode is None else "o", markersize=9 if mode is None else 5, linewidth=0.9, elinewidth=0.8,
-        linestyle="" if mode is None else ("-" if learner == "SB3 PPO" else ":"),
+        x, y, xerr=half_x, yerr=half_y, color=color, marker=marker, fillstyle=_FILLS[learner], label=label, zorder=3,
+        markersize=9 if marker == "*" else 5, linewidth=0.9, elinewidth=0.8,
+        linestyle=line if learner == "SB3 PPO" or not line else ":",
     )  # fmt: skip
 
 
@@ -97,9 +109,10 @@ def _regrets(axes: Axes, rows: Rows) -> None:
             means, halves = zip(*summaries, strict=True)
             axes.errorbar(
                 epsilons, means, yerr=halves, color=_COLORS[mode], linestyle=line, linewidth=0.9, elinewidth=0.8,
-                marker="o" if kind == "exact" else "x", markersize=5, fillstyle=_FILLS.get(learner, "full"),
+                marker="o" if kind == "exact" else "x", markersize=5, fillstyle=_FILLS[learner],
                 label=f'{kind}: {learner}, "{mode}"',
             )  # fmt: skip
+    axes.set_xticks(sorted({0.0, *(r["epsilon"] for r in learned)}))
     axes.set_xlabel("ε (payoff per step)")
     axes.set_ylabel("regret (mean of both agents, payoff per step)")
     axes.set_title("b  Exact and estimated regret", loc="left")
@@ -111,20 +124,9 @@ def _multipliers(axes: Axes, rows: Rows) -> None:
     chosen = [r for r in rows if r["agents_observe"] == "own"]
     for learner in dict.fromkeys(r["learner"] for r in chosen):
         mine = [r for r in chosen if r["learner"] == learner]
-        _points(
-            axes, [r for r in mine if r["multiplier"] == "learned"], "epsilon", learner, "own", f"learned λ, {learner}"
-        )
+        learned = [r for r in mine if r["multiplier"] == "learned"]
+        _points(axes, learned, "epsilon", "own", f"learned λ, {learner}")
         frozen = [r for r in mine if r["multiplier"] not in ("learned", "none")]
-        _points(axes, frozen, "multiplier", learner, None, f"frozen λ, {learner}")
-        if learner == "exact":
-            _annotate(axes, frozen)
+        _points(axes, frozen, "multiplier", "frozen", f"frozen λ, {learner}", "λ" if learner == "SB3 PPO" else None)
     axes.set_title('c  Frozen and learned λ ("own")', loc="left")
     _payoff_axes(axes)
-
-
-def _annotate(axes: Axes, rows: Rows) -> None:
-    for value in dict.fromkeys(r["multiplier"] for r in rows):
-        members = [r for r in rows if r["multiplier"] == value]
-        x = float(np.mean([(r["agent_0_payoff"] + r["agent_1_payoff"]) / 2 for r in members]))
-        y = float(np.mean([r["planner_payoff"] for r in members]))
-        axes.annotate(f"λ = {value}", (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8)
