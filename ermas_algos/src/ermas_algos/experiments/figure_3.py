@@ -19,7 +19,7 @@ BIN = 10
 """Outer iterations that one row of the table is a mean over."""
 
 ARMS = {
-    ("restarted", "reptile"): (0.0, 0.2, 0.5, 1.0),
+    ("restarted", "reptile"): (0.0, 0.2, 1.0),
     ("restarted", "fomaml"): (0.2, 1.0),
     ("persistent", "fomaml"): (0.0, 0.2, 1.0),
 }

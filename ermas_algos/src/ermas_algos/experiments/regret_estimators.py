@@ -81,7 +81,7 @@ class Calibration:
 
 def jobs(scale: Scale) -> Sequence[Job]:
     """Every estimator at every ε; TRPO with the sampled learner only."""
-    iterations = 60 if scale.quick else 300
+    iterations = 60 if scale.quick else 200
     found = []
     for learner in LEARNERS:
         exact = learner == "exact"
