@@ -19,6 +19,7 @@ _KINDS = {
     "frozen": ("#7c3aed", "D", "", -36),
 }
 """Colour, marker, line and horizontal place of the annotation."""
+_NAMES = {"SB3 PPO": "SB3 PPO", "exact": "exact learner"}
 _FILLS = {"SB3 PPO": "full", "exact": "none"}
 
 
@@ -51,10 +52,10 @@ def _payoffs(axes: Axes, rows: Rows) -> None:
         chosen = [r for r in rows if (r["learner"], r["agents_observe"]) == (learner, mode)]
         learned = [r for r in chosen if r["multiplier"] == "learned"]
         named = (learner, mode) == ("SB3 PPO", "own")
-        _points(axes, learned, "epsilon", mode, f'{learner}, "{mode}"', "ε" if named else None)
+        _points(axes, learned, "epsilon", mode, f'{_NAMES[learner]}, "{mode}"', "ε" if named else None)
     for learner in dict.fromkeys(r["learner"] for r in rows):
         vanilla = [r for r in rows if r["learner"] == learner and r["multiplier"] == "none"]
-        _points(axes, vanilla, "agents_observe", "MARL", f"MARL, {learner}")
+        _points(axes, vanilla, "agents_observe", "MARL", f"MARL, {_NAMES[learner]}")
     axes.set_title("a  ERMAS over ε, and MARL", loc="left")
     _payoff_axes(axes)
 
@@ -75,8 +76,8 @@ def _points(axes: Axes, rows: Rows, group: str, kind: str, label: str, symbol: s
         points.append((agents, planner))
         if symbol is not None:
             text, at = f"{symbol} = {float(value):g}", (agents[0], planner[0])
-            # Neighbours may lie on top of each other (λ = 0 and 1): every second text is higher.
-            offset = (side, -8 + 14 * (place % 2))
+            # Neighbouring λ may lie on top of each other (0 and 1): every second text is higher.
+            offset = (side, (-8 + 14 * (place % 2)) if kind == "frozen" else 10)
             axes.annotate(text, at, xytext=offset, textcoords="offset points", fontsize=7, color=color)
     x, y = ([pair[k][0] for pair in points] for k in (0, 1))
     half_x, half_y = ([pair[k][1] for pair in points] for k in (0, 1))
@@ -110,9 +111,9 @@ def _regrets(axes: Axes, rows: Rows) -> None:
             axes.errorbar(
                 epsilons, means, yerr=halves, color=_COLORS[mode], linestyle=line, linewidth=0.9, elinewidth=0.8,
                 marker="o" if kind == "exact" else "x", markersize=5, fillstyle=_FILLS[learner],
-                label=f'{kind}: {learner}, "{mode}"',
+                label=f'{kind}: {_NAMES[learner]}, "{mode}"',
             )  # fmt: skip
-    axes.set_xticks(sorted({0.0, *(r["epsilon"] for r in learned)}))
+    axes.set_xticks(sorted({r["epsilon"] for r in learned}))
     axes.set_xlabel("ε (payoff per step)")
     axes.set_ylabel("regret (mean of both agents, payoff per step)")
     axes.set_title("b  Exact and estimated regret", loc="left")
@@ -125,8 +126,10 @@ def _multipliers(axes: Axes, rows: Rows) -> None:
     for learner in dict.fromkeys(r["learner"] for r in chosen):
         mine = [r for r in chosen if r["learner"] == learner]
         learned = [r for r in mine if r["multiplier"] == "learned"]
-        _points(axes, learned, "epsilon", "own", f"learned λ, {learner}")
+        _points(axes, learned, "epsilon", "own", f"learned λ, {_NAMES[learner]}")
         frozen = [r for r in mine if r["multiplier"] not in ("learned", "none")]
-        _points(axes, frozen, "multiplier", "frozen", f"frozen λ, {learner}", "λ" if learner == "SB3 PPO" else None)
+        _points(
+            axes, frozen, "multiplier", "frozen", f"frozen λ, {_NAMES[learner]}", "λ" if learner == "SB3 PPO" else None
+        )
     axes.set_title('c  Frozen and learned λ ("own")', loc="left")
     _payoff_axes(axes)
