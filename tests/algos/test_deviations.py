@@ -1,4 +1,4 @@
-"""Deviations: estimated and exact regret, trust region, cast, Lagrangian reward, displacement, meta-step."""
+"""Deviations: estimated and exact regret, trust region, cast, Lagrangian reward, meta-gradient, meta-step."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ermas_algos.algorithms.deviations import (
+    META_GRADIENTS,
     Deviations,
     estimated_regret,
     lagrangian_reward,
@@ -17,8 +18,9 @@ from ermas_algos.algorithms.deviations import (
     project,
 )
 from ermas_algos.algorithms.exact import tabular_policies
+from ermas_algos.algorithms.exact_collection import ExactCollector, ExactExperience
 from ermas_algos.algorithms.joint_rollout import Trajectories, joint_rollout
-from ermas_algos.learners import SB3Learner, SB3LearnerConfig
+from ermas_algos.learners import ExactLearner, ExactLearnerConfig, SB3Learner, SB3LearnerConfig
 from ermas_envs import bimatrix_v0
 from ermas_envs.oracles import evaluate, exact_regret
 
@@ -255,7 +257,7 @@ def test_updates_end_inside_the_trust_region(bound: float | None) -> None:
         assert (divergence <= 0.002) == (bound is not None)
 
 
-# Lagrangian reward, displacement, meta-step
+# Lagrangian reward, meta-gradient, meta-step
 
 
 @given(st.floats(-5, 5), st.floats(-5, 5), st.floats(0, 100))
@@ -272,7 +274,7 @@ def test_lagrangian_reward_is_minus_the_planners_at_zero_and_the_agents_at_infin
     np.testing.assert_allclose(lagrangian_reward(agent, planner, 1e12), agent, atol=1e-10)
 
 
-def test_displacement_is_the_mean_parameter_change_per_update_and_is_taken_once() -> None:
+def test_reptile_is_the_mean_parameter_change_per_update_and_is_taken_once() -> None:
     """Eq. 13: (1/M) Σ_j g_j over the M updates since the last call."""
     current = everyone()
     deviations = Deviations({agent: learner(agent, 7) for agent in AGENTS}, None)
@@ -282,14 +284,29 @@ def test_displacement_is_the_mean_parameter_change_per_update_and_is_taken_once(
         deviations.update(play(deviations.cast(current, with_joint=False), 8, seed), current, first_block=0)
     for agent in AGENTS:
         moved = deviations.learners[agent].get_parameters() - start[agent]
-        displacement = deviations.take_meta_gradient(agent, "reptile")
-        assert displacement is not None
-        np.testing.assert_allclose(displacement, moved / 3, atol=1e-6)
-        assert np.abs(displacement).max() > 1e-3
+        meta_gradient = deviations.take_meta_gradient(agent, "reptile")
+        assert meta_gradient is not None
+        np.testing.assert_allclose(meta_gradient, moved / 3, atol=1e-6)
+        assert np.abs(meta_gradient).max() > 1e-3
         assert deviations.take_meta_gradient(agent, "reptile") is None
 
 
-def test_displacement_is_measured_after_the_projection() -> None:
+def test_fomaml_is_the_last_updates_change_and_is_taken_once() -> None:
+    current = everyone()
+    deviations = Deviations({agent: learner(agent, 7) for agent in AGENTS}, None)
+    deviations.synchronise(current)
+    for seed in range(3):
+        before = {agent: one.get_parameters() for agent, one in deviations.learners.items()}
+        deviations.update(play(deviations.cast(current, with_joint=False), 8, seed), current, first_block=0)
+    for agent, one in deviations.learners.items():
+        meta_gradient = deviations.take_meta_gradient(agent, "fomaml")
+        assert meta_gradient is not None
+        assert np.array_equal(meta_gradient, one.get_parameters() - before[agent])
+        assert np.abs(meta_gradient).max() > 1e-3
+        assert deviations.take_meta_gradient(agent, "fomaml") is None
+
+
+def test_meta_gradient_is_measured_after_the_projection() -> None:
     current = everyone()
     moves = []
     for bound in (None, 1e-4):
@@ -297,20 +314,116 @@ def test_displacement_is_measured_after_the_projection() -> None:
         deviations.synchronise(current)
         deviations.update(play(deviations.cast(current, with_joint=False), 8), current, first_block=0)
         moved = deviations.learners["agent_0"].get_parameters() - current["agent_0"].get_parameters()
-        displacement = deviations.take_meta_gradient("agent_0", "reptile")
-        assert displacement is not None
-        assert np.array_equal(displacement, moved)
+        meta_gradient = deviations.take_meta_gradient("agent_0", "reptile")
+        assert meta_gradient is not None
+        assert np.array_equal(meta_gradient, moved)
         moves.append(float(np.linalg.norm(moved)))
     assert moves[1] < 0.6 * moves[0]
 
 
 @pytest.mark.parametrize("multiplier", [0.0, 1.0, 3.0, 1e9])
 def test_meta_step_closed_form(multiplier: float) -> None:
-    """θ ← θ − β λ/(1 + λ) d."""
+    """θ ← θ − β λ/(1 + λ) · meta-gradient."""
     one = learner("agent_0")
     theta = one.get_parameters()
-    displacement = np.random.default_rng(0).normal(size=theta.size).astype(np.float32)
-    meta_step(one, displacement, multiplier, step_size=0.25)
-    expected = theta - 0.25 * multiplier / (1 + multiplier) * displacement
+    meta_gradient = np.random.default_rng(0).normal(size=theta.size).astype(np.float32)
+    meta_step(one, meta_gradient, multiplier, step_size=0.25)
+    expected = theta - 0.25 * multiplier / (1 + multiplier) * meta_gradient
     np.testing.assert_allclose(one.get_parameters(), expected, rtol=1e-5, atol=1e-6)
     assert np.array_equal(one.get_parameters(), theta) == (multiplier == 0.0)
+
+
+# Many seeds in one batch
+
+SEEDS = 3
+
+
+def exact_learner(role: str, seeds: int, seed: int = 0) -> ExactLearner:
+    env = bimatrix_v0.batched_env(1, horizon=4, agents_observe="own")
+    tables = env.tabular_game()
+    assert tables is not None
+    spaces = env.observation_spaces[role], env.action_spaces[role]
+    return ExactLearner(ExactLearnerConfig(num_seeds=seeds), tables, role, *spaces, seed)
+
+
+def member(batch: ExactLearner, role: str, k: int) -> ExactLearner:
+    """Seed k of a batch as a learner of its own."""
+    alone = exact_learner(role, 1)
+    alone.set_parameters(batch.get_parameters()[k])
+    return alone
+
+
+def play_exactly(cast: Mapping[str, Any]) -> ExactExperience:
+    tables = bimatrix_v0.batched_env(1, horizon=4, agents_observe="own").tabular_game()
+    assert tables is not None
+    return ExactCollector(tables).collect(cast, 0)
+
+
+def test_lagrangian_reward_of_a_batch_is_each_seeds() -> None:
+    agent, planner = np.random.default_rng(0).normal(size=(2, 5, 3, 3, 1))
+    prices = np.array([0.0, 1.5, 20.0])
+    mixed = lagrangian_reward(agent, planner, prices)
+    assert mixed.shape == (3, 5, 3, 3, 1)
+    for k, price in enumerate(prices):
+        assert np.array_equal(mixed[k], lagrangian_reward(agent, planner, float(price)))
+
+
+def test_meta_step_of_a_batch_is_each_seeds() -> None:
+    batch = exact_learner("agent_0", SEEDS)
+    alone = [member(batch, "agent_0", k) for k in range(SEEDS)]
+    prices, meta_gradient = np.array([0.0, 1.5, 20.0]), np.random.default_rng(0).normal(size=(SEEDS, 48))
+    meta_step(batch, meta_gradient, prices, step_size=0.25)
+    for k, one in enumerate(alone):
+        theta = one.get_parameters()
+        meta_step(one, meta_gradient[k], float(prices[k]), step_size=0.25)
+        assert np.array_equal(batch.get_parameters()[k], one.get_parameters())
+        assert np.array_equal(one.get_parameters(), theta) == (k == 0)
+
+
+def test_project_of_a_batch_is_each_seeds() -> None:
+    """One deviation inside the region, one a few halvings outside, one many: each as if it were alone."""
+    bound = 0.05
+    current, deviation = exact_learner("agent_0", SEEDS), exact_learner("agent_0", SEEDS)
+    far = np.random.default_rng(1).normal(size=(SEEDS, 48))
+    deviation.set_parameters(np.array([[0.2], [1.0], [30.0]]) * far)
+    rollout = play_exactly({role: [exact_learner(role, SEEDS)] for role in (*AGENTS, PLANNER)}).rollout(
+        "agent_0", 0, np.zeros((16, 3, 3, 1))
+    )
+    seen = rollout.observations.reshape(-1, 5)
+    assert (current.kl(deviation, seen) > bound).tolist() == [False, True, True]
+    alone = [member(deviation, "agent_0", k) for k in range(SEEDS)]
+    found = deviation.get_parameters()
+    project(deviation, current, rollout, bound)
+    assert (current.kl(deviation, seen) <= bound).all()
+    assert np.array_equal(deviation.get_parameters()[0], found[0])
+    for k, one in enumerate(alone):
+        project(one, member(current, "agent_0", k), rollout, bound)
+        assert np.array_equal(deviation.get_parameters()[k], one.get_parameters())
+    assert (current.kl(deviation, seen)[1:] > 0.2 * bound).all()  # no further than they had to
+
+
+@pytest.mark.parametrize("kind", META_GRADIENTS)
+def test_deviations_of_a_batch_are_each_seeds(kind: str) -> None:
+    """Estimated regret (0 before an update), updates inside a trust region, meta-gradient."""
+
+    def after_three_updates(current: Mapping[str, Any], seeds: int) -> tuple[NDArray[Any], Any, Any]:
+        deviations = Deviations({agent: exact_learner(agent, seeds, 7) for agent in AGENTS}, 0.05)
+        deviations.synchronise(current)
+        regrets = []
+        for _ in range(3):
+            found = play_exactly(deviations.cast(current, with_joint=True))
+            regrets.append(estimated_regret(found, AGENTS)["agent_0"])
+            deviations.update(found, current, first_block=1)
+        found = deviations.learners["agent_1"].get_parameters()
+        return np.array(regrets), found, deviations.take_meta_gradient("agent_1", kind)
+
+    batch = {role: exact_learner(role, SEEDS, index) for index, role in enumerate((*AGENTS, PLANNER))}
+    regrets, parameters, meta_gradient = after_three_updates(batch, SEEDS)
+    assert (regrets[0] == 0.0).all()
+    assert (regrets[2] > 1e-3).all()
+    assert meta_gradient.shape == (SEEDS, 48)
+    for k in range(SEEDS):
+        alone = after_three_updates({role: member(one, role, k) for role, one in batch.items()}, 1)
+        assert np.array_equal(regrets[:, k], alone[0])
+        assert np.array_equal(parameters[k], alone[1])
+        assert np.array_equal(meta_gradient[k], alone[2])

@@ -1,8 +1,10 @@
-"""Lagrange multipliers: closed forms of projected ascent and PID control, bounds, no wind-up, state."""
+"""Lagrange multipliers: closed forms of projected ascent and PID control, bounds, no wind-up, batches, state."""
 
 import json
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ def multipliers(config: MultiplierConfig, epsilon: float = 0.1) -> Multipliers:
     return Multipliers(config, {"agent_0": epsilon})
 
 
-def path(found: Multipliers, regret: list[float]) -> list[float]:
+def path(found: Multipliers, regret: list[Any]) -> list[Any]:
     """λ of agent_0 after each update."""
     values = []
     for value in regret:
@@ -108,6 +110,39 @@ def test_state_goes_through_json_and_goes_on_exactly(before: list[float], after:
     restored.load_state(json.loads(json.dumps(original.state())))
     assert restored.values == original.values
     assert path(restored, after) == path(original, after)
+
+
+# One regret per seed
+
+batches = st.tuples(regrets, regrets, regrets).map(np.array)
+configs = st.sampled_from([ASCENT, PID, MultiplierConfig()])
+
+
+@given(configs, st.lists(batches, min_size=1, max_size=10))
+def test_seeds_of_a_batch_move_as_if_alone(config: MultiplierConfig, regret: list[Any]) -> None:
+    together = path(multipliers(config), regret)
+    assert {value.shape for value in together} == {(3,)}
+    for k in range(3):
+        assert [value[k] for value in together] == path(multipliers(config), [float(value[k]) for value in regret])
+
+
+@given(configs, st.lists(batches, max_size=6), st.lists(batches, min_size=1, max_size=6))
+def test_state_of_a_batch_goes_through_json_and_goes_on_exactly(
+    config: MultiplierConfig, before: list[Any], after: list[Any]
+) -> None:
+    original, restored = multipliers(config), multipliers(config)
+    path(original, before)
+    restored.load_state(json.loads(json.dumps(original.state())))
+    np.testing.assert_array_equal(restored.values["agent_0"], original.values["agent_0"])
+    np.testing.assert_array_equal(path(restored, after), path(original, after))
+
+
+def test_values_are_floats_without_a_batch_and_arrays_with_one() -> None:
+    alone, together = multipliers(PID), multipliers(PID)
+    alone.update({"agent_0": 0.3})
+    together.update({"agent_0": np.array([0.3, 0.4])})
+    assert isinstance(alone.values["agent_0"], float)
+    assert isinstance(together.values["agent_0"], np.ndarray)
 
 
 def test_state_is_a_copy() -> None:

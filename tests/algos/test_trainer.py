@@ -15,7 +15,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig, SB3LearnerConfig
-from ermas_algos.algorithms.deviations import Deviations
+from ermas_algos.algorithms.deviations import META_GRADIENTS, Deviations
 from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.multipliers import MultiplierConfig, Multipliers
 from ermas_algos.algorithms.trainer import CHECKPOINT, Trainer
@@ -222,6 +222,16 @@ def test_the_meta_step_changes_the_agents() -> None:
     train(plain, 3)
     train(corrected, 3)
     assert not np.array_equal(parameters(plain)["agent_0"], parameters(corrected)["agent_0"])
+
+
+@pytest.mark.parametrize("updates", [1, 2])
+def test_the_meta_step_takes_the_gradient_that_is_asked_for(updates: int) -> None:
+    """FOMAML is the last update's change, Reptile the mean over the updates: the same where there is one."""
+    found = [ermas(meta_step_size=0.5, meta_gradient=kind, deviation_updates=updates)(0) for kind in META_GRADIENTS]
+    for trainer in found:
+        train(trainer, 3)
+    equal = np.array_equal(*(parameters(trainer)["agent_0"] for trainer in found))
+    assert equal == (updates == 1)
 
 
 def test_the_meta_step_is_taken_every_kth_iteration() -> None:
@@ -456,6 +466,7 @@ def test_rollout_steps_must_be_given_without_a_horizon() -> None:
         ({"trust_region": 0.0}, "trust_region must be > 0"),
         ({"meta_step_size": -1.0}, "meta_step_size must be a finite number >= 0"),
         ({"meta_step_every": 0}, "meta_step_every must be an integer >= 1"),
+        ({"meta_gradient": "fomal"}, "meta_gradient: unknown name 'fomal'. Did you mean 'fomaml'"),
         ({"deviation_learner": SB3LearnerConfig("A2C")}, "deviation_learner must have .* its algorithm"),
         ({"deviation_learner": SB3LearnerConfig(hidden_layers=(8,))}, "deviation_learner must have .*hidden_layers"),
     ],

@@ -88,6 +88,18 @@ def test_best_response_is_the_best_stationary_deterministic_policy(seed: int, di
     assert discounted_best_response_value(game, policies, "agent_0", discount) == pytest.approx(best, abs=1e-9)
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("payoff", [0.7, 36.1, 1e5 / 3])
+@pytest.mark.parametrize("discount", [0.9, 0.9999])
+def test_policy_iteration_ends_where_every_action_is_as_good(payoff: float, discount: float) -> None:
+    """Rounding grows with the values, up to 3e8 here, and must not keep it going."""
+    for seed in range(10):
+        game = random_game(seed, states=16)
+        flat = replace(game, rewards={role: np.full((16, 2, 2, 2), payoff) for role in ROLES})
+        found = discounted_best_response_value(flat, random_policies(seed, states=16), "agent_0", discount)
+        assert found == pytest.approx(payoff, rel=1e-9)
+
+
 def test_fixed_planner_of_an_environment_takes_part() -> None:
     game = bimatrix_v0.batched_env(1, planner=ConstantPlanner(0)).tabular_game()
     assert game is not None

@@ -1,5 +1,8 @@
 """Nash equilibria of the stage game against known games, nashpy, pygambit and OpenSpiel; worst ε-CCE by its bounds."""
 
+import itertools
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -54,6 +57,7 @@ def test_every_equilibrium_has_no_regret_and_there_is_one(game: tuple[int, int, 
     assert len(as_set(found)) == len(found)
     for x, y in found:
         assert max(regrets(first, second, x, y)) < 1e-8
+        assert all(p == 0 or p > 1e-9 for p in [*x, *y])  # what is not played is 0, not rounding
         assert (x.sum(), y.sum()) == pytest.approx((1, 1))
 
 
@@ -66,14 +70,42 @@ def test_scale_and_origin_of_payoffs_do_not_matter(
     assert as_set(nash_equilibria(first, second)) == as_set(nash_equilibria(scale * first + origin, second))
 
 
-@pytest.mark.parametrize("seed", range(25))
-def test_same_set_as_pygambit(seed: int) -> None:
+def pygambits_equilibria(first: FloatArray, second: FloatArray, rational: bool) -> set[tuple[float, ...]]:
     gambit = pytest.importorskip("pygambit")
+    solved = gambit.nash.enummixed_solve(gambit.StrategicGame.from_arrays(first, second), rational=rational)
+    labels = dict(zip("12", ([str(k + 1) for k in range(size)] for size in first.shape), strict=True))
+    return as_set(
+        [tuple(np.array([float(p[player][a]) for a in labels[player]]) for player in "12") for p in solved.equilibria]
+    )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_same_set_as_pygambit(seed: int) -> None:
     first, second = random_pair(seed, 4, 4, integers=False)
-    solved = gambit.nash.enummixed_solve(gambit.StrategicGame.from_arrays(first, second), rational=False)
-    labels = ("1", "2", "3", "4")
-    theirs = [tuple(np.array([p[player][a] for a in labels]) for player in "12") for p in solved.equilibria]
-    assert as_set(nash_equilibria(first, second)) == as_set(theirs)
+    assert as_set(nash_equilibria(first, second)) == pygambits_equilibria(first, second, rational=False)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_same_extreme_equilibria_as_pygambit_in_degenerate_games(seed: int) -> None:
+    """Payoffs 0, 1, 2; pygambit computes in rational numbers."""
+    m, n = 2 + seed % 3, 2 + seed // 3 % 3
+    first, second = random_pair(seed, m, n, integers=True)
+    theirs = pygambits_equilibria(first.astype(int), second.astype(int), rational=True)
+    assert as_set(nash_equilibria(first, second)) == theirs
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_holds_all_that_pygambit_finds_where_one_payoff_dwarfs_the_others(seed: int) -> None:
+    """The equations of a vertex then have tiny determinants, although they are independent.
+
+    Equilibria that differ by less than the tolerance, 1e-9 of the range of payoffs, are found as one.
+    """
+    first, second = (matrix.astype(int) for matrix in random_pair(seed, 4, 4, integers=True))
+    first, second = first * 3 + np.arange(4), second * 3 + np.arange(4)[:, None]
+    first[0, 0] = second[3, 1] = -100_000
+    ours = np.array([np.concatenate(pair) for pair in nash_equilibria(first, second)])
+    for theirs in pygambits_equilibria(first, second, rational=True):
+        assert np.abs(ours - theirs).max(axis=1).min() < 1e-4
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -119,6 +151,19 @@ def test_worst_correlation_keeps_its_bound_and_is_below_every_equilibrium(
     assert worst_coarse_correlated_equilibrium(first, second, stake, 100.0).planner_payoff == pytest.approx(stake.min())
 
 
+def test_worst_correlation_falls_with_epsilon_and_at_zero_holds_the_only_equilibrium() -> None:
+    payoffs = tragedy_of_commons()
+    values = [
+        worst_coarse_correlated_equilibrium(payoffs.agent_0, payoffs.agent_1, payoffs.planner, e).planner_payoff
+        for e in np.linspace(0, 0.5, 11)
+    ]
+    assert values[0] == pytest.approx(1.0, abs=1e-6)  # level 3 is dominant: it is the only coarse correlated one, too
+    assert all(later < earlier for earlier, later in itertools.pairwise(values[:6]))
+    # From ε = f(3)/0.83 = .277 on, staying at level 0 is one.
+    assert values[5] > 1e-3
+    assert values[6:] == pytest.approx([0.0] * 5, abs=1e-9)
+
+
 def test_two_by_two_worst_correlation_by_brute_force() -> None:
     first, second = random_pair(5, 2, 2, integers=False)
     stake = np.array([[0.0, 0.7], [0.4, 1.0]])
@@ -139,7 +184,9 @@ def test_two_by_two_worst_correlation_by_brute_force() -> None:
 
 def test_bad_matrices_are_named() -> None:
     square = np.eye(2)
-    for bad in (np.ones(3), np.ones((2, 3)), np.full((2, 2), np.nan), np.ones((0, 2))):
+    ragged: list[list[float]] = [[1.0, 2.0], [3.0]]
+    wrong: list[Any] = [np.ones(3), np.ones((2, 3)), np.full((2, 2), np.nan), np.ones((0, 2)), np.eye(2) * 1j, ragged]
+    for bad in [*wrong, [["a", "b"], ["c", "d"]], None]:
         with pytest.raises(ValueError, match="agent_1 must"):
             nash_equilibria(square, bad)
     with pytest.raises(ValueError, match="planner must"):

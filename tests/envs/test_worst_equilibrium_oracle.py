@@ -1,6 +1,7 @@
 """The linear program of the worst ε-equilibrium, against the design's table, dynamic programming and its own dual."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from ermas_envs.planners import ConstantPlanner
 
 MEASURED = {0: 0.983, 0.005: 0.949, 0.01: 0.914, 0.02: 0.845, 0.05: 0.648, 0.1: 0.451, 0.15: 0.288, 0.2: 0.173,
             0.25: 0.058, 0.3: 0.017}  # fmt: skip
+
+
+ROLES = ("agent_0", "agent_1", "planner")
 
 
 def own_game(**arguments: Any) -> TabularGame:
@@ -114,6 +118,123 @@ def test_a_perturbation_that_separates_is_part_of_the_game() -> None:
     assert worst_equilibrium(perturbed, 0.05).planner_payoff < worst_equilibrium(own_game(), 0.05).planner_payoff - 0.1
 
 
+# --- separable games of any shape --------------------------------------------------------------------------------
+
+SIZES, ACTIONS, HORIZON = (2, 3), (2, 3), 2
+
+
+def separable_game(seed: int) -> tuple[TabularGame, np.ndarray]:
+    """Two agents on 2 and 3 local states, the states in random order; and a blind planner with three actions."""
+    generator = np.random.default_rng(seed)
+    cells = generator.permutation(list(itertools.product(*map(range, SIZES))))
+    local = [generator.integers(size, size=(size, actions)) for size, actions in zip(SIZES, ACTIONS, strict=True)]
+    terms = generator.normal(size=(3, 2, 3, 3, 3))  # of each role, in each agent's local state and action, by planner's
+    shape = (len(cells), *ACTIONS, 3)
+    next_states, rewards = np.empty(shape, dtype=np.int64), {role: np.empty(shape) for role in ROLES}
+    for state, *acts in itertools.product(range(len(cells)), *map(range, (*ACTIONS, 3))):
+        own = list(zip(cells[state], acts, strict=False))
+        following = [moves[at] for moves, at in zip(local, own, strict=True)]
+        next_states[state, *acts] = np.flatnonzero((cells == following).all(axis=1))[0]
+        for role, term in zip(ROLES, terms, strict=True):
+            rewards[role][state, *acts] = sum(term[k, s, a, acts[2]] for k, (s, a) in enumerate(own))
+    seen = {
+        agent: np.array([[[7.0 * cell, step] for cell in cells[:, k]] for step in range(HORIZON)])
+        for k, agent in enumerate(ROLES[:2])
+    }
+    start = generator.dirichlet(np.ones(len(cells)))
+    game = TabularGame(ROLES, HORIZON, start, next_states, rewards, rewards["planner"], seen, {})
+    return game, np.repeat(generator.dirichlet(np.ones(3), HORIZON)[:, None], len(cells), axis=1)
+
+
+def local_policies(game: TabularGame, agent: str, tables: np.ndarray) -> np.ndarray:
+    """Policies (…, H, local states, actions) of an agent as tables over all states."""
+    own = (game.observations[agent][0, :, 0] / 7).astype(int)
+    return tables[..., own, :]
+
+
+@given(seed=st.integers(0, 10**6), epsilons=st.tuples(st.floats(0.0, 0.8), st.floats(0.0, 0.8)))
+@settings(max_examples=20)
+def test_separable_games_policies_reach_the_minimum_and_no_others_are_worse(
+    seed: int, epsilons: tuple[float, float]
+) -> None:
+    game, planner = separable_game(seed)
+    found = worst_equilibrium(game, epsilons, planner)
+    assert evaluate(game, found.policies)["planner"] == pytest.approx(found.planner_payoff, abs=1e-6)
+    for regret, epsilon in zip(exact_regret(game, found.policies).values(), epsilons, strict=True):
+        assert regret <= epsilon + 1e-6
+    # 300 pairs of random policies, half of them mixed with the best ones, so that many are within the bound.
+    generator = np.random.default_rng(seed)
+    best, policies = worst_equilibrium(game, 0.0, planner).policies, {"planner": np.repeat(planner[None], 300, axis=0)}
+    for agent, size, actions in zip(ROLES[:2], SIZES, ACTIONS, strict=True):
+        wild = local_policies(game, agent, generator.dirichlet(np.full(actions, 0.3), (300, HORIZON, size)))
+        share = np.minimum(1.0, generator.uniform(0, 2, (300, 1, 1, 1)))
+        policies[agent] = share * wild + (1 - share) * best[agent]
+    regrets = exact_regret(game, policies)
+    inside = np.all([regrets[agent] <= epsilon for agent, epsilon in zip(ROLES[:2], epsilons, strict=True)], axis=0)
+    assert np.all(evaluate(game, policies)["planner"][inside] >= found.planner_payoff - 1e-7)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.05, 0.2])
+def test_two_levels_and_one_step_by_a_grid_of_all_policies(epsilon: float) -> None:
+    """agent_0's 231² policies in steps of 1/20, against an agent_1 that must play its only best response."""
+    first, second = np.array([0.0, 0.3]), np.array([0.0, 1.0])
+    payoffs = BimatrixPayoffs(*(own[:, None] - 0.2 * second[None, :] for own in (first,)), second * np.ones((2, 1)),
+                              second[:, None] + second[None, :])  # fmt: skip
+    game = own_game(payoffs=payoffs, horizon=1)
+    found = worst_equilibrium(game, [epsilon, 0.0])
+    simplex = np.array([(a, b, 20 - a - b) for a in range(21) for b in range(21 - a)]) / 20
+    pairs = np.array(list(itertools.product(simplex, simplex)))[:, None]  # (K, H = 1, levels, actions)
+    policies = {
+        "agent_0": pairs[:, :, np.arange(4) // 2],
+        **{role: np.repeat(found.policies[role][None], len(pairs), axis=0) for role in ROLES[1:]},
+    }
+    inside = exact_regret(game, policies)["agent_0"] <= epsilon + 1e-9
+    grid_minimum = evaluate(game, policies)["planner"][inside].min()
+    assert found.planner_payoff <= grid_minimum + 1e-7
+    assert found.planner_payoff == pytest.approx(grid_minimum, abs=1e-6 if epsilon == 0 else 0.03)
+
+
+def test_a_multiplier_has_a_price_only_where_the_bound_holds_the_agent() -> None:
+    """Complementary slackness: λ_i (regret_i − ε_i) = 0."""
+    game = own_game()
+    for epsilon, binds in (([0.1, 5.0], [True, False]), ([5.0, 0.02], [False, True])):
+        found = worst_equilibrium(game, epsilon)
+        regrets = exact_regret(game, found.policies)
+        for k, agent in enumerate(ROLES[:2]):
+            if binds[k]:
+                assert found.multipliers[k] > 0.1
+                assert regrets[agent] == pytest.approx(epsilon[k], abs=1e-6)
+            else:
+                assert found.multipliers[k] == 0.0
+                assert regrets[agent] < epsilon[k] - 1.0
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+@pytest.mark.parametrize("role", ROLES)
+def test_a_small_interaction_is_refused_whatever_is_added_to_the_payoffs(role: str, offset: float) -> None:
+    game = own_game(horizon=3)
+    interaction = np.zeros_like(game.rewards[role])
+    interaction[0, 0, 0] = 1e-4
+    constant = game.with_added_rewards({role: np.full(interaction.shape, offset)})
+    assert worst_equilibrium(constant, 0.1).multipliers == pytest.approx(worst_equilibrium(game, 0.1).multipliers)
+    with pytest.raises(ValueError, match="reward"):
+        worst_equilibrium(constant.with_added_rewards({role: interaction}), 0.1)
+
+
+def test_moves_and_sight_that_do_not_separate_are_refused() -> None:
+    game = own_game(horizon=3)
+    pushed = game.next_states.copy()
+    pushed[5, 1, 2] = game.next_states[5, 2, 2]  # agent_0 is carried along when agent_1 climbs
+    with pytest.raises(ValueError, match="where agent 0 goes depends on more"):
+        worst_equilibrium(replace(game, next_states=pushed), 0.1)
+    level, cell = np.arange(16) // 4, np.arange(16)
+    for later in (cell, 0 * level, cell % 4):  # after the first step it tells apart more, less, and something else
+        seen = np.stack([level, later, later])[..., None]
+        changing = replace(game, observations={**game.observations, "agent_0": seen})
+        with pytest.raises(ValueError, match="changes during the episode"):
+            worst_equilibrium(changing, 0.1)
+
+
 def test_games_that_do_not_separate_are_refused() -> None:
     planner = np.zeros((20, 208, 5))
     planner[..., 2] = 1.0
@@ -126,13 +247,21 @@ def test_games_that_do_not_separate_are_refused() -> None:
         (augmented(), observing, "blind planner"),
         (augmented(), None, "planner_policy is needed"),
         (augmented(), planner, "planner_policy must have shape"),
+        (augmented(), np.ones((20, 16, 7)), "planner_policy must hold probabilities"),
+        (augmented(), np.tile([1.5, 0, 0, 0, 0, 0, -0.5], (20, 16, 1)), "planner_policy must hold probabilities"),
     ]
     for game, policy, message in cases:
         with pytest.raises(ValueError, match=message):
             worst_equilibrium(game, 0.1, policy)
 
 
-@pytest.mark.parametrize("epsilon", [-0.1, np.nan, [0.1]])
+@pytest.mark.parametrize("epsilon", [np.float64(0.1), np.array(0.1), (0.1, 0.1), np.array([0.1, 0.1])])
+def test_epsilon_may_be_a_number_or_a_sequence_of_any_kind(epsilon: Any) -> None:
+    assert worst_equilibrium(own_game(), epsilon).planner_payoff == worst_equilibrium(own_game(), 0.1).planner_payoff
+    assert worst_equilibrium(own_game(), np.float32(0.5)) is not None
+
+
+@pytest.mark.parametrize("epsilon", [-0.1, np.nan, [0.1], True, "big"])
 def test_bad_epsilon_is_named(epsilon: Any) -> None:
     with pytest.raises(ValueError, match="epsilon"):
         worst_equilibrium(own_game(), epsilon)

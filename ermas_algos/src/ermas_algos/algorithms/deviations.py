@@ -94,7 +94,7 @@ def project(deviation: Learner, current: Learner, rollout: Any, trust_region: fl
         if not outside.any():
             return
         share = np.where(outside, share / 2, share).astype(found.dtype)
-        deviation.set_parameters(centre + share * (found - centre))
+        deviation.set_parameters(np.where(share < 1, centre + share * (found - centre), found))
     outside = ~(np.asarray(current.kl(deviation, observations, masks))[..., None] <= trust_region)  # NaN too
     deviation.set_parameters(np.where(outside, centre, deviation.get_parameters()))
 

@@ -30,9 +30,10 @@ def plot_regret_estimators(path: Path, rows: Sequence[Mapping[str, Any]]) -> Non
                 )  # fmt: skip
             if not mine:
                 axes.text(0.5, 0.5, "sampled learner only", ha="center", transform=axes.transAxes, fontsize=8)
-            axes.set_title(f"{learner}: {estimator}", fontsize=8, loc="left")
+            name = "exact learner" if learner == "exact" else learner
+            axes.set_title(f"{name}: {estimator}", fontsize=8, loc="left")
             axes.set_xlim(-0.01, 0.3)
-            axes.set_ylim(-0.01, 0.3)
+            axes.set_ylim(-0.025, 0.3)
             axes.spines[["top", "right"]].set_visible(False)
         line[0].set_ylabel("estimated regret (per step)")
     for axes in grid[-1]:

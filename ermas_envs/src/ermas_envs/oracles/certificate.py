@@ -13,10 +13,12 @@ from ermas_envs.oracles.worst_equilibrium import worst_equilibrium
 
 @dataclass(frozen=True)
 class Certificate:
-    """Exact facts about a joint policy; payoffs and regrets are undiscounted means per step.
+    """Exact facts about a joint policy; all numbers are undiscounted mean rewards per step over the finite horizon.
 
-    It says nothing about agents other than these, except `worst_planner_payoff`, which holds for *all* agents whose
-    regret is at most `epsilon`. Best responses may use the whole state and the clock.
+    It says nothing about agents other than these, except `worst_planner_payoff`, which holds for *all* agents that see
+    what the game shows them and whose regret is at most `epsilon`. It says nothing about other planners, a longer
+    horizon or a discount. Best responses may use the whole state and the clock: regret within a narrower class of
+    policies is at most this.
     """
 
     values: Mapping[str, float]

@@ -44,16 +44,15 @@ def discounted_best_response_value(
     """max over deviations of `role` of its value, the others' policies fixed; arguments as in `discounted_values`."""
     complete, gamma = _complete(game, policies), _discount(discount)
     rewards, moves = _process(game, complete, role)
-    actions = np.zeros(game.start.size, dtype=np.int64)
-    states = np.arange(game.start.size)
+    pure = np.eye(rewards.shape[1])
+    value = _solve(np.repeat(pure[:1], game.start.size, axis=0), rewards, moves, gamma)
     while True:
-        value = _solve(np.eye(rewards.shape[1])[actions], rewards, moves, gamma)
-        action_values = rewards + gamma * moves @ value
-        # Ties keep the action, so that rounding cannot make policy iteration cycle.
-        better = action_values.max(axis=1) > action_values[states, actions] + 1e-12
-        if not better.any():
+        greedy = (rewards + gamma * moves @ value).argmax(axis=1)
+        improved = _solve(pure[greedy], rewards, moves, gamma)
+        # No state loses by the greedy policy; once they do not gain either, what changes is ties and rounding.
+        if improved.sum() <= value.sum():
             return (1 - gamma) * float(game.start @ value)
-        actions = np.where(better, action_values.argmax(axis=1), actions)
+        value = improved
 
 
 def discounted_regret(game: TabularGame, policies: StationaryPolicies, discount: float) -> dict[str, float]:

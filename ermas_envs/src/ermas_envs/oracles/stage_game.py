@@ -12,6 +12,8 @@ from ermas_envs.arguments import check_number
 from ermas_envs.arrays import FloatArray
 
 _TOLERANCE = 1e-9
+_SINGULAR = 1e12
+"""Condition number from which equations count as dependent."""
 
 
 def nash_equilibria(agent_0: ArrayLike, agent_1: ArrayLike) -> list[tuple[FloatArray, FloatArray]]:
@@ -20,7 +22,8 @@ def nash_equilibria(agent_0: ArrayLike, agent_1: ArrayLike) -> list[tuple[FloatA
     They are the fully labelled pairs of vertices of the two best-response polytopes. A degenerate game may have
     infinitely many equilibria; each is a convex combination of extreme ones within a maximal Nash subset (D. Avis,
     G. Rosenberg, R. Savani, B. von Stengel, "Enumeration of Nash equilibria for two-player games", 2010). The number of
-    vertices grows exponentially: meant for up to about 8 × 8.
+    vertices grows exponentially: meant for up to about 8 × 8. Payoffs that differ by less than 1e-9 of a matrix's range
+    count as equal.
 
     Args:
         agent_0: (m, n) payoffs of the row player.
@@ -38,12 +41,12 @@ def nash_equilibria(agent_0: ArrayLike, agent_1: ArrayLike) -> list[tuple[FloatA
     rows = list(_labelled_vertices(_positive(second).T, own=range(m), other=range(m, m + n)))
     columns = list(_labelled_vertices(_positive(first), own=range(m, m + n), other=range(m)))
     every = frozenset(range(m + n))
-    found = {
-        tuple(np.round(np.concatenate([x, y]), 9)): (x, y)
+    found = [
+        (x, y)
         for (x, row_labels), (y, column_labels) in itertools.product(rows, columns)
         if row_labels | column_labels == every
-    }
-    return [found[key] for key in sorted(found)]
+    ]
+    return sorted(found, key=lambda pair: tuple(np.concatenate(pair).round(9)))
 
 
 def _labelled_vertices(payoffs: FloatArray, own: range, other: range) -> Iterator[tuple[FloatArray, frozenset[int]]]:
@@ -54,20 +57,23 @@ def _labelled_vertices(payoffs: FloatArray, own: range, other: range) -> Iterato
     size = payoffs.shape[1]
     constraints = np.vstack([-np.eye(size), payoffs])
     bounds = np.concatenate([np.zeros(size), np.ones(len(payoffs))])
-    labels = [*own, *other]
+    labels = np.array([*own, *other])
     seen = set()
     for tight in itertools.combinations(range(len(constraints)), size):
         system = constraints[list(tight)]
-        if abs(np.linalg.det(system)) < _TOLERANCE:
+        # The condition, not the determinant, which is small for close payoffs as well.
+        if np.linalg.cond(system) > _SINGULAR:
             continue
         vertex = np.linalg.solve(system, bounds[list(tight)])
         slack = bounds - constraints @ vertex
-        key = tuple(np.round(vertex, 9) + 0.0)
-        if slack.min() < -_TOLERANCE or vertex.sum() < _TOLERANCE or key in seen:
+        if slack.min() < -_TOLERANCE or vertex.sum() < _TOLERANCE:
             continue
-        seen.add(key)
-        strategy = np.maximum(vertex, 0.0)
-        yield strategy / strategy.sum(), frozenset(labels[k] for k in np.flatnonzero(slack < _TOLERANCE))
+        # A vertex is known by all its tight constraints; in a degenerate game several choices lead to it.
+        held = frozenset(labels[slack < _TOLERANCE].tolist())
+        if held not in seen:
+            seen.add(held)
+            strategy = np.where(vertex > _TOLERANCE, vertex, 0.0)
+            yield strategy / strategy.sum(), held
 
 
 @dataclass(frozen=True)
@@ -98,14 +104,14 @@ def worst_coarse_correlated_equilibrium(
         ValueError: payoffs that are not finite matrices of the same shape; ε < 0.
     """
     first, second, stake = _matrices(agent_0, agent_1, planner)
-    check_number("epsilon", epsilon, minimum=0.0)
+    bound = check_number("epsilon", epsilon, minimum=0.0)
     row_gains = [(first[k][None, :] - first).ravel() for k in range(first.shape[0])]
     column_gains = [(second[:, [k]] - second).ravel() for k in range(first.shape[1])]
     gains = np.array(row_gains + column_gains)
     solution = linprog(
         stake.ravel(),
         A_ub=gains,
-        b_ub=np.full(len(gains), epsilon + _TOLERANCE),
+        b_ub=np.full(len(gains), bound + _TOLERANCE),
         A_eq=np.ones((1, stake.size)),
         b_eq=[1.0],
         method="highs",
@@ -123,12 +129,18 @@ def _positive(payoffs: FloatArray) -> FloatArray:
 
 
 def _matrices(*given: ArrayLike) -> list[FloatArray]:
+    """Float copies of matrices of the same shape; ValueError names the one that is not."""
     names = ("agent_0", "agent_1", "planner")
     matrices: list[FloatArray] = []
     for name, payoffs in zip(names, given, strict=False):
-        matrix = np.asarray(payoffs, dtype=np.float64)
-        if matrix.ndim != 2 or 0 in matrix.shape or not np.isfinite(matrix).all():
-            raise ValueError(f"{name} must be a matrix of finite numbers, got shape {matrix.shape}.")
+        try:
+            numbers = np.asarray(payoffs)
+        except ValueError:  # rows of different lengths
+            numbers = np.empty(0, dtype=object)
+        a_matrix = numbers.dtype.kind in "biuf" and numbers.ndim == 2 and numbers.size > 0
+        if not a_matrix or not np.isfinite(numbers).all():
+            raise ValueError(f"{name} must be a matrix of finite numbers, got {payoffs!r}.")
+        matrix = numbers.astype(np.float64)
         if matrices and matrix.shape != matrices[0].shape:
             raise ValueError(f"{name} must have agent_0's shape {matrices[0].shape}, got {matrix.shape}.")
         matrices.append(matrix)

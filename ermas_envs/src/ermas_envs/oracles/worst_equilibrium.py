@@ -48,7 +48,7 @@ def worst_equilibrium(
         ValueError: the game is not separable or the planner not blind, so that the program would not be exact; ε < 0.
     """
     agents = game.roles[:-1]
-    given = [epsilon] * len(agents) if isinstance(epsilon, float | int) else list(epsilon)
+    given = [epsilon] * len(agents) if np.ndim(epsilon) == 0 else list(epsilon)  # type: ignore[arg-type]
     if len(given) != len(agents):
         raise ValueError(f"epsilon must be one number or one per agent ({len(agents)}), got {len(given)}.")
     epsilons = [check_number("epsilon", value, minimum=0.0) for value in given]
@@ -78,7 +78,9 @@ def _blind_planner(game: TabularGame, given: FloatArray | None) -> FloatArray:
     shape = (game.horizon, game.start.size, num_actions)
     if table.shape != shape:
         raise ValueError(f"planner_policy must have shape {shape} (steps, states, actions), got {table.shape}.")
-    if not np.allclose(table, table[:, :1], atol=1e-6):
+    if not (np.all(table >= 0) and np.allclose(table.sum(axis=-1), 1.0, atol=1e-5)):
+        raise ValueError("planner_policy must hold probabilities that sum to 1 over actions.")
+    if not np.allclose(table, table[:, :1], rtol=0.0, atol=1e-6):
         raise ValueError("not exact: the planner's policy depends on the state; the program needs a blind planner.")
     blind: FloatArray = table[:, 0] / table[:, 0].sum(axis=-1, keepdims=True)
     return blind
@@ -124,20 +126,22 @@ class _LocalStates:
 
     def agent_terms(self, agent: int, planner: FloatArray) -> FloatArray:
         """(H, local states, actions) own part of the agent's reward; ValueError where the rest depends on its own."""
-        means = np.tensordot(planner, self._table(self._game.rewards[self._game.roles[agent]]), axes=(1, -1))
+        rewards = self._game.rewards[self._game.roles[agent]]
+        means = np.tensordot(planner, self._table(rewards), axes=(1, -1))
         own_axes = (1 + agent, 1 + self._count + agent)
         own = _part(means, own_axes)
-        rest = means - own
-        if not np.allclose(rest, rest.mean(axis=own_axes, keepdims=True), atol=_TOLERANCE):
+        rest = (means - own).mean(axis=own_axes, keepdims=True)
+        if not _same(means, own + rest, rewards):
             raise ValueError(f"not exact: the reward of agent {agent} is not a sum of its own term and the others'.")
         return own.reshape(len(planner), self._sizes[agent], -1)
 
     def planner_terms(self, planner: FloatArray) -> tuple[list[FloatArray], float]:
         """Per agent (H, local states, actions) its part of the planner's reward; and the rest of J_p, per step."""
-        means = np.tensordot(planner, self._table(self._game.rewards[self._game.roles[-1]]), axes=(1, -1))
+        rewards = self._game.rewards[self._game.roles[-1]]
+        means = np.tensordot(planner, self._table(rewards), axes=(1, -1))
         constant = means.mean(axis=tuple(range(1, means.ndim)), keepdims=True)
         parts = [_part(means, (1 + k, 1 + self._count + k)) for k in range(self._count)]
-        if not np.allclose(means, constant + sum(parts), atol=_TOLERANCE * max(1.0, float(np.abs(means).max()))):
+        if not _same(means, constant + sum(parts), rewards):
             raise ValueError("not exact: the planner's reward is not a sum of terms in what each agent sees and does.")
         return [p.reshape(len(planner), size, -1) for p, size in zip(parts, self._sizes, strict=True)], float(
             constant.mean()
@@ -150,9 +154,15 @@ def _classes(game: TabularGame, agent: str) -> IntArray:
     _, classes = np.unique(seen[0], axis=0, return_inverse=True)
     for step in range(1, game.horizon):
         _, now = np.unique(seen[step], axis=0, return_inverse=True)
-        if len(set(zip(classes.tolist(), now.tolist(), strict=True))) != max(classes.max(), now.max()) + 1:
+        pairs = set(zip(classes.tolist(), now.tolist(), strict=True))
+        if not len(pairs) == classes.max() + 1 == now.max() + 1:
             raise ValueError(f"not exact: what {agent} tells apart changes during the episode.")
     return np.asarray(classes, dtype=np.int64)
+
+
+def _same(means: FloatArray, sums: FloatArray, rewards: FloatArray) -> bool:
+    """Equal up to rounding, measured by the largest of the rewards that were averaged."""
+    return np.allclose(means, sums, rtol=0.0, atol=_TOLERANCE * float(np.abs(rewards).max()))
 
 
 def _part(table: FloatArray, axes: tuple[int, ...]) -> FloatArray:
@@ -191,7 +201,7 @@ class _Process:
         )
         if not solution.success:
             raise RuntimeError(f"the linear program failed: {solution.message}")
-        occupation = solution.x.reshape(shape)
+        occupation = np.maximum(solution.x, 0.0).reshape(shape)
         visits = occupation.sum(axis=2, keepdims=True)
         policy = np.divide(occupation, visits, out=np.full(shape, 1 / shape[2]), where=visits > 0)
         return float(solution.fun), policy, max(0.0, -float(solution.ineqlin.marginals[0]))
