@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ermas_algos.algorithms.collection import SampledCollector
+from ermas_algos.algorithms.deviations import estimated_regret
 from ermas_algos.algorithms.exact_collection import ExactCollector, JointPolicy
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig
 from ermas_envs import bimatrix_v0
@@ -100,8 +102,8 @@ def test_policy_gradient_is_autograds() -> None:
     game = random_game(3)
     policies = random_policies(game, 3)
     env = bimatrix_v0.batched_env(1)
-    spaces = env.observation_spaces["agent_1"], env.action_spaces["agent_1"]
-    learner = ExactLearner(ExactLearnerConfig(), game, "agent_1", *spaces, seed=0)
+    own = env.observation_spaces["agent_1"], env.action_spaces["agent_1"]
+    learner = ExactLearner(ExactLearnerConfig(), game, "agent_1", *own, seed=0)
     policies["agent_1"] = game.as_policy(learner.action_probabilities(game.decision_points("agent_1")[0]))
     experience = ExactCollector(game).collect({role: [_Fixed(policies[role])] for role in ROLES}, 0)
     formula = learner.policy_gradient(experience.rollout("agent_1", 0, game.rewards["agent_1"]))
@@ -115,6 +117,34 @@ def test_policy_gradient_is_autograds() -> None:
         value = torch.einsum("sa,sb,sp,sabp->s", first, table[step], last, rewards + value[following])
     (torch.tensor(game.start) @ value).backward()
     np.testing.assert_allclose(formula, logits.grad.numpy(), atol=1e-12)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_policy_gradient_where_states_and_steps_look_alike(role: str, seed: int) -> None:
+    """Central differences of the oracle's value; the role sees one of two things only, in 4 states and 3 steps."""
+    game = random_game(seed)
+    alike = (np.arange(game.horizon * 4) % 3 == 1).astype(np.float32).reshape(game.horizon, 4, 1)
+    game = replace(game, observations={**game.observations, role: alike})
+    policies = random_policies(game, seed)
+    actions = game.next_states.shape[game.axis(role)]
+    learner = ExactLearner(ExactLearnerConfig(), game, role, spaces.Box(0, 1, (1,)), spaces.Discrete(actions), seed)
+    points = game.decision_points(role)[0]
+
+    def episode_payoff(logits: FloatArray) -> float:
+        learner.set_parameters(logits)
+        own = game.as_policy(learner.action_probabilities(points))
+        return game.horizon * evaluate(game, {**policies, role: own})[role]
+
+    logits = learner.get_parameters()
+    steps = 1e-5 * np.eye(logits.size)
+    numerical = [(episode_payoff(logits + step) - episode_payoff(logits - step)) / 2e-5 for step in steps]
+    learner.set_parameters(logits)
+    cast = {other: [_Fixed(table)] for other, table in policies.items()} | {role: [learner]}
+    formula = learner.policy_gradient(ExactCollector(game).collect(cast, 0).rollout(role, 0, game.rewards[role]))
+    assert formula.shape == (2, actions)
+    np.testing.assert_allclose(formula.ravel(), numerical, atol=1e-8)
+    assert np.abs(formula).max() > 0.01
 
 
 class _Fixed:
@@ -137,6 +167,44 @@ def test_a_member_of_a_batch_is_the_single_run_bit_for_bit() -> None:
         np.testing.assert_array_equal(together.visits[k], alone.visits)
         np.testing.assert_array_equal(together.advantages("agent_0", tables)[k], alone.advantages("agent_0", tables[k]))
         assert together.mean(tables)[k] == alone.mean(tables[k])
+
+
+def test_a_role_that_all_members_share_needs_no_batch() -> None:
+    """Such as the planner inside the environment: one table (H, S, A) beside batches (K, H, S, A)."""
+    game = random_game(4)
+    batch, shared = random_policies(game, 4, members=3), random_policies(game, 9)["planner"]
+    together = JointPolicy(replace(game, fixed_policies={"planner": shared}), {r: batch[r] for r in ROLES[:2]})
+    for k in range(3):
+        alone = JointPolicy(game, {"agent_0": batch["agent_0"][k], "agent_1": batch["agent_1"][k], "planner": shared})
+        np.testing.assert_array_equal(together.visits[k], alone.visits)
+        for role in ROLES:
+            rewards = game.rewards[role]
+            np.testing.assert_array_equal(together.advantages(role, rewards)[k], alone.advantages(role, rewards))
+            assert np.asarray(together.mean(rewards))[k] == alone.mean(rewards)
+
+
+def test_every_block_plays_its_own_policies_and_shows_the_games_observations_and_masks() -> None:
+    game = random_game(7)
+    masks = np.random.default_rng(0).random((4, 2)) < 0.5
+    game = replace(game, action_masks={**game.action_masks, "agent_0": masks})
+    one, other = random_policies(game, 7), random_policies(game, 8)
+    experience = ExactCollector(game).collect({role: [_Fixed(one[role]), _Fixed(other[role])] for role in ROLES}, 0)
+    for block, policies in enumerate((one, other)):
+        joint, rollout = JointPolicy(game, policies), experience.rollout("agent_0", block, game.rewards["agent_1"])
+        np.testing.assert_array_equal(rollout.visits, joint.visits)
+        np.testing.assert_array_equal(rollout.advantages, joint.advantages("agent_0", game.rewards["agent_1"]))
+        np.testing.assert_array_equal(rollout.observations, game.observations["agent_0"])
+        np.testing.assert_array_equal(rollout.action_masks, np.stack([masks] * game.horizon))
+        assert experience.mean(game.rewards["planner"], block) == pytest.approx(evaluate(game, policies)["planner"])
+
+
+def test_policies_that_do_not_fit_the_game_are_named() -> None:
+    game = random_game(0)
+    policies = random_policies(game, 0)
+    with pytest.raises(ValueError, match="no policy for role 'planner'"):
+        JointPolicy(game, {role: policies[role] for role in ROLES[:2]})
+    with pytest.raises(ValueError, match=r"policies\['agent_1'\] must have shape \(3, 4, 3\)"):
+        JointPolicy(game, {**policies, "agent_1": policies["agent_0"]})
 
 
 def test_payoffs_and_rewards_differ_by_the_perturbation() -> None:
@@ -175,6 +243,13 @@ def test_sampled_rollouts_estimate_it() -> None:
             episodes = sampled.rewards[role][:, sampled.block(block)].mean(axis=0)
             error = episodes.std(ddof=1) / np.sqrt(episodes.size)
             assert abs(episodes.mean() - exact.mean(exact.rewards[role], block)) < 5 * error
+    # Estimated regret of the second block's agent_0: paired episodes, 5 standard errors, one more number.
+    paired = sampled.rewards["agent_0"].mean(axis=0)
+    paired = paired[sampled.block(1)] - paired[sampled.block(0)]
+    error = paired.std(ddof=1) / np.sqrt(paired.size)
+    found, expected = (estimated_regret(experience, ["agent_0"])["agent_0"] for experience in (sampled, exact))
+    assert abs(found - expected) < 5 * error
+    assert abs(expected) > 10 * error  # a wrong sign or scale would be seen
 
 
 def test_a_game_with_fixed_planner_needs_no_learner_for_it() -> None:

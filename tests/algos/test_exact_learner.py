@@ -15,9 +15,10 @@ from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig, ExactRo
 from ermas_algos.learners.protocol import Rollout
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
 from ermas_envs.engine_batch import EngineBatch
-from ermas_envs.oracles import TabularGame
+from ermas_envs.oracles import TabularGame, best_constant_planner, evaluate
 from ermas_envs.perturbations import RandomTables
 from ermas_envs.planners import ConstantPlanner
+from ermas_envs.testing import check_planner
 
 
 def own(num_envs: int, **arguments: Any) -> EngineBatch:
@@ -84,6 +85,28 @@ def test_fixed_point_is_the_softmax_of_advantages_over_entropy() -> None:
     np.testing.assert_allclose(learner.action_probabilities(game().decision_points("agent_0")[0])[0], expected)
 
 
+@pytest.mark.parametrize("updates", [1, 2, 7])
+def test_steps_towards_the_fixed_point_shrink_by_a_constant_factor(updates: int) -> None:
+    """Constant A: θ_n = q^n θ_0 + (1 − q^n) A/τ with q = 1 − ητ, up to a constant per observation."""
+    learner = new(ExactLearnerConfig(learning_rate=2.0, entropy=0.1))
+    advantages, start = np.array([0.1, 0.0, -0.2]), learner.logits.copy()
+    for _ in range(updates):
+        learner.update(rollout(advantages.tolist()))
+    expected = 0.8**updates * start + (1 - 0.8**updates) * advantages / 0.1
+    np.testing.assert_allclose(learner.logits, expected - expected.mean(axis=-1, keepdims=True), atol=1e-12)
+
+
+def test_entropy_is_logged_as_the_mean_over_visits() -> None:
+    learner = new()
+    learner.logits[:] = 0.0
+    assert learner.update(rollout())["entropy"] == pytest.approx(np.log(3))
+    batch = new(ExactLearnerConfig(num_seeds=2))
+    batch.logits[0], batch.logits[1] = 0.0, np.array([50.0, 0.0, -50.0])
+    alike = rollout()
+    seen = ExactRollout(*(np.stack([a, a]) if k > 1 else a for k, a in enumerate(vars(alike).values())))
+    assert batch.update(seen)["entropy"] == pytest.approx([np.log(3), 0.0])
+
+
 def test_advantages_of_states_that_look_alike_are_averaged_by_visits() -> None:
     """Agents that see their own level do not tell the other's levels apart."""
     tables, learner = game(), new(ExactLearnerConfig(learning_rate=1.0, entropy=0.0))
@@ -100,11 +123,14 @@ def test_advantages_of_states_that_look_alike_are_averaged_by_visits() -> None:
 
 
 def test_members_of_a_batch_do_not_depend_on_its_size() -> None:
-    runs = {k: ERMAS(own, exact(seeds=k, warmup_iterations=2)).learn(6) for k in (1, 3)}
-    for role, alone in runs[1].learners.items():
-        together: Any = runs[3].learners[role]
-        np.testing.assert_array_equal(together.logits[0], alone.logits)  # type: ignore[attr-defined]
-        assert not np.allclose(together.logits[1], together.logits[0])
+    """With everything switched on that could mix them: meta-step and trust region too."""
+    settings = {"warmup_iterations": 2, "meta_step_size": 0.3, "trust_region": 0.01}
+    runs = {k: ERMAS(own, exact(seeds=k, **settings)).learn(6) for k in (1, 2, 3)}
+    for role, alone in runs[1]._all_learners().items():
+        pair, together = (runs[k]._all_learners()[role].get_parameters() for k in (2, 3))
+        np.testing.assert_array_equal(together[0], alone.get_parameters())
+        np.testing.assert_array_equal(together[:2], pair)
+        assert not np.allclose(together[1], together[0])
 
 
 # --- the protocol --------------------------------------------------------------------------------------------------
@@ -226,7 +252,7 @@ def test_the_log_holds_means_over_the_seeds(tmp_path: Path) -> None:
 
 def test_marl_finds_the_nash_equilibrium() -> None:
     rows: list[Any] = []
-    MARL(own, exact("MARL", seeds=2)).learn(150, progress=lambda _, m: rows.append(m))
+    MARL(own, exact("MARL", seeds=2)).learn(40, progress=lambda _, m: rows.append(m))
     assert rows[-1]["exact_reward/planner"] == pytest.approx(59 / 60, abs=2e-3)
     assert max(rows[-1]["exact_regret/agent_0"]) < 1e-3
 
@@ -235,8 +261,8 @@ def test_marl_finds_the_nash_equilibrium() -> None:
 def test_ermas_finds_the_worst_equilibrium(epsilon: float, worst: float) -> None:
     """The reference that SB3's learners are tested against: the optimum within .01, regret within 5 %."""
     rows: list[Any] = []
-    ERMAS(own, exact(seeds=2, epsilon=epsilon)).learn(330, progress=lambda _, m: rows.append(m))
-    tail = rows[-110:]
+    ERMAS(own, exact(seeds=2, epsilon=epsilon)).learn(240, progress=lambda _, m: rows.append(m))
+    tail = rows[-80:]
     for k in range(2):
         assert np.mean([r["exact_reward/planner"][k] for r in tail]) == pytest.approx(worst, abs=0.01)
         regret = np.mean([r[f"exact_regret/agent_{i}"][k] for r in tail for i in (0, 1)])
@@ -247,14 +273,38 @@ def test_ermas_finds_the_worst_equilibrium(epsilon: float, worst: float) -> None
 
 def test_marl_finds_the_planners_best_stake() -> None:
     game = partial(augmented_bimatrix_v0.batched_env, agents_observe="own", planner_observes=False, q=0.4)
-    trainer = MARL(game, exact("MARL")).learn(300)
+    trainer = MARL(game, exact("MARL")).learn(100)
     stakes = trainer.policies()["planner"][-1, 0]
     assert stakes.argmax() == 4  # a* between the thresholds .289 and .506
+
+
+def test_marl_finds_the_planners_best_stake_without_adversity() -> None:
+    """Stake 6 once the agents have had time to walk to the top; the blind planner earns what the oracle says."""
+    game = partial(augmented_bimatrix_v0.batched_env, agents_observe="own", planner_observes=False)
+    trainer = MARL(game, exact("MARL")).learn(100)
+    optimum = best_constant_planner(trainer.tables())
+    stakes = trainer.policies()["planner"][:, 0].argmax(axis=-1)
+    assert optimum.action == 6
+    assert (stakes[2:] == 6).all()
+    payoff = evaluate(trainer.tables(), trainer.policies())["planner"]
+    assert optimum.planner_return <= payoff < 1.01 * optimum.planner_return  # it may stake less in the first steps
+
+
+def test_the_frozen_planner_plays_inside_an_environment() -> None:
+    """The kit's check of planners, and the same exact values inside as outside; a batch of seeds is not one planner."""
+    game = partial(augmented_bimatrix_v0.batched_env, horizon=4)
+    trainer = MARL(game, exact("MARL")).learn(3)
     frozen = trainer.frozen_planner()
-    env = game(8, planner=frozen)
-    env.reset(seed=0)
-    step = env.step({agent: np.ones(8, dtype=np.int64) for agent in env.agents})
-    assert np.isfinite(step.payoffs["planner"]).all()
+    check_planner(frozen, lambda num_envs, planner: game(num_envs, planner=planner))
+    inside, outside = game(1, planner=frozen).tabular_game(), trainer.policies()
+    assert inside is not None
+    agents = {role: table for role, table in outside.items() if role != "planner"}
+    assert evaluate(inside, agents) == pytest.approx(evaluate(trainer.tables(), outside))
+    batch = MARL(game, exact("MARL", seeds=2)).frozen_planner()
+    env = game(3, planner=batch)
+    env.reset(0)
+    with pytest.raises(ValueError, match="batch of 2 seeds is not one policy"):
+        env.step({agent: np.ones(3, dtype=np.int64) for agent in env.agents})
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -95,14 +95,14 @@ def test_same_extreme_equilibria_as_pygambit_in_degenerate_games(seed: int) -> N
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_holds_all_that_pygambit_finds_where_one_payoff_dwarfs_the_others(seed: int) -> None:
+def test_holds_all_that_pygambit_finds_where_some_payoffs_dwarf_the_others(seed: int) -> None:
     """The equations of a vertex then have tiny determinants, although they are independent.
 
     Equilibria that differ by less than the tolerance, 1e-9 of the range of payoffs, are found as one.
     """
-    first, second = (matrix.astype(int) for matrix in random_pair(seed, 4, 4, integers=True))
-    first, second = first * 3 + np.arange(4), second * 3 + np.arange(4)[:, None]
-    first[0, 0] = second[3, 1] = -100_000
+    first, second = np.random.default_rng(seed).integers(0, 10, (2, 5, 5))
+    first[:, 0] -= 10_000
+    second[0] -= 10_000
     ours = np.array([np.concatenate(pair) for pair in nash_equilibria(first, second)])
     for theirs in pygambits_equilibria(first, second, rational=True):
         assert np.abs(ours - theirs).max(axis=1).min() < 1e-4

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ermas_algos.plots.intervals import mean_and_half_width
@@ -33,9 +34,8 @@ def plot_multipliers(path: Path, rows: Rows) -> None:
                 height = place + (0.12 if iterate == "average" else -0.12)
                 for axes, values in zip(line, panels, strict=True):
                     if values:
-                        mean, half = mean_and_half_width(values)
                         label = _LABELS[iterate] if place == 0 else None
-                        axes.errorbar(mean, height, xerr=half, color=color, marker=marker, markersize=4, label=label)
+                        _draw(axes, values, height, color, marker, label)
         for axes in line:
             axes.axvline(0.0, color="0.7", linewidth=0.8, zorder=0)
             axes.set_yticks(range(len(controls)), controls if axes is line[0] else [""] * len(controls), fontsize=8)
@@ -49,3 +49,12 @@ def plot_multipliers(path: Path, rows: Rows) -> None:
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
     figure.savefig(path)
+
+
+def _draw(axes: Axes, values: Sequence[float], height: float, color: str, marker: str, label: str | None) -> None:
+    """The mean with its interval; of fewer than 5 seeds, whose interval says little, every seed instead."""
+    mean, half = mean_and_half_width(values)
+    if len(values) < 5:
+        axes.plot(values, [height] * len(values), ".", color=color, markersize=4, alpha=0.6)
+        half = 0.0
+    axes.errorbar(mean, height, xerr=half, color=color, marker=marker, markersize=4, label=label)
