@@ -1,6 +1,7 @@
 """The exact learner: natural gradient, fixed point, batches, protocol, and optima that MARL and ERMAS must reach."""
 
 import csv
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -97,14 +98,18 @@ def test_steps_towards_the_fixed_point_shrink_by_a_constant_factor(updates: int)
 
 
 def test_entropy_is_logged_as_the_mean_over_visits() -> None:
-    learner = new()
-    learner.logits[:] = 0.0
-    assert learner.update(rollout())["entropy"] == pytest.approx(np.log(3))
+    """Half of the visits are where the policy is uniform, half where it is deterministic."""
+    tables, learner = game(), new()
+    learner.logits[:] = np.array([50.0, 0.0, -50.0])
+    learner.logits[learner._indices(tables.observations["agent_0"][0, :1])] = 0.0
+    visits = np.zeros((20, 16))
+    visits[0, 0], visits[1, 0] = 0.5, 0.5
+    seen = replace(rollout(), visits=visits)
+    assert learner.update(seen)["entropy"] == pytest.approx(0.5 * np.log(3))
     batch = new(ExactLearnerConfig(num_seeds=2))
     batch.logits[0], batch.logits[1] = 0.0, np.array([50.0, 0.0, -50.0])
-    alike = rollout()
-    seen = ExactRollout(*(np.stack([a, a]) if k > 1 else a for k, a in enumerate(vars(alike).values())))
-    assert batch.update(seen)["entropy"] == pytest.approx([np.log(3), 0.0])
+    both = replace(seen, visits=np.stack([visits, visits]), advantages=np.zeros((2, 20, 16, 3)))
+    assert batch.update(both)["entropy"] == pytest.approx([np.log(3), 0.0])
 
 
 def test_advantages_of_states_that_look_alike_are_averaged_by_visits() -> None:
@@ -144,6 +149,13 @@ def test_act_inverts_the_distribution_function() -> None:
     assert learner.act(np.repeat(seen, 5, axis=0), noise).tolist() == [0, 0, 1, 2, 2]
 
 
+def test_an_action_without_probability_is_never_chosen() -> None:
+    learner = new()
+    learner.logits[:] = np.array([-1e4, 0.0, -1e4])
+    seen = game().decision_points("agent_0")[0][:3]
+    assert learner.act(seen, np.array([[0.0], [0.5], [np.nextafter(1.0, 0.0)]])).tolist() == [1, 1, 1]
+
+
 def test_a_batch_is_not_one_policy() -> None:
     learner = new(ExactLearnerConfig(num_seeds=2))
     with pytest.raises(ValueError, match="batch of 2 seeds"):
@@ -176,6 +188,19 @@ def test_state_and_parameters_come_back(seeds: int) -> None:
         one.set_parameters(np.zeros(3))
     with pytest.raises(ValueError, match="does not fit"):
         new(ExactLearnerConfig(num_seeds=3)).load_state(one.state())
+
+
+def test_states_and_parameters_are_copies() -> None:
+    one, other = new(seed=0), new(seed=1)
+    state, vector = one.state(), one.get_parameters()
+    for learner in (one, other):
+        learner.load_state(state)
+    one.logits += 1.0
+    np.testing.assert_array_equal(other.get_parameters(), vector)
+    np.testing.assert_array_equal(state.tensors["logits"].numpy().ravel(), vector)
+    one.set_parameters(vector)
+    one.logits += 1.0
+    np.testing.assert_array_equal(other.get_parameters(), vector)
 
 
 def test_kl_by_hand() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
-from ermas_envs.bimatrix.payoffs import BimatrixPayoffs
+from ermas_envs.bimatrix.payoffs import BimatrixPayoffs, tragedy_of_commons
 from ermas_envs.oracles import TabularGame, evaluate, exact_regret, worst_equilibrium
 from ermas_envs.perturbations import PlannerAdversity
 from ermas_envs.planners import ConstantPlanner
@@ -83,6 +83,15 @@ def test_multipliers_are_the_slope_of_the_minimum(epsilon: float) -> None:
     width = 1e-4
     low, high = (worst_equilibrium(own_game(), [e, epsilon]).planner_payoff for e in (epsilon - width, epsilon + width))
     assert worst_equilibrium(own_game(), epsilon).multipliers[0] == pytest.approx((low - high) / (2 * width), abs=1e-3)
+
+
+def test_scale_of_the_payoffs_does_not_matter() -> None:
+    """Rounding of sums grows with the payoffs, 1e8 here; the game separates all the same."""
+    small = tragedy_of_commons()
+    large = BimatrixPayoffs(1e8 * small.agent_0, 1e8 * small.agent_1, 1e8 * small.planner)
+    found, expected = worst_equilibrium(own_game(payoffs=large), 1e7), worst_equilibrium(own_game(), 0.1)
+    assert found.planner_payoff == pytest.approx(1e8 * expected.planner_payoff, rel=1e-7)
+    assert found.multipliers == pytest.approx(expected.multipliers)
 
 
 def test_agents_may_have_different_bounds() -> None:

@@ -129,7 +129,8 @@ def _run(job: Job, folder: Path) -> Finished:
     started = time.perf_counter()
     tables = job.run()
     seconds = time.perf_counter() - started
-    finished = Finished(job.key, job.configuration(), tables, provenance(), round(seconds, 1))
+    configuration = json.loads(json.dumps(job.configuration()))  # as a file gives it back
+    finished = Finished(job.key, configuration, tables, provenance(), round(seconds, 1))
     replace_file(_path(folder, job), json.dumps(finished.__dict__, indent=1).encode())
     return finished
 

@@ -201,6 +201,7 @@ class _Process:
         )
         if not solution.success:
             raise RuntimeError(f"the linear program failed: {solution.message}")
+        # The solver keeps bounds up to a tolerance; probabilities must not be negative.
         occupation = np.maximum(solution.x, 0.0).reshape(shape)
         visits = occupation.sum(axis=2, keepdims=True)
         policy = np.divide(occupation, visits, out=np.full(shape, 1 / shape[2]), where=visits > 0)
