@@ -30,11 +30,15 @@ def plot_mixing(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
                 for value in values
             ]
             means, halves = zip(*summaries, strict=True)
+            if len(mine) < 5 * len(values):  # the interval of a few seeds says little: every seed instead
+                seeds = [(r["multiplier"], r["lagrangian"] - r["dual_function"]) for r in mine]
+                axes.plot(*zip(*seeds, strict=True), ".", color=color, markersize=5, alpha=0.6)
+                halves = (0.0,) * len(values)
             axes.errorbar(values, means, halves, color=color, marker=marker, markersize=5, linewidth=1, label=way)
         axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
         axes.set_xlabel("frozen λ")
         axes.set_ylabel("Lagrangian − dual function\n(planner payoff per step)")
-        axes.set_title(learner, loc="left")
+        axes.set_title("exact learner" if learner == "exact" else learner, loc="left")
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8)
     figure.savefig(path)
