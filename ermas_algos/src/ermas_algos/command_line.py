@@ -104,7 +104,8 @@ def _value(text: str) -> Any:
 
 
 def _print(console: Console, title: str, certificate: Certificate) -> None:
-    table = Table(title=title, title_justify="left")
+    console.print(title, markup=False, highlight=False, soft_wrap=True)
+    table = Table()
     for column in ("role", "payoff", "exact regret"):
         table.add_column(column, justify="left" if column == "role" else "right")
     for role, value in certificate.values.items():
