@@ -15,6 +15,7 @@ from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.learners.exact import ExactRollout
 from ermas_envs.arrays import FloatArray
 from ermas_envs.oracles import Policies, TabularGame
+from ermas_envs.oracles.evaluation import joint_probabilities
 
 
 class JointPolicy:
@@ -28,7 +29,7 @@ class JointPolicy:
     def __init__(self, game: TabularGame, policies: Policies) -> None:
         self.game = game
         self.policies = game.complete(policies)
-        self._joint = self._product(game.roles)
+        self._joint = joint_probabilities(game, self.policies)
         self._step_axis = -2 - len(game.roles)
         self.visits = self._forward()
         """(…, H, S) probability of each state at each step."""
@@ -40,23 +41,13 @@ class JointPolicy:
 
     def advantages(self, role: str, rewards: FloatArray) -> FloatArray:
         """(…, H, S, number of actions) undiscounted advantage of each action of `role` for rewards (S, A…)."""
-        others = self._product([other for other in self.game.roles if other != role])
+        others = joint_probabilities(self.game, self.policies, without=role)
         returns = self._per_step(rewards) + self._values_after(rewards)[..., self.game.next_states]
         own = self.game.axis(role)
         axes = tuple(axis - len(self.game.roles) - 1 for axis in range(1, 1 + len(self.game.roles)) if axis != own)
         action_values = (others * returns).sum(axis=axes)
         advantages: FloatArray = action_values - (self.policies[role] * action_values).sum(axis=-1, keepdims=True)
         return advantages
-
-    def _product(self, roles: Any) -> FloatArray:
-        """(…, H, S, A…) joint probability of the actions of `roles`; the other roles' axes have length 1."""
-        joint: Any = np.ones((1,) * (2 + len(self.game.roles)))
-        for role in roles:
-            table = self.policies[role]
-            shape = [*table.shape[:-1]] + [1] * len(self.game.roles)
-            shape[len(table.shape) - 2 + self.game.axis(role)] = table.shape[-1]
-            joint = joint * table.reshape(shape)
-        return np.asarray(joint)
 
     def _per_step(self, table: FloatArray) -> FloatArray:
         """A table (…, S, A…) with an axis of length 1 for the steps."""

@@ -11,7 +11,7 @@ from ermas_algos.algorithms.config import ERMASConfig, to_json
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.experiments.jobs import Job, Row, Tables
 from ermas_algos.experiments.scale import Scale
-from ermas_algos.experiments.search import LEARNERS, Search, last_third, search
+from ermas_algos.experiments.search import LEARNERS, Search, last_third, search, seed_batches
 from ermas_algos.plots.figure_2 import plot_figure_2
 from ermas_envs import bimatrix_v0
 from ermas_envs.arrays import FloatArray
@@ -142,7 +142,7 @@ def _points(scale: Scale, learner: str, mode: str, multiplier: str, epsilon: flo
     if algorithm == "ERMAS" and epsilon is None:
         settings["multiplier"] = to_json(frozen(float(multiplier)))
     iterations = 60 if scale.quick else (ITERATIONS if epsilon is None else LEARNED_ITERATIONS)[learner]
-    batches = [(0, scale.seeds)] if learner == "exact" else [(seed, 1) for seed in range(scale.seeds)]
+    batches = seed_batches(learner, scale.seeds)
     return [
         Point(
             Search(learner, mode, algorithm, {**settings, "seed": first}, count, iterations), multiplier, epsilon, first

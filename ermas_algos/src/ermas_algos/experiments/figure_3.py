@@ -7,7 +7,7 @@ from typing import Any
 
 from ermas_algos.experiments.jobs import Job, Row, Tables
 from ermas_algos.experiments.scale import Scale
-from ermas_algos.experiments.search import LEARNERS, Search, binned, search
+from ermas_algos.experiments.search import LEARNERS, Search, binned, search, seed_batches
 from ermas_algos.plots.figure_3 import plot_figure_3
 
 NAME = "figure-3"
@@ -70,7 +70,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
     iterations = 50 if scale.quick else ITERATIONS
     found = []
     for learner in LEARNERS:
-        batches = [(0, scale.seeds)] if learner == "exact" else [(seed, 1) for seed in range(scale.seeds)]
+        batches = seed_batches(learner, scale.seeds)
         for (deviation, meta_gradient), betas in ARMS.items():
             for beta in betas[:: 2 if scale.quick else 1]:
                 settings = {

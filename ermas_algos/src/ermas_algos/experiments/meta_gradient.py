@@ -24,6 +24,7 @@ from ermas_envs import bimatrix_v0
 from ermas_envs.arrays import FloatArray
 from ermas_envs.engine_batch import EngineBatch
 from ermas_envs.oracles import Policies, TabularGame
+from ermas_envs.oracles.evaluation import joint_probabilities
 from ermas_envs.planners import ConstantPlanner
 
 NAME = "meta-gradient"
@@ -84,12 +85,7 @@ class AgentMDP:
     def __init__(self, game: TabularGame, policies: Policies, agent: str) -> None:
         complete = game.complete(policies)
         own, axes = game.axis(agent), range(1, 1 + len(game.roles))
-        others = np.ones((game.horizon, game.start.size) + (1,) * len(game.roles))
-        for role in game.roles:
-            if role != agent:
-                shape = [game.horizon, game.start.size] + [1] * len(game.roles)
-                shape[1 + game.axis(role)] = -1
-                others = others * complete[role].reshape(shape)
+        others = joint_probabilities(game, complete, without=agent)
         summed = tuple(1 + axis for axis in axes if axis != own)
         arrives = np.eye(game.start.size)[game.next_states]
         self._rewards = torch.tensor((others * game.rewards[agent]).sum(axis=summed))
@@ -97,7 +93,6 @@ class AgentMDP:
         self._start = torch.tensor(game.start)
         seen, _ = game.decision_points(agent)
         _, index = np.unique(seen, axis=0, return_inverse=True)
-        self.observations = int(index.max()) + 1
         self._index = torch.tensor(index.reshape(game.horizon, game.start.size))
 
     def total(self, logits: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,7 @@ from ermas_algos.algorithms.exact_collection import JointPolicy
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.experiments.jobs import Job, Row, Tables
 from ermas_algos.experiments.scale import Scale
-from ermas_algos.experiments.search import LEARNERS, Search, last_third, search
+from ermas_algos.experiments.search import LEARNERS, Search, last_third, search, seed_batches
 from ermas_algos.plots.multipliers import plot_multipliers
 from ermas_envs.arguments import check_choice
 from ermas_envs.arrays import FloatArray
@@ -140,7 +140,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
     found = []
     for learner in LEARNERS:
         exact = learner == "exact"
-        batches = [(0, scale.seeds)] if exact else [(seed, 1) for seed in range(min(scale.seeds, _SEEDS))]
+        batches = seed_batches(learner, scale.seeds if exact else min(scale.seeds, _SEEDS))
         for control in CONTROLS if exact else _SAMPLED:
             multiplier = MultiplierConfig(**CONTROLS[control]).__dict__
             for epsilon in EPSILONS:

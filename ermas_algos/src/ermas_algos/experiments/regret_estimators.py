@@ -12,7 +12,7 @@ from typing import Any
 from ermas_algos.algorithms.config import AGENT_PPO, to_json
 from ermas_algos.experiments.jobs import Job, Tables
 from ermas_algos.experiments.scale import Scale
-from ermas_algos.experiments.search import LEARNERS, Search, binned, search
+from ermas_algos.experiments.search import LEARNERS, Search, binned, search, seed_batches
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_algos.plots.regret_estimators import plot_regret_estimators
 
@@ -85,7 +85,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
     found = []
     for learner in LEARNERS:
         exact = learner == "exact"
-        batches = [(0, scale.seeds)] if exact else [(seed, 1) for seed in range(min(scale.seeds, _SEEDS))]
+        batches = seed_batches(learner, scale.seeds if exact else min(scale.seeds, _SEEDS))
         for estimator, settings in ESTIMATORS.items():
             if exact and "deviation_learner" in settings:
                 continue

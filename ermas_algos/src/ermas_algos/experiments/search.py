@@ -78,6 +78,11 @@ def search(run: Search, observe: Observer | None = None) -> dict[str, FloatArray
     return {name: np.array([np.broadcast_to(row[name], seeds) for row in rows], dtype=float) for name in rows[0]}
 
 
+def seed_batches(learner: str, seeds: int) -> list[tuple[int, int]]:
+    """(first seed, number of seeds) of each run: all seeds in one batch for the exact learner, else one by one."""
+    return [(0, seeds)] if learner == "exact" else [(seed, 1) for seed in range(seeds)]
+
+
 def last_third(values: FloatArray) -> FloatArray:
     """Mean of (iterations, seeds) over the last third of training, (seeds,)."""
     mean: FloatArray = values[-(len(values) // 3) :].mean(axis=0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ermas_envs.oracles.evaluation import check_discount, evaluate, joint_probabilities, per_step
+from ermas_envs.oracles.evaluation import at_step, check_discount, evaluate, joint_probabilities, per_step
 from ermas_envs.oracles.tabular import Policies, TabularGame
 
 
@@ -21,7 +21,7 @@ def best_response_value(game: TabularGame, policies: Policies, role: str, discou
     others = tuple(axis for axis in range(-len(game.roles), 0) if axis != own)
     value: Any = np.zeros(game.start.size)
     for step in reversed(range(game.horizon)):
-        joint = joint_probabilities(game, policies, step, without=role)
+        joint = joint_probabilities(game, at_step(policies, step), without=role)
         action_values = (joint * (game.rewards[role] + gamma * value[..., game.next_states])).sum(axis=others)
         value = action_values.max(axis=-1)
     return per_step(game, value, gamma)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ermas_envs.arguments import check_number
 from ermas_envs.arrays import FloatArray
+from ermas_envs.oracles.evaluation import joint_probabilities
 from ermas_envs.oracles.tabular import TabularGame
 
 StationaryPolicies = Mapping[str, FloatArray]
@@ -85,12 +86,7 @@ def _complete(game: TabularGame, policies: StationaryPolicies) -> dict[str, Floa
 def _process(game: TabularGame, policies: Mapping[str, FloatArray], role: str) -> tuple[FloatArray, FloatArray]:
     """What `role` faces: mean rewards (S, actions) and transition probabilities (S, actions, S)."""
     own = game.axis(role)
-    joint = np.ones((game.start.size,) + (1,) * len(game.roles))
-    for other in game.roles:
-        if other != role:
-            shape = [game.start.size] + [1] * len(game.roles)
-            shape[game.axis(other)] = -1
-            joint = joint * policies[other].reshape(shape)
+    joint = joint_probabilities(game, policies, without=role)
     others = tuple(axis for axis in range(1, 1 + len(game.roles)) if axis != own)
     rewards = (joint * game.rewards[role]).sum(axis=others)
     moves = (joint[..., None] * np.eye(game.start.size)[game.next_states]).sum(axis=others)

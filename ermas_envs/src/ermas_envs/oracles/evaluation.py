@@ -9,16 +9,24 @@ from ermas_envs.arrays import FloatArray
 from ermas_envs.oracles.tabular import Policies, TabularGame
 
 
-def joint_probabilities(game: TabularGame, policies: Policies, step: int, without: str | None = None) -> FloatArray:
-    """Probability of each joint action at `step`, (…, S, A…); the axis of the role `without` has length 1."""
+def joint_probabilities(game: TabularGame, policies: Policies, without: str | None = None) -> FloatArray:
+    """Probability of each joint action, (…, S, A…), for tables (…, S, number of actions) of all roles.
+
+    The axis of the role `without` has length 1.
+    """
     joint: Any = np.ones((game.start.size,) + (1,) * len(game.roles))
     for role in game.roles:
         if role != without:
-            table = policies[role][..., step, :, :]
+            table = policies[role]
             shape = [*table.shape[:-1]] + [1] * len(game.roles)
             shape[len(table.shape) - 2 + game.axis(role)] = table.shape[-1]
             joint = joint * table.reshape(shape)
     return np.asarray(joint)
+
+
+def at_step(policies: Policies, step: int) -> Policies:
+    """Per role the table (…, S, number of actions) of one step."""
+    return {role: table[..., step, :, :] for role, table in policies.items()}
 
 
 def per_step(game: TabularGame, values: FloatArray, discount: float) -> Any:
@@ -53,7 +61,7 @@ def evaluate(game: TabularGame, policies: Policies, discount: float = 1.0) -> di
     values: dict[str, Any] = {role: np.zeros(game.start.size) for role in game.roles}
     axes = tuple(range(-len(game.roles), 0))
     for step in reversed(range(game.horizon)):
-        joint = joint_probabilities(game, policies, step)
+        joint = joint_probabilities(game, at_step(policies, step))
         values = {
             role: (joint * (game.rewards[role] + gamma * values[role][..., game.next_states])).sum(axis=axes)
             for role in game.roles
