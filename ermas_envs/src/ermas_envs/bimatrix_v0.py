@@ -60,11 +60,13 @@ def batched_env(
     planner_observes: bool = True,
     planner: Planner | str = "learned",
     perturbation: RewardPerturbation | None = None,
+    action_noise: float = 0.0,
     autoreset: bool = True,
 ) -> EngineBatch:
     """`num_envs` replicas of the game; arguments as in `BimatrixSettings` and `EngineBatch`."""
     settings = BimatrixSettings(payoffs, horizon, agents_observe, planner_observes)
-    return EngineBatch(BimatrixEngine(NAME, num_envs, settings, passive()), planner, perturbation, autoreset)
+    engine = BimatrixEngine(NAME, num_envs, settings, passive())
+    return EngineBatch(engine, planner, perturbation, autoreset, action_noise)
 
 
 def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:

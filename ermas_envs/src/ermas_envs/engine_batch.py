@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
-from ermas_envs.arguments import check_choice, check_integer
+from ermas_envs.arguments import check_choice, check_integer, check_number
 from ermas_envs.arrays import Array, BoolArray, FloatArray
 from ermas_envs.batch import BatchObservation, BatchStep
 from ermas_envs.engine import Engine
@@ -21,7 +21,7 @@ from ermas_envs.transitions import GameInfo, Transition
 
 T = TypeVar("T")
 
-_RULES, _PLANNER = 0, 1  # purposes of random streams
+_RULES, _PLANNER, _TREMBLE = 0, 1, 2  # purposes of random streams
 
 
 class EngineBatch:
@@ -32,6 +32,9 @@ class EngineBatch:
         planner: "learned" (the planner is one of `possible_agents`) or an object that plays it inside.
         perturbation: added to the agents' rewards; payoffs stay as they are.
         autoreset: False leaves finished episodes alone; `step` then raises until `reset` (PettingZoo's convention).
+        action_noise: probability, in [0, 1], with which an agent's action is replaced by one drawn uniformly from those
+            that its mask allows: agents with a trembling hand (R. Selten 1975). Discrete actions only. Hooks see the
+            actions that were executed.
     """
 
     metadata: ClassVar = {"autoreset_mode": AutoresetMode.SAME_STEP}
@@ -42,6 +45,7 @@ class EngineBatch:
         planner: Planner | str = "learned",
         perturbation: RewardPerturbation | None = None,
         autoreset: bool = True,
+        action_noise: float = 0.0,
     ) -> None:
         if isinstance(planner, str):
             check_choice("planner (a name, or a planner object)", planner, ("learned",))
@@ -54,6 +58,10 @@ class EngineBatch:
         self.agents, self.planner = engine.agents, engine.planner
         self.planner_payoff_scale = engine.planner_payoff_scale
         self.autoreset = autoreset
+        self.action_noise = check_number("action_noise", action_noise, 0.0, 1.0)
+        for agent in engine.agents if action_noise else ():
+            if not isinstance(engine.action_spaces[agent], spaces.Discrete):
+                raise ValueError(f"action_noise needs Discrete actions; {agent!r} has {engine.action_spaces[agent]}.")
         self._planner_object = None if isinstance(planner, str) else planner
         self._perturbation = perturbation
         self.possible_agents = self.agents + ((self.planner,) if self._planner_object is None else ())
@@ -66,6 +74,7 @@ class EngineBatch:
             perturbation.bind(game, self.num_envs)
         self._streams: ReplicaStreams | None = None
         self._planner_streams: ReplicaStreams | None = None
+        self._tremble_streams: ReplicaStreams | None = None
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
         self._episodes = np.zeros(self.num_envs, dtype=np.int64)
         self._over = np.zeros(self.num_envs, dtype=np.bool_)
@@ -78,6 +87,7 @@ class EngineBatch:
         if seed is not None:
             self._streams = ReplicaStreams(seed, self.num_envs, _RULES)
             self._planner_streams = ReplicaStreams(seed, self.num_envs, _PLANNER)
+            self._tremble_streams = ReplicaStreams(seed, self.num_envs, _TREMBLE)
         assert self._streams is not None
         self._steps[:] = 0
         self._episodes[:] = check_integer("first_episode", first_episode, 0)
@@ -109,8 +119,9 @@ class EngineBatch:
         )
 
     def tabular_game(self) -> TabularGame | None:
-        """See `BatchedEnv.tabular_game`; None too where a hook is not a fixed function of state and action."""
-        game = self.engine.tabular_game()
+        """See `BatchedEnv.tabular_game`; None too where a hook is not a fixed function of state and action, and with
+        action noise, as tables have deterministic transitions."""
+        game = None if self.action_noise else self.engine.tabular_game()
         if game is not None and self._perturbation is not None:
             added = self._perturbation.tabular(game)
             game = None if added is None else game.with_added_rewards(added)
@@ -138,9 +149,20 @@ class EngineBatch:
 
     def _checked(self, actions: Mapping[str, Array]) -> dict[str, Array]:
         checked = check_joint_actions(self.action_spaces, actions, self.num_envs)
+        if self.action_noise:
+            checked |= {agent: self._trembling(agent, checked[agent]) for agent in self.agents}
         if self._planner_object is not None:
             checked[self.planner] = self._planner_actions(self._planner_object)
         return checked
+
+    def _trembling(self, agent: str, intended: Array) -> Array:
+        assert self._tremble_streams is not None
+        space: Any = self.engine.action_spaces[agent]
+        slips, which = self._tremble_streams.noise(2).T
+        allowed = self._seen[1].get(agent, np.ones((self.num_envs, int(space.n)), dtype=np.bool_))
+        rank = (which * allowed.sum(axis=1)).astype(np.int64)
+        uniform = (allowed.cumsum(axis=1) <= rank[:, None]).sum(axis=1) + space.start
+        return np.where(slips < self.action_noise, uniform, intended).astype(intended.dtype)
 
     def _planner_actions(self, planner: Planner) -> Array:
         assert self._planner_streams is not None

@@ -8,6 +8,8 @@ import pettingzoo
 
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
 from ermas_envs.batch import BatchedEnv
+from ermas_envs.perturbations import perturbation_registry
+from ermas_envs.planners import planner_registry
 from ermas_envs.registry import Registry
 
 
@@ -43,11 +45,31 @@ class EnvironmentSpec:
     name: str
     """Registered name."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    """Arguments of the environment that JSON can hold, so that a checkpoint can name what it was trained in."""
+    """Arguments of the environment that JSON can hold, so that a checkpoint can name what it was trained in. A hook is
+    `{"name": registered name, **its arguments}`, such as {"planner": {"name": "constant", "action": 4}}."""
 
     def __call__(self, num_envs: int) -> BatchedEnv:
         """Batched face with `num_envs` replicas; ValueError for an unknown name, TypeError for an unknown argument."""
-        return batched_env(self.name, num_envs, **self.arguments)
+        return batched_env(self.name, num_envs, **{name: _hook(name, value) for name, value in self.arguments.items()})
+
+
+_HOOKS: Mapping[str, Registry[Any]] = {
+    "planner": planner_registry,
+    "perturbation": perturbation_registry,
+    "perturbations": perturbation_registry,
+}
+
+
+def _hook(argument: str, value: Any) -> Any:
+    """The hook object that data describe, those inside it (`bounded`, `sum`) first; other values as they are."""
+    if argument in _HOOKS and isinstance(value, Mapping):
+        if "name" not in value:
+            raise ValueError(f"{argument}: a hook as data needs its registered 'name', got {dict(value)!r}.")
+        arguments = {key: _hook(key, entry) for key, entry in value.items() if key != "name"}
+        return _HOOKS[argument].make(value["name"], **arguments)
+    if argument in _HOOKS and isinstance(value, list | tuple):
+        return [_hook(argument, entry) for entry in value]
+    return value
 
 
 def _register(name: str, module: EnvironmentModule) -> None:

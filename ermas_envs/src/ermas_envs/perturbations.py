@@ -111,6 +111,37 @@ class RandomTables:
         """None: the tables change over episodes."""
 
 
+class RandomOffset:
+    """The same random number in every state and for every action of an agent, redrawn every k episodes: the paper's
+    domain randomisation (r'_i = r_i + σ, section 4.3). It moves every policy's value alike, so no incentive changes.
+
+    Args:
+        scale: the number is uniform in [−scale, scale].
+        redraw_every: episodes between two draws, at least 1.
+        seed: the m-th draw is a function of (seed, m) alone.
+    """
+
+    def __init__(self, scale: float = 1.0, redraw_every: int = 1, seed: int = 0) -> None:
+        self.scale = check_number("scale", scale, minimum=0.0)
+        self.redraw_every = check_integer("redraw_every", redraw_every, 1)
+        self.seed = check_integer("seed", seed, 0)
+        self._agents: tuple[str, ...] = ()
+
+    def bind(self, game: GameInfo, num_envs: int) -> None:
+        """Remember the agents' ids."""
+        self._agents = game.agents
+
+    def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
+        """The number of each replica's episode."""
+        current, index = np.unique(transition.episodes // self.redraw_every, return_inverse=True)
+        generators = [np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(int(m),))) for m in current]
+        drawn = np.array([g.uniform(-self.scale, self.scale, len(self._agents)) for g in generators])
+        return {agent: drawn[index, k] for k, agent in enumerate(self._agents)}
+
+    def tabular(self, game: TabularGame) -> None:
+        """None: the number changes over episodes."""
+
+
 class Bounded:
     """Another perturbation, clipped so that |ξ_i(τ)| ≤ ε for every trajectory τ (Eq. 5), ξ_i(τ) being the mean per
     step like regret. It holds for every prefix of an episode: after t steps the running sum lies in [−ε·t, ε·t].
@@ -184,5 +215,6 @@ def _sum(parts: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
 perturbation_registry: Registry[RewardPerturbation] = Registry("perturbation")
 perturbation_registry.register("planner_adversity", PlannerAdversity)
 perturbation_registry.register("random_tables", RandomTables)
+perturbation_registry.register("random_offset", RandomOffset)
 perturbation_registry.register("bounded", Bounded)
 perturbation_registry.register("sum", SumOf)

@@ -72,3 +72,10 @@ class ConstantPlanner:
 
 planner_registry: Registry[Planner] = Registry("planner")
 planner_registry.register("constant", ConstantPlanner)
+
+
+def as_planner(given: Planner) -> Planner:
+    """A planner object as it is; ValueError for anything else."""
+    if not hasattr(given, "act"):
+        raise ValueError(f"a planner must be a planner object, got {given!r}.")
+    return given

@@ -31,8 +31,8 @@ class Experience(Protocol):
     def mean(self, per_step: FloatArray, block: int) -> PerSeed:
         """Mean per step of an array shaped like the rewards, under the block's joint policy."""
 
-    def rollout(self, role: str, block: int, rewards: FloatArray) -> Any:
-        """What the learner of `role` in `block` trains on (`Learner.update`), with its `rewards`."""
+    def rollout(self, role: str, block: int | None, rewards: FloatArray) -> Any:
+        """What the learner of `role` in `block` (None: in all of them) trains on (`Learner.update`), with `rewards`."""
 
 
 class Collector(Protocol):

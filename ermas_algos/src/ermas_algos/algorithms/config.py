@@ -1,13 +1,15 @@
-"""Configuration of MARL and ERMAS: one documented dataclass each, and their way to and from JSON."""
+"""Configuration of the trainers: one documented dataclass each, and their way to and from JSON."""
 
 import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ermas_algos.algorithms.deviations import META_GRADIENTS, MODES
 from ermas_algos.algorithms.multipliers import MultiplierConfig
+from ermas_algos.algorithms.risk import RiskConfig
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_envs.arguments import check_choice, check_integer, check_number, unknown_name
@@ -25,8 +27,8 @@ PLANNER_PPO = dataclasses.replace(AGENT_PPO, algorithm_kwargs={**AGENT_PPO.algor
 
 
 @dataclass(frozen=True)
-class MARLConfig:
-    """Settings of MARL: planner and agents learn simultaneously, each on its own reward."""
+class TrainerConfig:
+    """Settings that every trainer has."""
 
     num_envs: int = 128
     """Replicas of the joint rollout; exact learners need none."""
@@ -38,6 +40,8 @@ class MARLConfig:
     """Learner of every agent."""
     planner_learner: LearnerConfig = PLANNER_PPO
     """Learner of the planner; exact where the agents' is, with as many seeds."""
+    planner_risk: RiskConfig | None = None
+    """The planner's attitude to risk; None maximises the expected payoff. Sampled learners only."""
 
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
@@ -46,10 +50,41 @@ class MARLConfig:
             check_integer("rollout_steps", self.rollout_steps, 1)
         check_integer("seed", self.seed, 0)
         _check_alike("planner_learner", self.planner_learner, self.agent_learner)
+        if self.planner_risk is not None and isinstance(self.planner_learner, ExactLearnerConfig):
+            raise ValueError("planner_risk needs sampled episodes; planner_learner is exact.")
 
 
 @dataclass(frozen=True)
-class ERMASConfig(MARLConfig):
+class MARLConfig(TrainerConfig):
+    """Settings of MARL: planner and agents learn simultaneously, each on its own reward."""
+
+    extra_agent_updates: int = 0
+    """Further updates of every agent per outer iteration, each on a joint rollout of its own, before the planner's."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the field and the allowed range."""
+        super().__post_init__()
+        check_integer("extra_agent_updates", self.extra_agent_updates, 0)
+
+
+@dataclass(frozen=True)
+class PopulationConfig(TrainerConfig):
+    """Settings of a planner that learns against several sets of adversarial agents at once."""
+
+    multipliers: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
+    """λ ≥ 0 of each set of agents, constant: small ones are adversaries, large ones mind their own reward only."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the field and the allowed range."""
+        super().__post_init__()
+        if not self.multipliers:
+            raise ValueError("multipliers must name at least one λ.")
+        for value in self.multipliers:
+            check_number("multipliers", value, minimum=0.0)
+
+
+@dataclass(frozen=True)
+class ERMASConfig(TrainerConfig):
     """Settings of ERMAS."""
 
     epsilon: float = 0.05
@@ -106,27 +141,50 @@ def to_json(config: Any) -> dict[str, Any]:
     return plain
 
 
-def from_json(config_type: Any, values: Mapping[str, Any]) -> Any:
-    """The configuration that `to_json` wrote; ValueError for a field that does not exist."""
-    hints = get_type_hints(config_type)
-    known = {entry.name for entry in dataclasses.fields(config_type)}
+def from_json(config_type: Any, values: Mapping[str, Any], base: Any = None) -> Any:
+    """A configuration from JSON types; what `to_json` wrote comes back as it was.
+
+    Args:
+        config_type: a dataclass. Fields that hold dataclasses, or mappings of names to dataclasses, are made of tables;
+            of several possible dataclasses the first that has all the fields given.
+        values: by field. What a nested table leaves out is as in the default of its field.
+        base: the configuration that gives the fields left out; None takes the dataclass's own defaults.
+
+    Raises:
+        ValueError: a field that does not exist, or one without default that is missing.
+    """
+    hints, entries = get_type_hints(config_type), {entry.name: entry for entry in dataclasses.fields(config_type)}
     arguments: dict[str, Any] = {}
     for name, value in values.items():
-        if name not in known:
-            raise unknown_name(f"{config_type.__name__} field", name, known)
-        if isinstance(value, Mapping) and name in _NESTED:
-            value = from_json(_nested_type(name, value), value)
-        elif isinstance(value, list) and "tuple" in str(hints[name]):
-            value = tuple(value)
-        arguments[name] = value
+        if name not in entries:
+            raise unknown_name(f"{config_type.__name__} field", name, entries)
+        default = _default(entries[name]) if base is None else getattr(base, name)
+        arguments[name] = _from_json(hints[name], value, default)
+    if base is not None:
+        return dataclasses.replace(base, **arguments)
+    missing = [name for name, entry in entries.items() if _default(entry) is dataclasses.MISSING and name not in values]
+    if missing:
+        raise ValueError(f"{config_type.__name__}: needs {', '.join(missing)}.")
     return config_type(**arguments)
 
 
-def _nested_type(name: str, values: Mapping[str, Any]) -> Any:
-    """The type, of those that the field may have, that has all the fields of `values`; the first if none has."""
-    candidates = _NESTED[name]
-    fitting = [c for c in candidates if values.keys() <= {entry.name for entry in dataclasses.fields(c)}]
-    return (fitting or candidates)[0]
+def _default(entry: "dataclasses.Field[Any]") -> Any:
+    return entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
+
+
+def _from_json(hint: Any, value: Any, default: Any) -> Any:
+    """A field's value, of the type that its annotation asks for."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    tables = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+    if isinstance(value, Mapping) and tables:
+        fitting = [kind for kind in tables if value.keys() <= {entry.name for entry in dataclasses.fields(kind)}]
+        kind = (fitting or tables)[0]
+        return from_json(kind, value, default if type(default) is kind else None)
+    if isinstance(value, Mapping) and get_origin(hint) is Mapping and dataclasses.is_dataclass(get_args(hint)[1]):
+        return {name: _from_json(get_args(hint)[1], entry, None) for name, entry in value.items()}
+    if isinstance(value, list) and any(get_origin(kind) is tuple for kind in kinds):
+        return tuple(value)
+    return value
 
 
 def _check_alike(name: str, learner: LearnerConfig, agents: LearnerConfig) -> None:
@@ -136,11 +194,3 @@ def _check_alike(name: str, learner: LearnerConfig, agents: LearnerConfig) -> No
         kinds = ["sampled" if count is None else f"exact, num_seeds={count}" for count in seeds]
         raise ValueError(f"{name} must be played as agent_learner is: it is {kinds[0]}, agent_learner {kinds[1]}.")
 
-
-_LEARNERS = (SB3LearnerConfig, ExactLearnerConfig)
-_NESTED: Mapping[str, tuple[Any, ...]] = {
-    "agent_learner": _LEARNERS,
-    "planner_learner": _LEARNERS,
-    "deviation_learner": _LEARNERS,
-    "multiplier": (MultiplierConfig,),
-}

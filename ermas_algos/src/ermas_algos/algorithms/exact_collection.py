@@ -105,11 +105,16 @@ class ExactExperience:
         """See `Experience.mean`."""
         return self._blocks[block].mean(per_step)
 
-    def rollout(self, role: str, block: int, rewards: FloatArray) -> ExactRollout:
-        """See `Experience.rollout`."""
-        game, joint = self._game, self._blocks[block]
+    def rollout(self, role: str, block: int | None, rewards: FloatArray) -> ExactRollout:
+        """See `Experience.rollout`; several blocks follow each other along the axis of steps."""
+        game, joints = self._game, self._blocks if block is None else [self._blocks[block]]
         masks = np.broadcast_to(game.action_masks[role], (game.horizon, *game.action_masks[role].shape))
-        return ExactRollout(game.observations[role], masks, joint.visits, joint.advantages(role, rewards))
+        return ExactRollout(
+            np.concatenate([game.observations[role]] * len(joints)),
+            np.concatenate([masks] * len(joints)),
+            np.concatenate([joint.visits for joint in joints], axis=-2) / len(joints),
+            np.concatenate([joint.advantages(role, rewards) for joint in joints], axis=-3),
+        )
 
 
 class ExactCollector:

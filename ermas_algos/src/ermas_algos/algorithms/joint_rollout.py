@@ -43,8 +43,10 @@ class Trajectories:
     blocks: int
     """Number of blocks."""
 
-    def block(self, index: int) -> slice:
-        """Replicas of a block."""
+    def block(self, index: int | None) -> slice:
+        """Replicas of a block; of all blocks for None."""
+        if index is None:
+            return slice(None)
         size = self.ended.shape[1] // self.blocks
         return slice(index * size, (index + 1) * size)
 
@@ -52,8 +54,8 @@ class Trajectories:
         """Mean per step of a (T, num_envs) array over one block."""
         return float(per_step[:, self.block(block)].mean())
 
-    def rollout(self, role: str, block: int, rewards: FloatArray) -> Rollout:
-        """What the learner of `role` in `block` trains on, with its `rewards` (T, num_envs)."""
+    def rollout(self, role: str, block: int | None, rewards: FloatArray) -> Rollout:
+        """What the learner of `role` in `block` (None: in all) trains on, with its `rewards` (T, num_envs)."""
         rows = self.block(block)
         masks = self.action_masks.get(role)
         return Rollout(

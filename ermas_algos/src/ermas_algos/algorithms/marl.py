@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from ermas_algos.algorithms.collection import Experience
 from ermas_algos.algorithms.config import MARLConfig
 from ermas_algos.algorithms.trainer import Metrics, Trainer, learner_metrics
 
@@ -13,9 +14,16 @@ class MARL(Trainer[MARLConfig]):
     config_type: ClassVar[type[MARLConfig]] = MARLConfig
 
     def _iterate(self) -> Metrics:
-        experience = self._collect({role: [learner] for role, learner in self.learners.items()})
-        metrics = self._outcome_metrics(experience)
+        cast = {role: [learner] for role, learner in self.learners.items()}
+        for _ in range(self.config.extra_agent_updates):
+            self._update_agents(self._collect(cast))
+        experience = self._collect(cast)
+        metrics = self._outcome_metrics(experience) | self._update_agents(experience)
+        return metrics | self._update_planner(experience)
+
+    def _update_agents(self, experience: Experience) -> Metrics:
+        metrics: Metrics = {}
         for agent in self.env.agents:
             rollout = experience.rollout(agent, 0, experience.rewards[agent])
             metrics |= learner_metrics(agent, self.learners[agent].update(rollout))
-        return metrics | self._update_planner(experience)
+        return metrics

@@ -29,6 +29,11 @@ class MultiplierConfig:
     maximum: float = 20.0
     """λ_max, ≥ λ_0."""
 
+    @classmethod
+    def frozen(cls, multiplier: float) -> "MultiplierConfig":
+        """λ that never moves."""
+        return cls(multiplier, step_size=0.0, proportional=0.0, maximum=max(multiplier, 1.0))
+
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         for name in ("initial", "step_size", "proportional", "derivative"):

@@ -1,4 +1,4 @@
-"""What MARL and ERMAS share: learners by role, the loop over outer iterations, logs, checkpoints, resuming."""
+"""What all trainers share: learners by role, the loop over outer iterations, logs, checkpoints, resuming."""
 
 import dataclasses
 import time
@@ -13,10 +13,11 @@ from gymnasium import spaces
 
 from ermas_algos.algorithms import config as configuration
 from ermas_algos.algorithms.collection import Collector, Experience, MakeEnv, SampledCollector
-from ermas_algos.algorithms.config import LearnerConfig, MARLConfig
+from ermas_algos.algorithms.config import LearnerConfig, TrainerConfig
 from ermas_algos.algorithms.exact import exact_metrics, tabular_policies
 from ermas_algos.algorithms.exact_collection import ExactCollector
 from ermas_algos.algorithms.joint_rollout import Cast
+from ermas_algos.algorithms.risk import risk_averse_rewards
 from ermas_algos.checkpoint import CheckpointError, prefixed, read_checkpoint, with_prefix, write_checkpoint
 from ermas_algos.learned_planner import LearnedPlanner
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig
@@ -34,7 +35,7 @@ Progress = Callable[[int, Mapping[str, Any]], None]
 CHECKPOINT = "checkpoint.safetensors"
 """File name of the checkpoint in a run's directory."""
 
-ConfigT = TypeVar("ConfigT", bound=MARLConfig)
+ConfigT = TypeVar("ConfigT", bound=TrainerConfig)
 
 
 class Trainer(ABC, Generic[ConfigT]):
@@ -56,7 +57,7 @@ class Trainer(ABC, Generic[ConfigT]):
     """
 
     name: ClassVar[str]
-    config_type: ClassVar[type[MARLConfig]]
+    config_type: ClassVar[type[TrainerConfig]]
 
     def __init__(self, make_env: MakeEnv, config: ConfigT, make_learner: LearnerFactory | None = None) -> None:
         self.config = config
@@ -67,6 +68,8 @@ class Trainer(ABC, Generic[ConfigT]):
         sampled = SampledCollector(make_env, config.num_envs, np.random.default_rng(seeds.spawn(1)[0]))
         self.env: BatchedEnv = sampled.env(1)
         self.steps = sampled.steps = self._rollout_steps(self.env)
+        if config.planner_risk is not None and self.env.horizon is None:
+            raise ValueError("planner_risk needs episodes of one length: the environment has no fixed horizon.")
         self._game = self.env.tabular_game()
         exact = make_learner is None and isinstance(config.agent_learner, ExactLearnerConfig)
         self._collector: Collector = ExactCollector(self.tables()) if exact else sampled
@@ -156,13 +159,16 @@ class Trainer(ABC, Generic[ConfigT]):
         """Play of one block per learner in the cast's rows."""
         return self._collector.collect(cast, self.iteration)
 
-    def _update_planner(self, experience: Experience) -> Metrics:
-        """Ordinary update of the planner on its own reward in block 0, if it is a learner."""
+    def _update_planner(self, experience: Experience, block: int | None = 0) -> Metrics:
+        """Ordinary update of the planner on its own reward in a block (None: in all), if it is a learner."""
         planner = self.env.planner
         if planner not in self.learners:
             return {}
         rewards = experience.rewards[planner] / self.env.planner_payoff_scale
-        return learner_metrics(planner, self.learners[planner].update(experience.rollout(planner, 0, rewards)))
+        if self.config.planner_risk is not None:
+            assert self.env.horizon is not None  # checked in __init__
+            rewards = risk_averse_rewards(rewards, self.env.horizon, self.config.planner_risk)
+        return learner_metrics(planner, self.learners[planner].update(experience.rollout(planner, block, rewards)))
 
     def _outcome_metrics(self, experience: Experience) -> Metrics:
         payoffs = {f"payoff/{role}": experience.mean(payoff, 0) for role, payoff in experience.payoffs.items()}

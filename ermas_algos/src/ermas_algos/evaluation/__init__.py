@@ -1,20 +1,12 @@
 """Evaluation: certificates; transfer of frozen planners to fresh agents in changed environments (paper section 4.3)."""
 
 from ermas_algos.evaluation.certificate import certify_checkpoint, load_trainer
-from ermas_algos.evaluation.transfer import (
-    FRESH_AGENT_PPO,
-    LAST_SHARE,
-    Contender,
-    TransferRow,
-    read_rows,
-    transfer_evaluation,
-    write_rows,
-)
+from ermas_algos.evaluation.fresh_agents import FRESH_AGENT_PPO, FreshAgentsConfig
+from ermas_algos.evaluation.transfer import TransferRow, read_rows, transfer_evaluation, write_rows
 
 __all__ = [
     "FRESH_AGENT_PPO",
-    "LAST_SHARE",
-    "Contender",
+    "FreshAgentsConfig",
     "TransferRow",
     "certify_checkpoint",
     "load_trainer",

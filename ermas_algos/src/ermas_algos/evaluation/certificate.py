@@ -1,17 +1,16 @@
 """Certificates of checkpoints: exact regret of the trained agents, planner payoff, worst ε-equilibrium."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ermas_algos.algorithms import ERMAS, MARL
+from ermas_algos.algorithms import TRAINERS
 from ermas_algos.algorithms.collection import MakeEnv
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.checkpoint import CheckpointError, checkpoint_kind, read_checkpoint
 from ermas_envs import EnvironmentSpec
 from ermas_envs.oracles import Certificate, certify
 
-_TRAINERS: Mapping[str, Any] = {trainer.name: trainer for trainer in (MARL, ERMAS)}
+
 
 
 def load_trainer(path: Path | str, make_env: MakeEnv | None = None) -> Trainer[Any]:
@@ -25,14 +24,14 @@ def load_trainer(path: Path | str, make_env: MakeEnv | None = None) -> Trainer[A
         CheckpointError: unusable file, or one that names no environment where none is given.
     """
     kind = checkpoint_kind(path)
-    if kind not in _TRAINERS:
-        raise CheckpointError(f"{path}: holds a checkpoint of kind {kind!r}; one of {sorted(_TRAINERS)} was expected")
+    if kind not in TRAINERS:
+        raise CheckpointError(f"{path}: holds a checkpoint of kind {kind!r}; one of {sorted(TRAINERS)} was expected")
     if make_env is None:
         spec: Any = read_checkpoint(path, kind).metadata.get("environment_spec")
         if spec is None:
             raise CheckpointError(f"{path}: does not name its environment; it must be given")
         make_env = EnvironmentSpec(**spec)
-    trainer: Trainer[Any] = _TRAINERS[kind].load(path, make_env)
+    trainer: Trainer[Any] = TRAINERS[kind].load(path, make_env)
     return trainer
 
 

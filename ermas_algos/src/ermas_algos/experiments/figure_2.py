@@ -140,7 +140,7 @@ def _points(scale: Scale, learner: str, mode: str, multiplier: str, epsilon: flo
     algorithm = "MARL" if multiplier == "none" else "ERMAS"
     settings: dict[str, Any] = {} if epsilon is None else {"epsilon": epsilon}
     if algorithm == "ERMAS" and epsilon is None:
-        settings["multiplier"] = to_json(frozen(float(multiplier)))
+        settings["multiplier"] = to_json(MultiplierConfig.frozen(float(multiplier)))
     iterations = 60 if scale.quick else (ITERATIONS if epsilon is None else LEARNED_ITERATIONS)[learner]
     batches = seed_batches(learner, scale.seeds)
     return [
@@ -149,8 +149,3 @@ def _points(scale: Scale, learner: str, mode: str, multiplier: str, epsilon: flo
         )
         for first, count in batches
     ]
-
-
-def frozen(multiplier: float) -> MultiplierConfig:
-    """λ that never moves."""
-    return MultiplierConfig(multiplier, step_size=0.0, proportional=0.0, maximum=max(multiplier, 1.0))

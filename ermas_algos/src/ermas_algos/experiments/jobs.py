@@ -4,6 +4,7 @@ Every finished job leaves one JSON file, written atomically: configuration, tabl
 """
 
 import concurrent.futures
+import hashlib
 import json
 import multiprocessing
 import os
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -26,6 +27,16 @@ Tables: TypeAlias = dict[str, list[Row]]
 """Rows by the table's name."""
 
 
+@dataclass(frozen=True)
+class Products:
+    """What a job leaves that has files beside its tables."""
+
+    tables: Tables
+    """Rows by the table's name."""
+    files: Mapping[str, bytes]
+    """Content by name."""
+
+
 class Job(Protocol):
     """A piece of an experiment that runs in one process; picklable."""
 
@@ -36,7 +47,7 @@ class Job(Protocol):
     def configuration(self) -> dict[str, Any]:
         """Everything that determines the result, as JSON types."""
 
-    def run(self) -> Tables:
+    def run(self) -> Tables | Products:
         """Do it."""
 
 
@@ -54,6 +65,8 @@ class Finished:
     """Versions and commit that ran it."""
     seconds: float
     """Wall-clock time that it took."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the files that it left, by name."""
 
 
 @dataclass(frozen=True)
@@ -127,10 +140,14 @@ def _path(folder: Path, job: Job) -> Path:
 
 def _run(job: Job, folder: Path) -> Finished:
     started = time.perf_counter()
-    tables = job.run()
+    result = job.run()
+    tables, files = (result.tables, result.files) if isinstance(result, Products) else (result, {})
     seconds = time.perf_counter() - started
     configuration = json.loads(json.dumps(job.configuration()))  # as a file gives it back
-    finished = Finished(job.key, configuration, tables, provenance(), round(seconds, 1))
+    for name, content in files.items():
+        replace_file(folder / f"{job.key}.{name}", content)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    finished = Finished(job.key, configuration, tables, provenance(), round(seconds, 1), digests)
     replace_file(_path(folder, job), json.dumps(finished.__dict__, indent=1).encode())
     return finished
 
@@ -146,3 +163,12 @@ def _read(folder: Path, job: Job) -> Finished | None:
     if found.configuration != json.loads(json.dumps(job.configuration())):
         raise ValueError(f"{path}: holds a result of other settings; choose another --out, or remove it.")
     return found
+
+
+def read_file(folder: Path, finished: Finished, name: str) -> bytes:
+    """A file that a finished job left; ValueError if it is missing or changed."""
+    path = folder / f"{finished.key}.{name}"
+    content = path.read_bytes() if path.exists() else b""
+    if hashlib.sha256(content).hexdigest() != finished.files[name]:
+        raise ValueError(f"{path}: damaged; remove {folder / finished.key}.json to run the job again.")
+    return content

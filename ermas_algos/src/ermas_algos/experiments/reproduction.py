@@ -4,37 +4,53 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from ermas_algos.checkpoint import replace_file
-from ermas_algos.experiments import figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators
+from ermas_algos.experiments import figure_2, figure_3, figure_4, meta_gradient, mixing, multipliers, regret_estimators
 from ermas_algos.experiments.jobs import Finished, Job, Outcome, Row, run_jobs
 from ermas_algos.experiments.scale import Scale
 from ermas_envs.registry import Registry
 
 
-class Experiment(Protocol):
-    """What a module of this package offers to be an experiment."""
+Stage = Callable[[Scale, Sequence[Finished], Path], Sequence[Job]]
+"""Jobs that can be listed once those of the stages before, whose files are in the folder, are finished."""
+PlotTables = Callable[[Path, Mapping[str, Sequence[Mapping[str, Any]]]], None]
+"""Draws the rows of the tables into a PNG."""
 
-    NAME: str
+
+@dataclass(frozen=True)
+class Experiment:
+    """What `ermas reproduce` can run."""
+
+    name: str
     """Name in the command, and of the PNG and JSON files."""
-    TABLES: Sequence[str]
-    """Names of the tables, and of the CSV files."""
-
-    def jobs(self, scale: Scale) -> Sequence[Job]:
-        """Everything that is to be run."""
-
-    def plot(self, path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        """Draw the tables' rows into a PNG."""
+    stages: Sequence[Stage]
+    """One after the other; a failed job stops no stage."""
+    tables: Callable[[Sequence[Finished]], Mapping[str, Sequence[Row]]]
+    """The result's tables by the name of their CSV file."""
+    plot: PlotTables
+    """Draws them."""
 
 
-experiment_registry: Registry[Any] = Registry("experiment")
+experiment_registry: Registry[Experiment] = Registry("experiment")
 
 
-def _register(module: ModuleType) -> None:
-    experiment_registry.register(module.NAME, lambda: module)
+def _register(module: Any) -> None:
+    """An experiment of one stage: a module with NAME, TABLES, jobs(scale) and plot(path, tables)."""
+
+    def jobs(scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
+        found: Sequence[Job] = module.jobs(scale)
+        return found
+
+    def tables(finished: Sequence[Finished]) -> Mapping[str, Sequence[Row]]:
+        return {name: rows_of(finished, name) for name in module.TABLES}
+
+    experiment = Experiment(module.NAME, (jobs,), tables, module.plot)
+    experiment_registry.register(module.NAME, lambda: experiment)
 
 
 for _module in (figure_2, figure_3, regret_estimators, meta_gradient, mixing, multipliers):
@@ -42,7 +58,12 @@ for _module in (figure_2, figure_3, regret_estimators, meta_gradient, mixing, mu
 
 
 def reproduce(
-    name: str, scale: Scale, out: Path, workers: int, report: Callable[[int, int], None] | None = None
+    name: str,
+    scale: Scale,
+    out: Path,
+    workers: int,
+    report: Callable[[int, int], None] | None = None,
+    address: str | None = None,
 ) -> Outcome:
     """Run what is missing of an experiment; when nothing failed, write its tables, picture and configuration.
 
@@ -52,19 +73,49 @@ def reproduce(
         out: directory of the results; `<name>.jobs` in it holds the jobs' files.
         workers: parallel processes.
         report: see `run_jobs`.
+        address: see `run_jobs`.
     """
-    experiment: Experiment = experiment_registry.make(name)
-    outcome = run_jobs(experiment.jobs(scale), out / f"{name}.jobs", workers, report)
+    experiment = experiment_registry.make(name)
+    folder = out / f"{name}.jobs"
+    outcome = run_stages([partial(stage, scale) for stage in experiment.stages], folder, workers, report, address)
     if not outcome.failed:
-        tables = {
-            table: [row for done in outcome.finished for row in done.tables.get(table, [])]
-            for table in experiment.TABLES
-        }
-        for table, rows in tables.items():
-            write_table(out / f"{table}.csv", rows)
-        replace_file(out / f"{name}.json", json.dumps(_description(name, scale, outcome.finished), indent=1).encode())
-        experiment.plot(out / f"{name}.png", tables)
+        write_results(out, name, scale.__dict__, outcome.finished, experiment.tables(outcome.finished))
+        experiment.plot(out / f"{name}.png", experiment.tables(outcome.finished))
     return outcome
+
+
+def run_stages(
+    stages: Sequence[Callable[[Sequence[Finished], Path], Sequence[Job]]],
+    folder: Path,
+    workers: int,
+    report: Callable[[int, int], None] | None = None,
+    address: str | None = None,
+) -> Outcome:
+    """`run_jobs` for every stage, with what the stages before it have finished."""
+    finished: list[Finished] = []
+    failed: dict[str, str] = {}
+    for stage in stages:
+        outcome = run_jobs(stage(finished, folder), folder, workers, report)
+        finished, failed = [*finished, *outcome.finished], failed | outcome.failed
+    return Outcome(finished, failed)
+
+
+def rows_of(finished: Sequence[Finished], table: str) -> list[Row]:
+    """All rows of a table, job by job."""
+    return [row for done in finished for row in done.tables.get(table, [])]
+
+
+def write_results(
+    out: Path,
+    name: str,
+    settings: Mapping[str, Any],
+    finished: Sequence[Finished],
+    tables: Mapping[str, Sequence[Row]],
+) -> None:
+    """One CSV per table, and `<name>.json` with the settings, every job's configuration, versions and commits."""
+    for table, rows in tables.items():
+        write_table(out / f"{table}.csv", rows)
+    replace_file(out / f"{name}.json", json.dumps(_description(name, settings, finished), indent=1).encode())
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
@@ -76,8 +127,8 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
     replace_file(path, text.getvalue().encode())
 
 
-def _description(name: str, scale: Scale, finished: Sequence[Finished]) -> dict[str, Any]:
-    """Scale, versions and commits; every job's configuration, settings that never differ only once (`shared`)."""
+def _description(name: str, settings: Mapping[str, Any], finished: Sequence[Finished]) -> dict[str, Any]:
+    """Settings, versions and commits; every job's configuration, settings that never differ only once (`shared`)."""
     flat = {done.key: _flat(done.configuration) for done in finished}
     values: dict[str, list[Any]] = {}
     for settings in flat.values():
@@ -87,7 +138,7 @@ def _description(name: str, scale: Scale, finished: Sequence[Finished]) -> dict[
     produced = [json.dumps(done.provenance, sort_keys=True) for done in finished]
     return {
         "experiment": name,
-        "scale": scale.__dict__,
+        "settings": dict(settings),
         "provenance": [json.loads(text) for text in dict.fromkeys(produced)],
         "seconds": round(sum(done.seconds for done in finished), 1),
         "shared": shared,

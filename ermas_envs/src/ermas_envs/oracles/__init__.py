@@ -10,6 +10,7 @@ from ermas_envs.oracles.planner import (
     equilibrium_policies,
     stationary_planner_optimum,
 )
+from ermas_envs.oracles.planner_free import agents_ignore_planner
 from ermas_envs.oracles.stage_game import WorstCorrelation, nash_equilibria, worst_coarse_correlated_equilibrium
 from ermas_envs.oracles.tabular import Policies, TabularGame
 from ermas_envs.oracles.worst_equilibrium import WorstEquilibrium, worst_equilibrium
@@ -21,6 +22,7 @@ __all__ = [
     "TabularGame",
     "WorstCorrelation",
     "WorstEquilibrium",
+    "agents_ignore_planner",
     "best_constant_planner",
     "best_response_value",
     "certify",

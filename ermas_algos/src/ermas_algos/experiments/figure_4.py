@@ -1,0 +1,121 @@
+"""Figure 4: planners of every method against fresh agents over the reality gap Q; baselines on equal environment steps.
+
+The baselines' sources are cited in `docs/figure-4.md`, one paragraph each.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ermas_algos.algorithms import MARLConfig, PopulationConfig
+from ermas_algos.algorithms.config import AGENT_PPO, ERMASConfig, to_json
+from ermas_algos.algorithms.multipliers import MultiplierConfig
+from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
+from ermas_algos.experiments.jobs import Finished, Job
+from ermas_algos.experiments.scale import Scale
+from ermas_algos.experiments.sweep import SEED, Method, Sweep, Task
+from ermas_envs import augmented_bimatrix_v0
+
+NAME = "figure-4"
+
+PAYOFFS = ("tragedy_of_commons", "strategically_robust_2022")
+TEST_GAPS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+VALIDATION_GAPS = (0.25, 0.45)
+"""Where ε is chosen; never a test gap."""
+HORIZON = 20
+
+EPSILONS = (0.02, 0.05, 0.1, 0.15, 0.25)
+FROZEN = (0.0, 1.0, 2.0, 4.0)
+REDRAWS = (10, 50)
+"""Outer iterations between two draws of domain randomisation."""
+RISKS = (("crra", 4.0), ("exponential", 4.0), ("cvar", 0.1))
+ACTION_NOISES = (0.1, 0.3)
+TEMPERATURES = (0.1, 0.5)
+"""Quantal response: weight of the entropy bonus, payoff of a discounted return per nat."""
+
+ITERATIONS = 200
+QUICK_ITERATIONS = 45
+
+
+def ermas_env_steps(iterations: int) -> int:
+    """Environment steps of ERMAS with the default configuration: the budget of every method."""
+    config = ERMASConfig()
+    warmup = min(config.warmup_iterations, iterations)
+    blocks = warmup + (iterations - warmup) * (2 * config.deviation_updates + 1)
+    return blocks * config.num_envs * HORIZON
+
+
+def sweep(scale: Scale, payoffs: str) -> Sweep:
+    """The sweep over one payoff set, planner blind and observing."""
+    tasks = {
+        f"{payoffs}_{'observing' if observes else 'blind'}": Task(
+            augmented_bimatrix_v0.NAME,
+            {"payoffs": payoffs, "agents_observe": "own", "planner_observes": observes, "horizon": HORIZON},
+            labels={"payoffs": payoffs, "planner_observes": observes},
+        )
+        for observes in (False, True)
+    }
+    iterations = QUICK_ITERATIONS if scale.quick else ITERATIONS
+    chosen = methods(iterations)
+    if scale.quick:
+        chosen = {name: chosen[name] for name in ("MARL_q-0", "MARL_q-0.5", "ERMAS_epsilon-0.05", "DR-tables_every-10")}
+    fresh = FreshAgentsConfig(window=10, max_iterations=20) if scale.quick else FreshAgentsConfig()
+    gaps = (0.0, 0.25, 0.3, 0.6) if scale.quick else tuple(sorted((*TEST_GAPS, *VALIDATION_GAPS)))
+    return Sweep(tasks, chosen, tuple(range(scale.seeds)), gaps, iterations, fresh)
+
+
+def methods(iterations: int) -> dict[str, Method]:
+    """All methods by name; the column `method` is the family, `parameter` tells its members apart."""
+    budget = ermas_env_steps(iterations)
+    marl = _envs(budget, iterations)
+    found = {f"MARL_q-{q:g}": _marl("MARL", q, marl, arguments={"q": q}) for q in TEST_GAPS}
+    extra = ERMASConfig().deviation_updates
+    found[f"MARL-extra_updates-{extra}"] = _marl(
+        "MARL + extra agent updates", extra, _envs(budget, iterations, 1 + extra), {"extra_agent_updates": extra}
+    )
+    for every in REDRAWS:
+        tables = {"name": "random_tables", "scale": 1.0, "redraw_every": every, "seed": SEED}
+        found[f"DR-tables_every-{every}"] = _marl("DR, tables", every, marl, arguments={"perturbation": tables})
+    offset = {"name": "random_offset", "scale": 1.0, "redraw_every": REDRAWS[0], "seed": SEED}
+    found["DR-scalar"] = _marl("DR, scalar (paper)", REDRAWS[0], marl, arguments={"perturbation": offset})
+    for utility, aversion in RISKS:
+        risk = {"planner_risk": {"utility": utility, "aversion": aversion}}
+        found[f"RR-{utility}_{aversion:g}"] = _marl(f"RR, {utility}", aversion, marl, risk)
+    for noise in ACTION_NOISES:
+        found[f"noise_{noise:g}"] = _marl("action noise", noise, marl, arguments={"action_noise": noise})
+    for temperature in TEMPERATURES:
+        kwargs = {**AGENT_PPO.algorithm_kwargs, "ent_coef": temperature, "normalize_advantage": False}
+        learner = to_json(dataclasses.replace(AGENT_PPO, algorithm_kwargs=kwargs))
+        found[f"QR_{temperature:g}"] = _marl("quantal response", temperature, marl, {"agent_learner": learner})
+    members = len(PopulationConfig().multipliers)
+    population = {"num_envs": _envs(budget, iterations, members)}
+    found["population"] = Method("Population", population, labels=_labels("population of λ", None, members))
+    for multiplier in FROZEN:
+        frozen = {"multiplier": to_json(MultiplierConfig.frozen(multiplier))}
+        labels = _labels("frozen λ" if multiplier else "λ = 0", None, multiplier)
+        found[f"frozen_lambda-{multiplier:g}"] = Method("ERMAS", frozen, labels=labels)
+    for epsilon in EPSILONS:
+        found[f"ERMAS_epsilon-{epsilon:g}"] = Method(
+            "ERMAS", {"epsilon": epsilon}, labels=_labels("ERMAS", epsilon, None)
+        )
+    return found
+
+
+def _marl(
+    family: str,
+    parameter: float,
+    num_envs: int,
+    settings: Mapping[str, Any] | None = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> Method:
+    return Method("MARL", {"num_envs": num_envs, **(settings or {})}, arguments or {}, _labels(family, None, parameter))
+
+
+def _labels(family: str, epsilon: float | None, parameter: float | None) -> dict[str, Any]:
+    return {"method": family, "epsilon": epsilon, "parameter": parameter}
+
+
+def _envs(budget: int, iterations: int, rollouts: int = 1) -> int:
+    """Replicas with which `iterations` of so many rollouts each come closest to the budget."""
+    return round(budget / (iterations * rollouts * HORIZON))

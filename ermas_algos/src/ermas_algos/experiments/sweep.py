@@ -1,0 +1,277 @@
+"""A sweep as data: task × method × seed × gap. Planners are trained first, then tested on fresh agents across the gap.
+
+One training per task, method and seed; then one test per task, seed and gap, in which fresh agents meet all planners of
+that seed (one test per planner where agents can tell planners apart and cannot be shared).
+"""
+
+import dataclasses
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ermas_algos.algorithms import TRAINERS
+from ermas_algos.algorithms.config import TrainerConfig, from_json, to_json
+from ermas_algos.evaluation.certificate import load_trainer
+from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
+from ermas_algos.evaluation.transfer import transfer_evaluation
+from ermas_algos.experiments.jobs import Finished, Job, Products, Row, Tables, read_file
+from ermas_envs import BatchedEnv, EnvironmentSpec
+from ermas_envs.arguments import check_choice, check_integer, check_number
+from ermas_envs.oracles import agents_ignore_planner
+from ermas_envs.planners import Planner
+
+TRAINING, TRANSFER = "training", "transfer"
+"""Tables of a sweep: a row per planner; a row per planner and gap."""
+PLANNER_FILE = "planner.safetensors"
+"""Checkpoint that a training leaves."""
+SEED = "$seed"
+"""Stands for the training seed in a method's arguments."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A game to train planners for."""
+
+    environment: str
+    """Registered name."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Its arguments, in training and test."""
+    gap_argument: str = "q"
+    """Name of the argument that the reality gap changes in the test."""
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    """Further columns of the task's rows."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train a planner."""
+
+    algorithm: str
+    """Name of a trainer: MARL, ERMAS or Population."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of its configuration that differ from the defaults."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of the environment that training changes, such as a perturbation; "$seed" is the training seed."""
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    """Further columns of the method's rows."""
+
+    def config(self, seed: int) -> TrainerConfig:
+        """The trainer's complete configuration; ValueError for an unknown trainer or field."""
+        trainer = TRAINERS[check_choice("algorithm", self.algorithm, TRAINERS)]
+        config: TrainerConfig = from_json(trainer.config_type, {**self.settings, "seed": seed})
+        return config
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Everything that is run, and nothing else that matters for the results."""
+
+    tasks: Mapping[str, Task]
+    """By name."""
+    methods: Mapping[str, Method]
+    """By name."""
+    seeds: tuple[int, ...]
+    """Training seeds; the fresh agents of a test have the seed of the planner's training."""
+    gaps: tuple[float, ...]
+    """Reality gaps of the test."""
+    iterations: int = 300
+    """Outer iterations of every training."""
+    fresh_agents: FreshAgentsConfig = field(default_factory=FreshAgentsConfig)
+    """How the test's agents are trained and measured."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the field; environments and configurations are made once, so that mistakes show at once."""
+        for name in ("tasks", "methods", "seeds", "gaps"):
+            if not len(getattr(self, name)):
+                raise ValueError(f"{name} must name at least one.")
+        for name, values in (("seeds", self.seeds), ("gaps", self.gaps)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} must not repeat, got {list(values)}.")
+        for seed in self.seeds:
+            check_integer("seeds", seed, 0)
+        check_integer("iterations", self.iterations, 1)
+        for name in (*self.tasks, *self.methods):
+            if not name or not all(c.isalnum() or c in "._=-" for c in name):
+                raise ValueError(f"tasks and methods: a name has letters, digits, '.', '_', '=' and '-', got {name!r}.")
+        for task in self.tasks.values():
+            for gap in self.gaps:
+                _spec(task, {task.gap_argument: check_number("gaps", gap)})(1)
+        for training in self.trainings():
+            training.method.config(training.seed)
+            training.spec()(1)
+
+    def trainings(self) -> list["Training"]:
+        """One job per task, method and seed; seed by seed, so that early results are about every method."""
+        return [
+            Training(task_name, self.tasks[task_name], method_name, method, seed, self.iterations)
+            for task_name in self.tasks
+            for seed in self.seeds
+            for method_name, method in self.methods.items()
+        ]
+
+    def transfers(self, trained: Sequence[Finished], folder: Path) -> list["Transfer"]:
+        """One job per task, seed and gap over the planners that were trained; one per planner if agents are not shared.
+
+        Args:
+            trained: finished trainings.
+            folder: where their files are.
+        """
+        found = {done.key: done for done in trained}
+        jobs = []
+        for task_name, task in self.tasks.items():
+            for seed in self.seeds:
+                wanted = [job for job in self.trainings() if (job.task_name, job.seed) == (task_name, seed)]
+                planners = {
+                    job.method_name: read_file(folder, found[job.key], PLANNER_FILE)
+                    for job in wanted
+                    if job.key in found
+                }
+                for group in self._groups(task, planners):
+                    labels = {name: self.methods[name].labels for name in group}
+                    jobs += [
+                        Transfer(task_name, task, seed, gap, group, labels, self.fresh_agents) for gap in self.gaps
+                    ]
+        return jobs
+
+    def _groups(self, task: Task, planners: Mapping[str, bytes]) -> list[dict[str, bytes]]:
+        """Planners that are tested in one job."""
+        games = [_spec(task, {task.gap_argument: gap})(1).tabular_game() for gap in self.gaps]
+        together = all(game is not None and agents_ignore_planner(game) for game in games)
+        return [dict(planners)] if together and planners else [{name: state} for name, state in planners.items()]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Trains one planner."""
+
+    task_name: str
+    """Name of the task."""
+    task: Task
+    """The game."""
+    method_name: str
+    """Name of the method."""
+    method: Method
+    """How it is trained."""
+    seed: int
+    """Training seed."""
+    iterations: int
+    """Outer iterations."""
+
+    @property
+    def key(self) -> str:
+        """See `Job.key`."""
+        return f"{self.task_name}_{self.method_name}_seed-{self.seed}"
+
+    def spec(self) -> EnvironmentSpec:
+        """The training environment."""
+        return _spec(self.task, _seeded(self.method.arguments, self.seed))
+
+    def configuration(self) -> dict[str, Any]:
+        """See `Job.configuration`."""
+        return {
+            "environment": dataclasses.asdict(self.spec()),
+            "algorithm": self.method.algorithm,
+            "config": to_json(self.method.config(self.seed)),
+            "iterations": self.iterations,
+            "labels": {**self.task.labels, **self.method.labels},
+        }
+
+    def run(self) -> Products:
+        """Train; one row, and the checkpoint as a file."""
+        trainer = TRAINERS[self.method.algorithm](self.spec(), self.method.config(self.seed))
+        last: dict[str, Any] = {}
+        trainer.learn(self.iterations, progress=lambda _, metrics: last.update(metrics))
+        row: Row = {
+            "task": self.task_name,
+            **self.task.labels,
+            "method_name": self.method_name,
+            **self.method.labels,
+            "seed": self.seed,
+            "env_steps": trainer.env_steps,
+            "planner_payoff": float(last[f"payoff/{trainer.env.planner}"]),
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / PLANNER_FILE
+            trainer.save(path)
+            return Products({TRAINING: [row]}, {PLANNER_FILE: path.read_bytes()})
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Tests planners of one training seed at one gap."""
+
+    task_name: str
+    """Name of the task."""
+    task: Task
+    """The game."""
+    seed: int
+    """Seed of the fresh agents, and of the planners' training."""
+    gap: float
+    """The reality gap."""
+    planners: Mapping[str, bytes]
+    """Checkpoints by method."""
+    labels: Mapping[str, Mapping[str, Any]]
+    """Labels by method."""
+    fresh_agents: FreshAgentsConfig
+    """How the agents are trained and measured."""
+
+    @property
+    def key(self) -> str:
+        """See `Job.key`; names the planners by a digest, so that further methods mean further jobs, not a conflict."""
+        digest = hashlib.sha256(json.dumps(self.configuration(), sort_keys=True).encode()).hexdigest()[:10]
+        return f"{TRANSFER}_{self.task_name}_{self.task.gap_argument}-{self.gap:g}_seed-{self.seed}_{digest}"
+
+    def configuration(self) -> dict[str, Any]:
+        """See `Job.configuration`."""
+        return {
+            "environment": dataclasses.asdict(self._spec()),
+            "fresh_agents": to_json(self.fresh_agents),
+            "gap": self.gap,
+            "seed": self.seed,
+            "planners": {name: hashlib.sha256(state).hexdigest() for name, state in self.planners.items()},
+            "labels": {**self.task.labels, "methods": self.labels},
+        }
+
+    def _spec(self) -> EnvironmentSpec:
+        return _spec(self.task, {self.task.gap_argument: self.gap})
+
+    def run(self) -> Tables:
+        """Train fresh agents and measure; a row per planner."""
+        spec = self._spec()
+
+        def game(num_envs: int, gap: float, planner: Planner) -> BatchedEnv:
+            return EnvironmentSpec(spec.name, {**spec.arguments, "planner": planner})(num_envs)
+
+        planners = {name: _planner(state) for name, state in self.planners.items()}
+        rows = transfer_evaluation(planners, game, [self.gap], [self.seed], self.fresh_agents)
+        found = []
+        for row in rows:
+            columns = dataclasses.asdict(row)
+            name = columns.pop("planner")
+            labels = {**self.task.labels, "method_name": name, **self.labels[name]}
+            found.append({"task": self.task_name, **labels, **columns})
+        return {TRANSFER: found}
+
+
+def _spec(task: Task, arguments: Mapping[str, Any]) -> EnvironmentSpec:
+    return EnvironmentSpec(task.environment, {**task.arguments, **arguments})
+
+
+def _seeded(value: Any, seed: int) -> Any:
+    """`value` with every "$seed" in it replaced."""
+    if isinstance(value, Mapping):
+        return {key: _seeded(entry, seed) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_seeded(entry, seed) for entry in value]
+    return seed if value == SEED else value
+
+
+def _planner(checkpoint: bytes) -> Planner:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / PLANNER_FILE
+        path.write_bytes(checkpoint)
+        return load_trainer(path).frozen_planner()
