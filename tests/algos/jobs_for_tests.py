@@ -1,10 +1,13 @@
 """Jobs that a spawned worker can import, for test_jobs.py."""
 
 import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ermas_algos.experiments.jobs import Products
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,8 @@ class Square:
     fails: bool = False
     dies_before: str | None = None
     """Kills its process as long as this file does not exist."""
+    leaves: bool = False
+    """Makes that file before it dies."""
 
     @property
     def key(self) -> str:
@@ -30,7 +35,9 @@ class Square:
         if self.fails:
             raise ZeroDivisionError(f"no square for {self.number}")
         if self.dies_before is not None and not Path(self.dies_before).exists():
-            os._exit(9)
+            if self.leaves:
+                Path(self.dies_before).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
         return {"squares": [{"number": self.number, "square": self.number**2}]}
 
 
@@ -50,3 +57,24 @@ class Sleeper:
         path.with_suffix(".part").rename(path)
         time.sleep(60)
         return {}
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Leaves a file beside its table; takes a moment."""
+
+    number: int
+    journal: str
+
+    @property
+    def key(self) -> str:
+        return f"writer-{self.number}"
+
+    def configuration(self) -> dict[str, Any]:
+        return {"number": self.number}
+
+    def run(self) -> Products:
+        with open(self.journal, "a") as file:
+            file.write(f"{self.number}\n")
+        time.sleep(0.3)
+        return Products({"numbers": [{"number": self.number}]}, {"content.bin": bytes([self.number] * 5)})

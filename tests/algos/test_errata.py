@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig
+from ermas_algos import ERMAS, MARL, ERMASConfig
 from ermas_algos.algorithms.deviations import lagrangian_reward, meta_step
 from ermas_algos.algorithms.multipliers import MultiplierConfig, Multipliers
-from ermas_algos.evaluation import transfer
+from ermas_algos.evaluation import fresh_agents, transfer
 from ermas_algos.experiments.meta_gradient import Measurement
 from ermas_algos.experiments.mixing import dual_function
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
@@ -168,15 +168,16 @@ def test_fresh_agents_start_from_scratch(monkeypatch: pytest.MonkeyPatch) -> Non
                 begun.append(np.abs(self.learners[agent].action_probabilities(seen, masks) - 1 / 3).max())
             return super().learn(*arguments, **named)
 
-    monkeypatch.setattr(transfer, "MARL", Recorded)
+    monkeypatch.setattr(fresh_agents, "MARL", Recorded)
 
     def game(num_envs: int, gap: float, planner: Planner) -> EngineBatch:
         return augmented_bimatrix_v0.batched_env(num_envs, q=gap, planner=planner, agents_observe="own")
 
-    contenders = [transfer.Contender("constant", None, seed, ConstantPlanner(6 - seed)) for seed in (0, 1)]
-    config = MARLConfig(num_envs=8, agent_learner=transfer.FRESH_AGENT_PPO)
-    transfer.transfer_evaluation(contenders, game, [0.0, 0.4], config, transfer.LAST_SHARE)
-    assert len(begun) == 8  # two planners × two gaps × two agents
+    planners = {str(action): ConstantPlanner(action) for action in (5, 6)}
+    config = fresh_agents.FreshAgentsConfig(num_envs=8, window=5, max_iterations=10, tolerance=1.0, measured_envs=8)
+    transfer.transfer_evaluation(planners, game, [0.0, 0.4], [0], config, share_agents=False)
+    assert len(begun) == 16  # two planners × two gaps × two windows × two agents
+    begun = [value for k, value in enumerate(begun) if k % 4 < 2]  # the first windows
     assert max(begun) < 0.05
 
 

@@ -1,6 +1,7 @@
 """The planner hook: objects that play the planner inside the environment, and their registry."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
@@ -70,12 +71,60 @@ class ConstantPlanner:
         return probabilities
 
 
+class FunctionPlanner:
+    """Plays a plain function of one observation.
+
+    Args:
+        function: maps an observation, (*observation shape) of the planner, to an action; always the same action for the
+            same observation. Masks are not passed.
+    """
+
+    noise_size = 0
+
+    def __init__(self, function: Callable[[Array], object]) -> None:
+        if not callable(function):
+            raise ValueError(f"function must be callable, got {function!r}.")
+        self.function = function
+        self._action_space: spaces.Space[Any] | None = None
+
+    def bind(self, observation_space: spaces.Space[object], action_space: spaces.Space[object]) -> None:
+        """Remember the action space, against which every action is checked."""
+        self._action_space = action_space
+
+    def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
+        """Call the function once per distinct observation; ValueError for an action outside the action space."""
+        rows = observations.reshape(len(observations), -1)
+        _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        actions: Array = np.stack([self._action(observations[k]) for k in first])
+        return actions[which]
+
+    def tabular(self, observations: Array, action_masks: BoolArray | None) -> FloatArray | None:
+        """One on the function's action, zero elsewhere; None where actions are not Discrete."""
+        if not isinstance(self._action_space, spaces.Discrete):
+            return None
+        actions = self.act(observations, np.empty((len(observations), 0)), None) - self._action_space.start
+        return np.asarray(np.eye(int(self._action_space.n))[actions])
+
+    def _action(self, observation: Array) -> Array:
+        space = self._action_space
+        assert space is not None
+        given = np.asarray(self.function(observation))
+        numbers = given.dtype.kind in "iuf" and given.shape == (space.shape or ())
+        action = given.astype(space.dtype) if numbers else given
+        if not numbers or not np.array_equal(action, given) or not space.contains(action):
+            raise ValueError(f"action of the function planner must lie in {space}, got {given!r} for {observation!r}.")
+        return action
+
+
+def as_planner(given: Any) -> Planner:
+    """A planner object as it is, a plain function of one observation as a `FunctionPlanner`; ValueError otherwise."""
+    if hasattr(given, "act") and hasattr(given, "bind"):
+        planner: Planner = given
+        return planner
+    if callable(given) and not isinstance(given, type):
+        return FunctionPlanner(given)
+    raise ValueError(f"a planner must be a planner object or a function of an observation, got {given!r}.")
+
+
 planner_registry: Registry[Planner] = Registry("planner")
 planner_registry.register("constant", ConstantPlanner)
-
-
-def as_planner(given: Planner) -> Planner:
-    """A planner object as it is; ValueError for anything else."""
-    if not hasattr(given, "act"):
-        raise ValueError(f"a planner must be a planner object, got {given!r}.")
-    return given

@@ -193,4 +193,3 @@ def _check_alike(name: str, learner: LearnerConfig, agents: LearnerConfig) -> No
     if seeds[0] != seeds[1]:
         kinds = ["sampled" if count is None else f"exact, num_seeds={count}" for count in seeds]
         raise ValueError(f"{name} must be played as agent_learner is: it is {kinds[0]}, agent_learner {kinds[1]}.")
-

@@ -1,7 +1,7 @@
 """A planner against a population of adversaries, each at its own constant λ (baseline).
 
-After E. Vinitsky et al., "Robust reinforcement learning using adversarial populations" (2020): the planner learns on the
-play of all members at once; here a member is a full set of agents that maximise (λ r_i − r_p)/(1 + λ).
+After E. Vinitsky et al., "Robust reinforcement learning using adversarial populations" (2020): the planner learns on
+the play of all members at once; here a member is a full set of agents that maximise (λ r_i − r_p)/(1 + λ).
 """
 
 from typing import ClassVar

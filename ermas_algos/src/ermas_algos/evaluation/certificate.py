@@ -11,8 +11,6 @@ from ermas_envs import EnvironmentSpec
 from ermas_envs.oracles import Certificate, certify
 
 
-
-
 def load_trainer(path: Path | str, make_env: MakeEnv | None = None) -> Trainer[Any]:
     """The trainer of a checkpoint, whichever algorithm wrote it.
 

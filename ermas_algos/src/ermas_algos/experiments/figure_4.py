@@ -8,13 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ermas_algos.algorithms import MARLConfig, PopulationConfig
+from ermas_algos.algorithms import PopulationConfig
 from ermas_algos.algorithms.config import AGENT_PPO, ERMASConfig, to_json
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
-from ermas_algos.experiments.jobs import Finished, Job
+from ermas_algos.experiments.figure_4_tables import choice_rows, claim_rows, optimum_rows, summary_rows, transfer_rows
+from ermas_algos.experiments.jobs import Finished, Job, Row
+from ermas_algos.experiments.results import rows_of
 from ermas_algos.experiments.scale import Scale
-from ermas_algos.experiments.sweep import SEED, Method, Sweep, Task
+from ermas_algos.experiments.stages import ScaledStage
+from ermas_algos.experiments.sweep import SEED, TRAINING, TRANSFER, Method, Sweep, Task
+from ermas_algos.plots.figure_4 import plot_figure_4
 from ermas_envs import augmented_bimatrix_v0
 
 NAME = "figure-4"
@@ -119,3 +123,49 @@ def _labels(family: str, epsilon: float | None, parameter: float | None) -> dict
 def _envs(budget: int, iterations: int, rollouts: int = 1) -> int:
     """Replicas with which `iterations` of so many rollouts each come closest to the budget."""
     return round(budget / (iterations * rollouts * HORIZON))
+
+
+def _trainings(payoffs: str) -> ScaledStage:
+    def stage(scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
+        return sweep(scale, payoffs).trainings()
+
+    return stage
+
+
+def _transfers(payoffs: str) -> ScaledStage:
+    def stage(scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
+        return sweep(scale, payoffs).transfers(finished, folder)
+
+    return stage
+
+
+STAGES = [make(payoffs) for payoffs in PAYOFFS for make in (_trainings, _transfers)]
+"""Payoff set by payoff set: training, then tests."""
+TABLES = (NAME, f"{NAME}-validation", f"{NAME}-choice", f"{NAME}-summary", f"{NAME}-comparisons", f"{NAME}-optimum")
+"""Returns at the test gaps; at the validation gaps; ε on them; statistics; differences; exact optima."""
+
+
+def collect(finished: Sequence[Finished]) -> dict[str, list[Row]]:
+    """See `Experiment.collect`."""
+    rows = transfer_rows(rows_of(finished, TRANSFER), rows_of(finished, TRAINING))
+    tested = [row for row in rows if row["q_test"] in TEST_GAPS]
+    validated = [row for row in rows if row["q_test"] in VALIDATION_GAPS]
+    test_gaps, validation_gaps = ([gap for gap in gaps if gap in {r["q_test"] for r in rows}] for gaps in _GAPS)
+    choice = choice_rows(validated, validation_gaps)
+    tables = (
+        tested,
+        validated,
+        choice,
+        summary_rows(tested, test_gaps),
+        claim_rows(tested, choice, test_gaps),
+        optimum_rows(tested),
+    )
+    return dict(zip(TABLES, tables, strict=True))
+
+
+_GAPS = (TEST_GAPS, VALIDATION_GAPS)
+
+
+def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Write the figure: `figure-4.png` shows the main panels; further pictures lie beside it."""
+    plot_figure_4(path, tables[NAME], tables[f"{NAME}-summary"], tables[f"{NAME}-choice"], tables[f"{NAME}-optimum"])

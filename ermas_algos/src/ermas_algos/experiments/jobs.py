@@ -1,24 +1,20 @@
 """Jobs of an experiment in parallel processes: a repeated command does what is missing, a failed job stops no other.
 
-Every finished job leaves one JSON file, written atomically: configuration, tables, versions, commit, seconds.
+Every finished job leaves one JSON file, written atomically: configuration, tables, versions, commit, seconds; and the
+files that it produced, written before. A file is never written twice.
 """
 
-import concurrent.futures
 import hashlib
 import json
-import multiprocessing
-import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-import torch
-
 from ermas_algos.checkpoint import replace_file
+from ermas_algos.experiments.backends import run_in_processes, run_on_ray
 from ermas_algos.experiments.provenance import provenance
 
 Row: TypeAlias = dict[str, Any]
@@ -66,7 +62,7 @@ class Finished:
     seconds: float
     """Wall-clock time that it took."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """SHA-256 of the files that it left, by name."""
+    """SHA-256 (hex) of the files that it left, by name; `<key>.<name>` in the folder."""
 
 
 @dataclass(frozen=True)
@@ -80,80 +76,80 @@ class Outcome:
 
 
 def run_jobs(
-    jobs: Sequence[Job], folder: Path, workers: int, report: Callable[[int, int], None] | None = None
+    jobs: Sequence[Job],
+    folder: Path,
+    workers: int,
+    report: Callable[[int, int], None] | None = None,
+    address: str | None = None,
 ) -> Outcome:
-    """Run the jobs whose file is missing, `workers` at a time; one torch thread each.
+    """Run the jobs whose file is missing; one torch thread each.
 
     Args:
         jobs: with distinct keys.
         folder: where the files are; created.
-        workers: processes, ≥ 1.
+        workers: processes on this machine, ≥ 1; a cluster that runs already has as many as it has CPUs.
         report: called with the number of jobs that are over, failed ones included, and of all jobs.
+        address: None for processes on this machine; else that of a Ray cluster, such as "auto" or "ray://host:10001",
+            or "local" to start Ray here. There a job whose worker is killed runs again.
 
     Raises:
-        ValueError: a file holds a result of another configuration (another `--out` is needed), or is damaged.
-        RuntimeError: a worker was killed; the finished jobs are kept, and a repeated command goes on.
+        ValueError: a file holds a result of another configuration (another `--out` is needed), or is damaged; Ray is
+            wanted and not installed.
+        RuntimeError: a worker of this machine was killed; the finished jobs are kept, and a repeated command goes on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     done = {job.key: found for job in jobs if (found := _read(folder, job)) is not None}
-    missing = [job for job in jobs if job.key not in done]
+    missing = {job.key: job for job in jobs if job.key not in done}
     failed: dict[str, str] = {}
     if report is not None:
         report(len(done), len(jobs))
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, context, _start_worker) as pool:
-        running = {pool.submit(_run, job, folder): job for job in missing}
-        try:
-            for future in concurrent.futures.as_completed(running):
-                job = running[future]
-                try:
-                    done[job.key] = future.result()
-                except BrokenProcessPool:
-                    raise RuntimeError(f"a worker was killed, perhaps at {job.key}; repeat the command.") from None
-                except Exception as error:
-                    failed[job.key] = f"{type(error).__name__}: {error}"
-                if report is not None:
-                    report(len(done) + len(failed), len(jobs))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    backend = (
+        run_in_processes(missing, _work, workers) if address is None else run_on_ray(missing, _work, workers, address)
+    )
+    with closing(backend) as results:
+        for key, result in results:
+            if isinstance(result, Exception):
+                failed[key] = f"{type(result).__name__}: {result}"
+            else:
+                done[key] = _store(folder, *result)
+            if report is not None:
+                report(len(done) + len(failed), len(jobs))
     return Outcome([done[job.key] for job in jobs if job.key in done], failed)
 
 
-def _start_worker() -> None:
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    torch.set_num_threads(1)
-    # A fifth of the time of small updates goes into checks of arguments that are right.
-    torch.distributions.Distribution.set_default_validate_args(False)
+def read_file(folder: Path, finished: Finished, name: str) -> bytes:
+    """A file that a finished job left; ValueError if it is missing or not what the job wrote."""
+    path = folder / f"{finished.key}.{name}"
+    content = path.read_bytes() if path.exists() else b""
+    if hashlib.sha256(content).hexdigest() != finished.files[name]:
+        raise ValueError(f"{path}: damaged; remove {_path(folder, finished.key)} to run the job again.")
+    return content
 
 
-def _end_with_parent(parent: int) -> None:
-    """Without it, the workers of a killed command would wait for jobs for ever."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
+def _path(folder: Path, key: str) -> Path:
+    return folder / f"{key}.json"
 
 
-def _path(folder: Path, job: Job) -> Path:
-    return folder / f"{job.key}.json"
-
-
-def _run(job: Job, folder: Path) -> Finished:
+def _work(job: Job) -> tuple[Finished, Mapping[str, bytes]]:
+    """What a worker does; nothing is written here, because a cluster's worker may not see the folder."""
     started = time.perf_counter()
     result = job.run()
-    tables, files = (result.tables, result.files) if isinstance(result, Products) else (result, {})
     seconds = time.perf_counter() - started
+    tables, files = (result.tables, result.files) if isinstance(result, Products) else (result, {})
     configuration = json.loads(json.dumps(job.configuration()))  # as a file gives it back
-    for name, content in files.items():
-        replace_file(folder / f"{job.key}.{name}", content)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    finished = Finished(job.key, configuration, tables, provenance(), round(seconds, 1), digests)
-    replace_file(_path(folder, job), json.dumps(finished.__dict__, indent=1).encode())
+    return Finished(job.key, configuration, tables, provenance(), round(seconds, 1), digests), files
+
+
+def _store(folder: Path, finished: Finished, files: Mapping[str, bytes]) -> Finished:
+    for name, content in files.items():
+        replace_file(folder / f"{finished.key}.{name}", content)
+    replace_file(_path(folder, finished.key), json.dumps(finished.__dict__, indent=1).encode())
     return finished
 
 
 def _read(folder: Path, job: Job) -> Finished | None:
-    path = _path(folder, job)
+    path = _path(folder, job.key)
     if not path.exists():
         return None
     try:
@@ -162,13 +158,6 @@ def _read(folder: Path, job: Job) -> Finished | None:
         raise ValueError(f"{path}: damaged ({error}); remove it to run the job again.") from None
     if found.configuration != json.loads(json.dumps(job.configuration())):
         raise ValueError(f"{path}: holds a result of other settings; choose another --out, or remove it.")
+    for name in found.files:
+        read_file(folder, found, name)
     return found
-
-
-def read_file(folder: Path, finished: Finished, name: str) -> bytes:
-    """A file that a finished job left; ValueError if it is missing or changed."""
-    path = folder / f"{finished.key}.{name}"
-    content = path.read_bytes() if path.exists() else b""
-    if hashlib.sha256(content).hexdigest() != finished.files[name]:
-        raise ValueError(f"{path}: damaged; remove {folder / finished.key}.json to run the job again.")
-    return content

@@ -15,7 +15,7 @@ import numpy as np
 from ermas_algos.algorithms.config import AGENT_PPO, to_json
 from ermas_algos.algorithms.exact import exact_metrics, tabular_policies
 from ermas_algos.algorithms.exact_collection import JointPolicy
-from ermas_algos.experiments.figure_2 import frozen
+from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.experiments.jobs import Job, Tables
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.search import Search, last_third, search
@@ -92,7 +92,7 @@ class Frozen:
         kwargs = {**AGENT_PPO.algorithm_kwargs, "normalize_advantage": SAMPLED_WAYS[self.way]}
         settings = {
             "agent_learner": to_json(replace(AGENT_PPO, algorithm_kwargs=kwargs)),
-            "multiplier": to_json(frozen(self.multiplier)),
+            "multiplier": to_json(MultiplierConfig.frozen(self.multiplier)),
             "seed": self.first_seed,
         }
         return Search(self.learner, "own", "ERMAS", settings, self.num_seeds, self.iterations)

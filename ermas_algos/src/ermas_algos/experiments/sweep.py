@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from ermas_algos.algorithms.config import TrainerConfig, from_json, to_json
 from ermas_algos.evaluation.certificate import load_trainer
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.evaluation.transfer import transfer_evaluation
-from ermas_algos.experiments.jobs import Finished, Job, Products, Row, Tables, read_file
+from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Tables, read_file
+from ermas_algos.experiments.results import rows_of, write_results
+from ermas_algos.experiments.stages import run_stages
 from ermas_envs import BatchedEnv, EnvironmentSpec
 from ermas_envs.arguments import check_choice, check_integer, check_number
 from ermas_envs.oracles import agents_ignore_planner
@@ -255,6 +257,30 @@ class Transfer:
             labels = {**self.task.labels, "method_name": name, **self.labels[name]}
             found.append({"task": self.task_name, **labels, **columns})
         return {TRANSFER: found}
+
+
+def run_sweep(
+    sweep: Sweep,
+    out: Path,
+    workers: int,
+    report: Callable[[int, int], None] | None = None,
+    address: str | None = None,
+) -> Outcome:
+    """Run what is missing of a sweep and write the tables of what is finished, even if a job failed.
+
+    `sweep.csv` has a row per planner, gap and seed, `sweep-training.csv` one per planner, `sweep.json` the settings.
+
+    Args:
+        sweep: what is run.
+        out: directory of the results; `sweep.jobs` in it holds the jobs' files.
+        workers: see `run_jobs`; `report` and `address` too.
+    """
+    stages = (lambda finished, folder: sweep.trainings(), sweep.transfers)
+    outcome = run_stages(stages, out / "sweep.jobs", workers, report, address)
+    tables = {"sweep": rows_of(outcome.finished, TRANSFER), "sweep-training": rows_of(outcome.finished, TRAINING)}
+    filled = {name: rows for name, rows in tables.items() if rows}
+    write_results(out, "sweep", {"sweep": to_json(sweep)}, outcome.finished, filled)
+    return outcome
 
 
 def _spec(task: Task, arguments: Mapping[str, Any]) -> EnvironmentSpec:

@@ -1,8 +1,9 @@
-"""Mean and 95 % interval of a few seeds, as drawn in the plots."""
+"""Mean and 95 % interval of a few seeds, as drawn in the plots, and lines of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from scipy import stats
 
 
@@ -13,3 +14,12 @@ def mean_and_half_width(values: Sequence[float]) -> tuple[float, float]:
         return float(array.mean()), 0.0
     half = stats.t.ppf(0.975, array.size - 1) * array.std(ddof=1) / np.sqrt(array.size)
     return float(array.mean()), float(half)
+
+
+def draw_line(axes: Axes, values: Mapping[float, Sequence[float]], color: str, marker: str, label: str) -> None:
+    """A line through the means of the values (one per seed) at each abscissa, with their 95 % t-intervals as a band."""
+    places = sorted(values)
+    found = [mean_and_half_width(values[place]) for place in places]
+    axes.plot(places, [mean for mean, _ in found], color=color, marker=marker, markersize=5, linewidth=1.4, label=label)
+    low, high = ([mean + sign * half for mean, half in found] for sign in (-1, 1))
+    axes.fill_between(places, low, high, color=color, alpha=0.15, linewidth=0)

@@ -1,8 +1,8 @@
 """Whether the agents of a game can tell what the planner does: where they cannot, agents may be trained once for all.
 
-A sufficient condition: states that look alike to every agent at every step form classes, and neither the agents' rewards
-nor the class that follows depend on the planner's action or on the member of the class (a bisimulation of the agents'
-game; R. Givan, T. Dean, M. Greig, "Equivalence notions and model minimization", 2003).
+A sufficient condition: states that look alike to every agent at every step form classes, and neither the agents'
+rewards nor the class that follows depend on the planner's action or on the member of the class (a bisimulation of the
+agents' game; R. Givan, T. Dean, M. Greig, "Equivalence notions and model minimization", 2003).
 """
 
 import numpy as np

@@ -1,0 +1,161 @@
+"""Statistics of planner returns over seeds and reality gaps, with bootstrap 95 % intervals; no seed is dropped.
+
+Interquartile mean and probability of improvement as in R. Agarwal et al., "Deep Reinforcement Learning at the Edge of
+the Statistical Precipice" (2021); percentile bootstrap over seeds (B. Efron and R. Tibshirani 1993).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from ermas_envs.arguments import check_choice
+from ermas_envs.arrays import Array, FloatArray
+
+RESAMPLES = 10_000
+"""Bootstrap samples of an interval."""
+
+Statistic = Callable[[FloatArray], FloatArray]
+"""Returns (…, seeds, gaps) → the statistic, (…)."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic with its 95 % interval; a single seed gives an interval of NaN, because it says nothing of others."""
+
+    value: float
+    """The statistic of the sample."""
+    low: float
+    """2.5 % quantile of the bootstrap distribution."""
+    high: float
+    """97.5 % quantile."""
+
+
+def mean(returns: FloatArray, rng: np.random.Generator) -> Estimate:
+    """Mean over seeds and gaps of returns (seeds, gaps), payoff per step; ValueError for a bad array."""
+    return _estimate(_STATISTICS["mean"], _checked(returns), rng)
+
+
+def interquartile_mean(returns: FloatArray, rng: np.random.Generator) -> Estimate:
+    """Mean over gaps of the interquartile mean over seeds: the mean of the middle half of the seeds at each gap.
+
+    Gaps are not pooled, because their returns differ by more than seeds do: pooling would drop the extreme gaps.
+    """
+    return _estimate(_STATISTICS["iqm"], _checked(returns), rng)
+
+
+def worst_case(returns: FloatArray, rng: np.random.Generator) -> Estimate:
+    """Mean over seeds of the smallest return over the gaps of returns (seeds, gaps), payoff per step."""
+    return _estimate(_STATISTICS["worst case"], _checked(returns), rng)
+
+
+def price_of_robustness(returns: FloatArray, baseline: FloatArray, rng: np.random.Generator) -> Estimate:
+    """1 − mean(returns)/mean(baseline) at the training point, (seeds,) each: the share given up where there is no gap.
+
+    Raises:
+        ValueError: a bad array, or a baseline whose mean is not positive.
+    """
+    own, other = (_checked(values[:, None]) for values in (returns, baseline))
+    if other.mean() <= 0:
+        raise ValueError(f"baseline must have a positive mean, got {other.mean():g}.")
+
+    def price(a: FloatArray, b: FloatArray) -> FloatArray:
+        return np.asarray(1.0 - a.mean(axis=(-2, -1)) / b.mean(axis=(-2, -1)))
+
+    return _two_samples(price, own, other, rng)
+
+
+def probability_of_improvement(returns: FloatArray, baseline: FloatArray, rng: np.random.Generator) -> Estimate:
+    """P(X > Y) + P(X = Y)/2 for X of `returns` and Y of `baseline`, (seeds, gaps) each, averaged over the gaps."""
+
+    def share(a: FloatArray, b: FloatArray) -> FloatArray:
+        pairs = np.sign(a[..., :, None, :] - b[..., None, :, :])
+        return np.asarray(0.5 + 0.5 * pairs.mean(axis=(-3, -2, -1)))
+
+    return _two_samples(share, _checked(returns), _checked(baseline), rng)
+
+
+def difference(returns: FloatArray, baseline: FloatArray, statistic: str, rng: np.random.Generator) -> Estimate:
+    """A statistic of `returns` minus that of `baseline`, independent samples of seeds.
+
+    Args:
+        returns: (seeds, gaps), payoff per step.
+        baseline: (seeds, gaps); the number of seeds may differ.
+        statistic: `mean`, `iqm` or `worst case`.
+        rng: draws the bootstrap samples.
+    """
+    chosen = _STATISTICS[check_choice("statistic", statistic, _STATISTICS)]
+    return _two_samples(lambda a, b: chosen(a) - chosen(b), _checked(returns), _checked(baseline), rng)
+
+
+def summary(
+    returns: FloatArray, baseline: FloatArray, training_gap: int, rng: np.random.Generator
+) -> dict[str, Estimate]:
+    """Every statistic of one method.
+
+    Args:
+        returns: (seeds, gaps), payoff per step.
+        baseline: (seeds, gaps) of the method that it is compared with.
+        training_gap: column of the gap of training.
+        rng: draws the bootstrap samples.
+
+    Returns:
+        `mean`, `iqm`, `worst_case`, `training_point` (mean return at the gap of training), `price_of_robustness` and
+        `probability_of_improvement`.
+    """
+    own, other = _checked(returns), _checked(baseline)
+    return {
+        "mean": mean(own, rng),
+        "iqm": interquartile_mean(own, rng),
+        "worst_case": worst_case(own, rng),
+        "training_point": mean(own[:, [training_gap]], rng),
+        "price_of_robustness": price_of_robustness(own[:, training_gap], other[:, training_gap], rng),
+        "probability_of_improvement": probability_of_improvement(own, other, rng),
+    }
+
+
+def _iqm(returns: FloatArray) -> FloatArray:
+    """A quarter of the seeds, rounded down, is trimmed at either end."""
+    trimmed: FloatArray = stats.trim_mean(returns, 0.25, axis=returns.ndim - 2)
+    return np.asarray(trimmed.mean(axis=-1))
+
+
+_STATISTICS: Mapping[str, Statistic] = {
+    "mean": lambda returns: np.asarray(returns.mean(axis=(-2, -1))),
+    "iqm": _iqm,
+    "worst case": lambda returns: np.asarray(returns.min(axis=-1).mean(axis=-1)),
+}
+
+
+def _checked(returns: Array) -> FloatArray:
+    array = np.asarray(returns, dtype=np.float64)
+    if array.ndim != 2 or not array.size:
+        raise ValueError(f"returns must have the shape (seeds, gaps) with at least one of each, got {array.shape}.")
+    if not np.isfinite(array).all():
+        raise ValueError("returns must be finite: no seed may be missing.")
+    return array
+
+
+def _resampled(returns: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """(RESAMPLES, seeds, gaps): whole seeds drawn with replacement."""
+    return returns[rng.integers(len(returns), size=(RESAMPLES, len(returns)))]
+
+
+def _estimate(statistic: Statistic, returns: FloatArray, rng: np.random.Generator) -> Estimate:
+    return _interval(float(statistic(returns)), statistic(_resampled(returns, rng)), min(len(returns), 2))
+
+
+def _two_samples(
+    statistic: Callable[[FloatArray, FloatArray], FloatArray],
+    returns: FloatArray,
+    baseline: FloatArray,
+    rng: np.random.Generator,
+) -> Estimate:
+    drawn = statistic(_resampled(returns, rng), _resampled(baseline, rng))
+    return _interval(float(statistic(returns, baseline)), drawn, min(len(returns), len(baseline), 2))
+
+
+def _interval(value: float, drawn: FloatArray, seeds: int) -> Estimate:
+    low, high = np.quantile(drawn, [0.025, 0.975]) if seeds > 1 else (np.nan, np.nan)
+    return Estimate(value, float(low), float(high))

@@ -1,0 +1,101 @@
+"""Results of an experiment as files: one CSV per table; a JSON with settings, configurations of all jobs, versions."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ermas_algos.checkpoint import replace_file
+from ermas_algos.experiments.jobs import Finished, Row
+
+
+def rows_of(finished: Sequence[Finished], table: str) -> list[Row]:
+    """All rows of a table, job by job."""
+    return [row for done in finished for row in done.tables.get(table, [])]
+
+
+def write_results(
+    out: Path,
+    name: str,
+    settings: Mapping[str, Any],
+    finished: Sequence[Finished],
+    tables: Mapping[str, Sequence[Row]],
+) -> None:
+    """One CSV per table, and `<name>.json` with the settings, every job's configuration, versions and commits."""
+    for table, rows in tables.items():
+        write_table(out / f"{table}.csv", rows)
+    replace_file(out / f"{name}.json", json.dumps(_description(name, settings, finished), indent=1).encode())
+
+
+def write_table(path: Path, rows: Sequence[Row]) -> None:
+    """A tidy CSV: the first row's columns; None is empty; floats by repr."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    replace_file(path, text.getvalue().encode())
+
+
+def _description(name: str, settings: Mapping[str, Any], finished: Sequence[Finished]) -> dict[str, Any]:
+    """Settings, versions and commits; every job's configuration, settings that never differ only once (`shared`)."""
+    flat = {done.key: _flat(done.configuration) for done in finished}
+    values: dict[str, list[Any]] = {}
+    for settings in flat.values():
+        for setting, value in settings.items():
+            values.setdefault(setting, []).append(value)
+    shared = {setting: found[0] for setting, found in values.items() if found.count(found[0]) == len(found)}
+    produced = [json.dumps(done.provenance, sort_keys=True) for done in finished]
+    return {
+        "experiment": name,
+        **settings,
+        "provenance": [json.loads(text) for text in dict.fromkeys(produced)],
+        "seconds": round(sum(done.seconds for done in finished), 1),
+        "shared": shared,
+        "jobs": {
+            key: {setting: value for setting, value in settings.items() if setting not in shared}
+            for key, settings in flat.items()
+        },
+    }
+
+
+def _flat(configuration: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings with dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in configuration.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def read_table(path: Path) -> list[Row]:
+    """What `write_table` wrote. A column whose cells are all numbers, or all True or False, holds these; empty is None.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open(newline="") as file:
+        cells = list(csv.DictReader(file))
+    columns = {name: _column([row[name] for row in cells]) for name in (cells[0] if cells else ())}
+    return [{name: column[k] for name, column in columns.items()} for k in range(len(cells))]
+
+
+def _column(cells: Sequence[str]) -> list[Any]:
+    filled = [cell for cell in cells if cell]
+    kinds: tuple[Callable[[str], Any], ...] = (_truth, int, float)
+    for kind in kinds:
+        try:
+            known = {cell: kind(cell) for cell in filled}
+        except ValueError:
+            continue
+        return [known[cell] if cell else None for cell in cells]
+    return [cell or None for cell in cells]
+
+
+def _truth(cell: str) -> bool:
+    if cell not in ("True", "False"):
+        raise ValueError(cell)
+    return cell == "True"

@@ -1,0 +1,162 @@
+"""The paper's Figure 4: planner return over the reality gap Q, and what robustness costs where there is no gap."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
+
+from ermas_algos.plots.intervals import draw_line
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+Method = tuple[str, float | None, float | None]
+"""Method, ε, parameter."""
+
+_TITLES = {
+    "tragedy_of_commons": "tragedy of the commons",
+    "strategically_robust_2022": "released code's random payoffs",
+}
+_LINES: Mapping[Method, tuple[str, str, str]] = {
+    ("MARL", None, 0.0): ("#15803d", "s", "MARL, Q = 0"),
+    ("MARL", None, 0.5): ("#0f766e", "D", "MARL, told Q = 0.5"),
+    ("DR, tables", None, 50.0): ("#7c3aed", "^", "domain randomisation, tables"),
+    ("DR, scalar (paper)", None, 10.0): ("#a78bfa", "v", "domain randomisation, scalar (paper)"),
+    ("RR, cvar", None, 0.1): ("#b45309", "P", "risk-averse, CVaR 10 %"),
+}
+"""Colour, marker and label of the methods drawn over Q, beside ERMAS at the chosen ε; all others are in the table."""
+_ERMAS = ("#1f5fa8", "o")
+_FAMILIES = {
+    "ERMAS": (*_ERMAS, "ERMAS over ε"),
+    "MARL": ("#15803d", "s", "MARL over Q of training"),
+    "MARL + extra agent updates": ("#65a30d", "s", "MARL + extra agent updates"),
+    "DR, tables": ("#7c3aed", "^", "DR, tables (every 10, 50)"),
+    "DR, scalar (paper)": ("#a78bfa", "v", "DR, scalar (paper)"),
+    "RR, crra": ("#b45309", "X", "RR, CRRA"),
+    "RR, exponential": ("#f59e0b", "X", "RR, exponential"),
+    "RR, cvar": ("#b45309", "P", "RR, CVaR 10 %"),
+    "action noise": ("#db2777", "<", "action noise (0.1, 0.3)"),
+    "quantal response": ("#be123c", ">", "quantal response (0.1, 0.5)"),
+    "population of λ": ("#111827", "*", "population of λ"),
+    "frozen λ": ("#6b7280", "D", "frozen λ (1, 2, 4)"),
+    "λ = 0": ("#6b7280", "d", "λ = 0"),
+}
+"""Colour, marker and label of each family in the picture of the trade-off."""
+
+
+def plot_figure_4(path: Path, rows: Rows, summary: Rows, choice: Rows, optimum: Rows) -> None:
+    """Write `path`, returns over Q, and beside it `<name>-frontier.png`, worst case against the return at Q = 0.
+
+    Args:
+        path: file to write.
+        rows: table `figure-4`; planner returns are means per step.
+        summary: table `figure-4-summary`.
+        choice: table `figure-4-choice`.
+        optimum: table `figure-4-optimum`.
+    """
+    panels = list(dict.fromkeys((r["payoffs"], r["planner_observes"]) for r in rows))
+    _plot_returns(path, panels, rows, choice, optimum)
+    _plot_frontier(path.with_name(f"{path.stem}-frontier.png"), panels, summary, optimum)
+
+
+def _plot_returns(path: Path, panels: Sequence[tuple[str, bool]], rows: Rows, choice: Rows, optimum: Rows) -> None:
+    figure = Figure(figsize=(4.3 * len(panels) + 0.6, 8.0), dpi=130, layout="constrained")
+    grid = figure.subplots(2, len(panels), squeeze=False, sharex=True)
+    for (absolute, relative), panel in zip(grid.T, panels, strict=True):
+        mine = [r for r in rows if (r["payoffs"], r["planner_observes"]) == panel]
+        (epsilon,) = [r["epsilon"] for r in choice if (r["payoffs"], r["planner_observes"]) == panel and r["chosen"]]
+        lines = {**_LINES, ("ERMAS", epsilon, None): (*_ERMAS, "ERMAS, ε chosen on validation gaps")}
+        best = {r["q_test"]: r["planner_return"] for r in optimum if r["payoffs"] == panel[0]}
+        baseline = _by_gap(mine, ("MARL", None, 0.0))
+        if best:
+            absolute.plot(list(best), list(best.values()), ":", color="0.3", label="best constant planner, exact")
+        for method, (color, marker, label) in lines.items():
+            values = _by_gap(mine, method)
+            if not values:  # a quick look has few methods
+                continue
+            draw_line(absolute, values, color, marker, label)
+            if method != ("MARL", None, 0.0):
+                change = {gap: [v - w for v, w in zip(values[gap], baseline[gap], strict=True)] for gap in values}
+                draw_line(relative, change, color, marker, label)
+        absolute.set_title(_title(panel) + f"\nERMAS: ε = {epsilon:g}", loc="left", fontsize=9)
+        relative.set_title("relative to MARL, Q = 0", loc="left", fontsize=9)
+        relative.set_xlabel("reality gap Q of the test")
+        for axes in (absolute, relative):
+            axes.axhline(0.0, color="0.8", linewidth=0.8, zorder=0)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.xaxis.set_major_locator(MultipleLocator(0.1))
+    grid[0, 0].set_ylabel("planner return (payoff, mean per step)")
+    grid[1, 0].set_ylabel("difference (payoff, mean per step)")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.savefig(path)
+
+
+def _plot_frontier(path: Path, panels: Sequence[tuple[str, bool]], summary: Rows, optimum: Rows) -> None:
+    figure = Figure(figsize=(5.2 * len(panels), 5.6), dpi=130, layout="constrained")
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _constant_planners(axes, [r for r in optimum if r["payoffs"] == panel[0]])
+        mine = [r for r in summary if (r["payoffs"], r["planner_observes"]) == panel]
+        for family, (color, marker, label) in _FAMILIES.items():
+            chosen = [r for r in mine if r["method"] == family]
+            if chosen:
+                _points(axes, chosen, color, marker, label, joined=family in ("ERMAS",))
+        for row in (r for r in mine if r["method"] == "ERMAS"):
+            place = (row["training_point"], row["worst_case"])
+            axes.annotate(f"{row['epsilon']:g}", place, (5, 6), textcoords="offset points", fontsize=8, color=_ERMAS[0])
+        axes.set_title(_title(panel), loc="left", fontsize=9)
+        axes.set_xlabel("return at Q = 0 (payoff, mean per step)")
+        axes.axhline(0.0, color="0.85", linewidth=0.8, zorder=0)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("worst return over Q of the test (mean per step)")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=8)
+    figure.savefig(path)
+
+
+def _constant_planners(axes: Axes, rows: Rows) -> None:
+    """The exact trade-off of constant planners, and the numbers of their stakes."""
+    actions = [name for name in (rows[0] if rows else {}) if name.startswith("action_")]
+    if not actions:
+        return
+    at_training = [next(r[a] for r in rows if r["q_test"] == 0.0) for a in actions]
+    worst = [min(r[a] for r in rows) for a in actions]
+    axes.plot(
+        at_training, worst, ":", color="0.5", linewidth=1.2, label="constant planners, exact (a = 0 … 6)", zorder=1
+    )
+
+
+def _points(axes: Axes, rows: Rows, color: str, marker: str, label: str, joined: bool) -> None:
+    rows = sorted(rows, key=lambda r: r["training_point"])
+    axes.errorbar(
+        [r["training_point"] for r in rows],
+        [r["worst_case"] for r in rows],
+        xerr=_bars(rows, "training_point"),
+        yerr=_bars(rows, "worst_case"),
+        color=color,
+        marker=marker,
+        linestyle="-" if joined else "",
+        markersize=6,
+        linewidth=1.4,
+        elinewidth=0.8,
+        label=label,
+    )
+
+
+def _bars(rows: Rows, column: str) -> list[list[float]]:
+    """Distances of the interval's ends; 0 where a single seed has none."""
+    ends = (f"{column}_low", f"{column}_high")
+    return [[0.0 if r[end] is None else abs(r[end] - r[column]) for r in rows] for end in ends]
+
+
+def _by_gap(rows: Rows, method: Method) -> dict[float, list[float]]:
+    """Returns of all seeds, in the order of the seeds, by gap."""
+    mine = sorted((r for r in rows if (r["method"], r["epsilon"], r["parameter"]) == method), key=lambda r: r["seed"])
+    gaps = sorted({r["q_test"] for r in mine})
+    return {gap: [r["planner_return"] for r in mine if r["q_test"] == gap] for gap in gaps}
+
+
+def _title(panel: tuple[str, bool]) -> str:
+    return f"{_TITLES.get(panel[0], panel[0])}, planner {'observing' if panel[1] else 'blind'}"

@@ -1,0 +1,131 @@
+"""Sweeps: jobs, a repeated or extended sweep, failures, shared agents, the table's columns, bad input."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ermas_algos.algorithms.config import from_json, to_json
+from ermas_algos.experiments.results import read_table
+from ermas_algos.experiments.sweep import Sweep, run_sweep
+from ermas_algos.plots.sweep import plot_sweep
+
+TINY: dict[str, Any] = {
+    "tasks": {
+        "blind": {
+            "environment": "augmented_bimatrix_v0",
+            "arguments": {"agents_observe": "own", "planner_observes": False, "horizon": 4},
+            "labels": {"payoffs": "tragedy_of_commons"},
+        }
+    },
+    "methods": {
+        "MARL": {"algorithm": "MARL", "settings": {"num_envs": 4}, "labels": {"epsilon": None}},
+        "DR": {
+            "algorithm": "MARL",
+            "settings": {"num_envs": 4},
+            "arguments": {"perturbation": {"name": "random_tables", "seed": "$seed"}},
+            "labels": {"epsilon": None},
+        },
+        "ERMAS": {
+            "algorithm": "ERMAS",
+            "settings": {"num_envs": 4, "epsilon": 0.1, "warmup_iterations": 1},
+            "labels": {"epsilon": 0.1},
+        },
+    },
+    "seeds": [0, 1],
+    "gaps": [0.0, 0.5],
+    "iterations": 2,
+    "fresh_agents": {"num_envs": 4, "window": 1, "max_iterations": 2, "measured_envs": 8},
+}
+
+
+def tiny(**changes: Any) -> Sweep:
+    sweep: Sweep = from_json(Sweep, {**TINY, **changes})
+    return sweep
+
+
+def test_a_sweep_comes_back_from_json() -> None:
+    assert from_json(Sweep, to_json(tiny())) == tiny()
+
+
+def test_the_training_seed_stands_for_dollar_seed() -> None:
+    jobs = {job.key: job for job in tiny().trainings()}
+    assert jobs["blind_DR_seed-1"].configuration()["environment"]["arguments"]["perturbation"]["seed"] == 1
+    assert jobs["blind_DR_seed-1"].spec()(1).name == "augmented_bimatrix_v0"
+
+
+def test_a_sweep_from_start_to_table_and_what_a_repeat_and_a_new_method_run(tmp_path: Path) -> None:
+    outcome = run_sweep(tiny(), tmp_path, 2)
+    assert not outcome.failed
+    table = tmp_path / "sweep.csv"
+    rows = read_table(table)
+    assert {(r["task"], r["method_name"], r["seed"], r["gap"]) for r in rows} == {
+        ("blind", method, seed, gap) for method in TINY["methods"] for seed in (0, 1) for gap in (0.0, 0.5)
+    }
+    assert len(rows) == 12
+    assert all(r["shared_agents"] and r["payoffs"] == "tragedy_of_commons" for r in rows)
+    assert {r["env_steps"] for r in read_table(tmp_path / "sweep-training.csv")} == {2 * 4 * 4, 6 * 4 * 4}
+    assert json.loads((tmp_path / "sweep.json").read_text())["sweep"] == to_json(tiny())
+    plot_sweep(tmp_path / "sweep.png", rows)
+    assert (tmp_path / "sweep.png").stat().st_size > 10_000
+
+    before, files = table.read_bytes(), {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep.jobs").iterdir()}
+    assert not run_sweep(tiny(), tmp_path, 1).failed
+    assert table.read_bytes() == before
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep.jobs").iterdir()} == files
+
+    more = {**TINY["methods"], "lambda-0": {"algorithm": "Population", "settings": {"num_envs": 4}}}
+    run_sweep(tiny(methods=more), tmp_path, 1)
+    trained = {p for p in files if "transfer" not in p.name}
+    assert {path: path.stat().st_mtime_ns for path in trained} == {path: files[path] for path in trained}
+    again = [{k: v for k, v in row.items()} for row in read_table(table) if row["method_name"] != "lambda-0"]
+    assert [row["planner_return"] for row in again] == [row["planner_return"] for row in rows]
+
+
+def test_a_failed_training_stops_no_other_and_is_named(tmp_path: Path) -> None:
+    """CRRA with a shift that leaves payoffs negative fails at the first update."""
+    broken = {"algorithm": "MARL", "settings": {"planner_risk": {"utility": "crra", "aversion": 1.0, "shift": -5.0}}}
+    sweep = tiny(methods={"MARL": TINY["methods"]["MARL"], "broken": broken}, seeds=[0], gaps=[0.0])
+    outcome = run_sweep(sweep, tmp_path, 1)
+    assert list(outcome.failed) == ["blind_broken_seed-0"]
+    assert "shift must make every payoff positive" in outcome.failed["blind_broken_seed-0"]
+    with open(tmp_path / "sweep.csv") as file:
+        assert [row["method_name"] for row in csv.DictReader(file)] == ["MARL"]
+
+
+def test_agents_that_cannot_be_shared_get_a_job_for_every_planner(tmp_path: Path) -> None:
+    """With action noise the game has no tables, and sharing is not known to be right."""
+    task = {**TINY["tasks"]["blind"]}
+    task["arguments"] = {**task["arguments"], "action_noise": 0.1}
+    sweep = tiny(tasks={"noisy": task}, seeds=[0], gaps=[0.0])
+    assert not run_sweep(sweep, tmp_path, 1).failed
+    assert len(list((tmp_path / "sweep.jobs").glob("transfer_*.json"))) == 3
+    assert not any(row["shared_agents"] for row in read_table(tmp_path / "sweep.csv"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"methods": {}}, "methods must name at least one"),
+        ({"seeds": []}, "seeds must name at least one"),
+        ({"seeds": [0, 0]}, "seeds must not repeat"),
+        ({"gaps": [0.1, float("nan")]}, "gaps must be a finite number"),
+        ({"iterations": 0}, "iterations must be an integer >= 1"),
+        ({"iteration": 3}, "Sweep field: unknown name 'iteration'. Did you mean 'iterations'"),
+        ({"methods": {"a/b": {"algorithm": "MARL"}}}, "a name has letters, digits"),
+        ({"methods": {"a": {"algorithm": "MRAL"}}}, "algorithm: unknown name 'MRAL'. Did you mean 'MARL'"),
+        ({"methods": {"a": {"algorithm": "ERMAS", "settings": {"epsilom": 1}}}}, "Did you mean 'epsilon'"),
+        ({"methods": {"a": {"settings": {}}}}, "Method: needs algorithm"),
+        ({"tasks": {"a": {"environment": "bimatrix_v9"}}}, "Did you mean"),
+    ],
+)
+def test_bad_sweeps(changes: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tiny(**changes)
+
+
+def test_an_argument_that_the_environment_lacks_shows_at_once() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'q'"):
+        tiny(tasks={"a": {"environment": "bimatrix_v0"}})
