@@ -166,6 +166,11 @@ def collect(finished: Sequence[Finished]) -> dict[str, list[Row]]:
 _GAPS = (TEST_GAPS, VALIDATION_GAPS)
 
 
+def describe(scale: Scale, finished: Sequence[Finished]) -> dict[str, Any]:
+    """The sweeps: the jobs follow from them."""
+    return {"sweeps": {payoffs: to_json(sweep(scale, payoffs)) for payoffs in PAYOFFS}}
+
+
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure: `figure-4.png` shows the main panels; further pictures lie beside it."""
     plot_figure_4(path, tables[NAME], tables[f"{NAME}-summary"], tables[f"{NAME}-choice"], tables[f"{NAME}-optimum"])

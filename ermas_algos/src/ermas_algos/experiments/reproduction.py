@@ -8,7 +8,7 @@ from typing import Any
 
 from ermas_algos.experiments import figure_2, figure_3, figure_4, meta_gradient, mixing, multipliers, regret_estimators
 from ermas_algos.experiments.jobs import Finished, Job, Outcome, Row
-from ermas_algos.experiments.results import read_table, rows_of, write_results
+from ermas_algos.experiments.results import job_settings, read_table, rows_of, write_results
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.stages import ScaledStage, run_stages
 from ermas_envs.registry import Registry
@@ -29,6 +29,8 @@ class Experiment:
     """Names of the result's tables, and of the CSV files."""
     collect: Callable[[Sequence[Finished]], Mapping[str, Sequence[Row]]]
     """The tables' rows from finished jobs."""
+    describe: Callable[[Scale, Sequence[Finished]], Mapping[str, Any]]
+    """All settings that determine the result, as JSON types."""
     plot: PlotTables
     """Draws them."""
 
@@ -46,7 +48,10 @@ def _register(module: Any) -> None:
     def collect(finished: Sequence[Finished]) -> Mapping[str, Sequence[Row]]:
         return {name: rows_of(finished, name) for name in module.TABLES}
 
-    experiment = Experiment(module.NAME, (jobs,), module.TABLES, collect, module.plot)
+    def describe(scale: Scale, finished: Sequence[Finished]) -> Mapping[str, Any]:
+        return job_settings(finished)
+
+    experiment = Experiment(module.NAME, (jobs,), module.TABLES, collect, describe, module.plot)
     experiment_registry.register(module.NAME, lambda: experiment)
 
 
@@ -54,7 +59,9 @@ for _module in (figure_2, figure_3, regret_estimators, meta_gradient, mixing, mu
     _register(_module)
 experiment_registry.register(
     figure_4.NAME,
-    lambda: Experiment(figure_4.NAME, figure_4.STAGES, figure_4.TABLES, figure_4.collect, figure_4.plot),
+    lambda: Experiment(
+        figure_4.NAME, figure_4.STAGES, figure_4.TABLES, figure_4.collect, figure_4.describe, figure_4.plot
+    ),
 )
 
 
@@ -80,7 +87,8 @@ def reproduce(
     folder = out / f"{name}.jobs"
     outcome = run_stages([partial(stage, scale) for stage in experiment.stages], folder, workers, report, address)
     if not outcome.failed:
-        write_results(out, name, {"scale": scale.__dict__}, outcome.finished, experiment.collect(outcome.finished))
+        description = {"scale": scale.__dict__, **experiment.describe(scale, outcome.finished)}
+        write_results(out, name, description, outcome.finished, experiment.collect(outcome.finished))
         redraw(name, out)
     return outcome
 

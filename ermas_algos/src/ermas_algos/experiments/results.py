@@ -19,14 +19,21 @@ def rows_of(finished: Sequence[Finished], table: str) -> list[Row]:
 def write_results(
     out: Path,
     name: str,
-    settings: Mapping[str, Any],
+    description: Mapping[str, Any],
     finished: Sequence[Finished],
     tables: Mapping[str, Sequence[Row]],
 ) -> None:
-    """One CSV per table, and `<name>.json` with the settings, every job's configuration, versions and commits."""
+    """One CSV per table, and `<name>.json`: description, versions and commits, seconds of all jobs together."""
     for table, rows in tables.items():
         write_table(out / f"{table}.csv", rows)
-    replace_file(out / f"{name}.json", json.dumps(_description(name, settings, finished), indent=1).encode())
+    produced = [json.dumps(done.provenance, sort_keys=True) for done in finished]
+    everything = {
+        "experiment": name,
+        **description,
+        "provenance": [json.loads(text) for text in dict.fromkeys(produced)],
+        "seconds": round(sum(done.seconds for done in finished), 1),
+    }
+    replace_file(out / f"{name}.json", json.dumps(everything, indent=1).encode())
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
@@ -38,26 +45,19 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
     replace_file(path, text.getvalue().encode())
 
 
-def _description(name: str, settings: Mapping[str, Any], finished: Sequence[Finished]) -> dict[str, Any]:
-    """Settings, versions and commits; every job's configuration, settings that never differ only once (`shared`)."""
+def job_settings(finished: Sequence[Finished]) -> dict[str, Any]:
+    """Every job's configuration, settings that never differ only once (`shared`)."""
     flat = {done.key: _flat(done.configuration) for done in finished}
     values: dict[str, list[Any]] = {}
     for settings in flat.values():
         for setting, value in settings.items():
             values.setdefault(setting, []).append(value)
     shared = {setting: found[0] for setting, found in values.items() if found.count(found[0]) == len(found)}
-    produced = [json.dumps(done.provenance, sort_keys=True) for done in finished]
-    return {
-        "experiment": name,
-        **settings,
-        "provenance": [json.loads(text) for text in dict.fromkeys(produced)],
-        "seconds": round(sum(done.seconds for done in finished), 1),
-        "shared": shared,
-        "jobs": {
-            key: {setting: value for setting, value in settings.items() if setting not in shared}
-            for key, settings in flat.items()
-        },
+    jobs = {
+        key: {setting: value for setting, value in settings.items() if setting not in shared}
+        for key, settings in flat.items()
     }
+    return {"shared": shared, "jobs": jobs}
 
 
 def _flat(configuration: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
