@@ -11,6 +11,7 @@ from ermas_algos.experiments.figure_4_tables import (
     ORACLE,
     choice_rows,
     claim_rows,
+    frontier_rows,
     optimum_rows,
     returns_of,
     summary_rows,
@@ -131,6 +132,7 @@ def test_pictures_of_the_tables(tmp_path: Path) -> None:
         "figure-4-choice": choice,
         "figure-4-summary": summary_rows(TESTED, figure_4.TEST_GAPS),
         "figure-4-optimum": optimum_rows(TESTED),
+        "figure-4-frontier": frontier_rows(TESTED, figure_4.TEST_GAPS),
     }
     figure_4.plot(tmp_path / "figure-4.png", tables)
     assert (tmp_path / "figure-4.png").stat().st_size > 10_000

@@ -1,7 +1,7 @@
 """ermas-algos: ε-robust multi-agent simulation (ERMAS) and its baselines around Stable-Baselines3 learners."""
 
-from ermas_algos.algorithms import ERMAS, MARL, ERMASConfig, MARLConfig
-from ermas_algos.evaluation import certify_checkpoint, transfer_evaluation
+from ermas_algos.algorithms import ERMAS, MARL, ERMASConfig, MARLConfig, Population, PopulationConfig, RiskConfig
+from ermas_algos.evaluation import FreshAgentsConfig, certify_checkpoint, transfer_evaluation
 from ermas_algos.learned_planner import LearnedPlanner
 from ermas_algos.learners import ExactLearner, ExactLearnerConfig, SB3Learner, SB3LearnerConfig
 
@@ -13,10 +13,15 @@ __all__ = [
     "ERMASConfig",
     "ExactLearner",
     "ExactLearnerConfig",
+    "FreshAgentsConfig",
     "LearnedPlanner",
     "MARLConfig",
+    "Population",
+    "PopulationConfig",
+    "RiskConfig",
     "SB3Learner",
     "SB3LearnerConfig",
+    "SB3Planner",
     "__version__",
     "certify_checkpoint",
     "transfer_evaluation",

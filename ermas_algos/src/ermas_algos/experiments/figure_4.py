@@ -12,7 +12,14 @@ from ermas_algos.algorithms import PopulationConfig
 from ermas_algos.algorithms.config import AGENT_PPO, ERMASConfig, to_json
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
-from ermas_algos.experiments.figure_4_tables import choice_rows, claim_rows, optimum_rows, summary_rows, transfer_rows
+from ermas_algos.experiments.figure_4_tables import (
+    choice_rows,
+    claim_rows,
+    frontier_rows,
+    optimum_rows,
+    summary_rows,
+    transfer_rows,
+)
 from ermas_algos.experiments.jobs import Finished, Job, Row
 from ermas_algos.experiments.results import rows_of
 from ermas_algos.experiments.scale import Scale
@@ -141,8 +148,10 @@ def _transfers(payoffs: str) -> ScaledStage:
 
 STAGES = [make(payoffs) for payoffs in PAYOFFS for make in (_trainings, _transfers)]
 """Payoff set by payoff set: training, then tests."""
-TABLES = (NAME, f"{NAME}-validation", f"{NAME}-choice", f"{NAME}-summary", f"{NAME}-comparisons", f"{NAME}-optimum")
-"""Returns at the test gaps; at the validation gaps; ε on them; statistics; differences; exact optima."""
+TABLES = tuple(
+    f"{NAME}{part}" for part in ("", "-validation", "-choice", "-summary", "-comparisons", "-optimum", "-frontier")
+)
+"""Returns at the test gaps; at the validation gaps; ε on them; statistics; differences; exact optima and frontier."""
 
 
 def collect(finished: Sequence[Finished]) -> dict[str, list[Row]]:
@@ -159,6 +168,7 @@ def collect(finished: Sequence[Finished]) -> dict[str, list[Row]]:
         summary_rows(tested, test_gaps),
         claim_rows(tested, choice, test_gaps),
         optimum_rows(tested),
+        frontier_rows(tested, test_gaps),
     )
     return dict(zip(TABLES, tables, strict=True))
 
@@ -172,5 +182,5 @@ def describe(scale: Scale, finished: Sequence[Finished]) -> dict[str, Any]:
 
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Write the figure: `figure-4.png` shows the main panels; further pictures lie beside it."""
-    plot_figure_4(path, tables[NAME], tables[f"{NAME}-summary"], tables[f"{NAME}-choice"], tables[f"{NAME}-optimum"])
+    """Write the returns over Q, and beside them `<name>-frontier.png`."""
+    plot_figure_4(path, *(tables[f"{NAME}{part}"] for part in ("", "-summary", "-choice", "-optimum", "-frontier")))

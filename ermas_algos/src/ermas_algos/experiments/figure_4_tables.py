@@ -10,7 +10,7 @@ from ermas_algos.experiments.jobs import Row
 from ermas_envs import augmented_bimatrix_v0
 from ermas_envs.arrays import FloatArray
 from ermas_envs.bimatrix.payoffs import as_payoffs
-from ermas_envs.oracles import best_constant_planner
+from ermas_envs.oracles import best_constant_planner, equilibrium_policies, robust_planner
 
 TRAINING_GAP = 0.0
 """Q of the training of every method but MARL told another one."""
@@ -22,6 +22,9 @@ Key = tuple[str, float | None, float | None]
 """Method, ε, parameter."""
 Returns = Mapping[Key, FloatArray]
 """Planner returns (seeds, gaps) of every method in one panel."""
+
+FRONTIER_SHARES = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 1.0)
+"""Least returns at the training gap, as shares of the largest, at which the exact frontier is computed."""
 
 _BOOTSTRAP_SEED = 0
 
@@ -154,6 +157,32 @@ def optimum_rows(rows: Sequence[Row]) -> list[Row]:
                     **{f"action_{a}": float(value) for a, value in enumerate(best.planner_returns)},
                 }
             )
+    return table
+
+
+def frontier_rows(rows: Sequence[Row], gaps: Sequence[float]) -> list[Row]:
+    """The best worst case over the test gaps of any planner that earns so much at the training gap, exact.
+
+    Against the agents' exact equilibrium at every gap, where there is a pure one; a planner that observes may adapt.
+    """
+    table = []
+    for payoffs, observes in panels(rows):
+        if as_payoffs(payoffs).planner_rule != "amplify":
+            continue
+        found = [
+            augmented_bimatrix_v0.batched_env(
+                1, payoffs=payoffs, q=gap, agents_observe="own", planner_observes=observes
+            ).tabular_game()
+            for gap in gaps
+        ]
+        games = [game for game in found if game is not None]
+        agents = [equilibrium_policies(game) for game in games]
+        training = list(gaps).index(TRAINING_GAP)
+        most = robust_planner([games[training]], [agents[training]]).worst_case
+        for share in FRONTIER_SHARES:
+            best = robust_planner(games, agents, training, share * most)
+            columns = {"training_point": float(best.returns[training]), "worst_case": best.worst_case}
+            table.append({"payoffs": payoffs, "planner_observes": observes, "share": share, **columns})
     return table
 
 

@@ -46,7 +46,7 @@ _FAMILIES = {
 """Colour, marker and label of each family in the picture of the trade-off."""
 
 
-def plot_figure_4(path: Path, rows: Rows, summary: Rows, choice: Rows, optimum: Rows) -> None:
+def plot_figure_4(path: Path, rows: Rows, summary: Rows, choice: Rows, optimum: Rows, frontier: Rows) -> None:
     """Write `path`, returns over Q, and beside it `<name>-frontier.png`, worst case against the return at Q = 0.
 
     Args:
@@ -55,10 +55,11 @@ def plot_figure_4(path: Path, rows: Rows, summary: Rows, choice: Rows, optimum: 
         summary: table `figure-4-summary`.
         choice: table `figure-4-choice`.
         optimum: table `figure-4-optimum`.
+        frontier: table `figure-4-frontier`.
     """
     panels = list(dict.fromkeys((r["payoffs"], r["planner_observes"]) for r in rows))
     _plot_returns(path, panels, rows, choice, optimum)
-    _plot_frontier(path.with_name(f"{path.stem}-frontier.png"), panels, summary, optimum)
+    _plot_frontier(path.with_name(f"{path.stem}-frontier.png"), panels, summary, frontier)
 
 
 def _plot_returns(path: Path, panels: Sequence[tuple[str, bool]], rows: Rows, choice: Rows, optimum: Rows) -> None:
@@ -94,10 +95,13 @@ def _plot_returns(path: Path, panels: Sequence[tuple[str, bool]], rows: Rows, ch
     figure.savefig(path)
 
 
-def _plot_frontier(path: Path, panels: Sequence[tuple[str, bool]], summary: Rows, optimum: Rows) -> None:
+def _plot_frontier(path: Path, panels: Sequence[tuple[str, bool]], summary: Rows, frontier: Rows) -> None:
     figure = Figure(figsize=(5.2 * len(panels), 5.6), dpi=130, layout="constrained")
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        _constant_planners(axes, [r for r in optimum if r["payoffs"] == panel[0]])
+        exact = [r for r in frontier if (r["payoffs"], r["planner_observes"]) == panel]
+        if exact:
+            places = [r["training_point"] for r in exact], [r["worst_case"] for r in exact]
+            axes.plot(*places, ":", color="0.4", linewidth=1.4, label="best of all planners, exact", zorder=1)
         mine = [r for r in summary if (r["payoffs"], r["planner_observes"]) == panel]
         for family, (color, marker, label) in _FAMILIES.items():
             chosen = [r for r in mine if r["method"] == family]
@@ -114,18 +118,6 @@ def _plot_frontier(path: Path, panels: Sequence[tuple[str, bool]], summary: Rows
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=8)
     figure.savefig(path)
-
-
-def _constant_planners(axes: Axes, rows: Rows) -> None:
-    """The exact trade-off of constant planners, and the numbers of their stakes."""
-    actions = [name for name in (rows[0] if rows else {}) if name.startswith("action_")]
-    if not actions:
-        return
-    at_training = [next(r[a] for r in rows if r["q_test"] == 0.0) for a in actions]
-    worst = [min(r[a] for r in rows) for a in actions]
-    axes.plot(
-        at_training, worst, ":", color="0.5", linewidth=1.2, label="constant planners, exact (a = 0 … 6)", zorder=1
-    )
 
 
 def _points(axes: Axes, rows: Rows, color: str, marker: str, label: str, joined: bool) -> None:
