@@ -65,6 +65,7 @@ class Writer:
 
     number: int
     journal: str
+    size: int = 5
 
     @property
     def key(self) -> str:
@@ -77,4 +78,29 @@ class Writer:
         with open(self.journal, "a") as file:
             file.write(f"{self.number}\n")
         time.sleep(0.3)
-        return Products({"numbers": [{"number": self.number}]}, {"content.bin": bytes([self.number] * 5)})
+        return Products({"numbers": [{"number": self.number}]}, {"content.bin": bytes([self.number] * self.size)})
+
+
+class TwoWordsError(Exception):
+    """Cannot be unpickled: it is made from two arguments and keeps one."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} {other}")
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """Ends in a way that does not reach the other process as it is."""
+
+    key: str
+    """"exception", "exit" or "row"."""
+
+    def configuration(self) -> dict[str, Any]:
+        return {}
+
+    def run(self) -> dict[str, list[dict[str, Any]]]:
+        if self.key == "exception":
+            raise TwoWordsError("no", "luck")
+        if self.key == "exit":
+            raise SystemExit("early")
+        return {"table": [{"column": {1, 2}}]}

@@ -50,7 +50,7 @@ def test_quantal_response_is_the_logit_equilibrium() -> None:
     """R. McKelvey and T. Palfrey, "Quantal response equilibria for normal form games" (1995), in closed form.
 
     In an episode of one step an agent's payoff is its own level's f(q)/0.83 plus what it cannot change, so that it
-    plays softmax(f(new level)/(0.83·τ)). PPO samples; seeds 0 to 4 are off by 0.03 or less.
+    plays softmax(f(new level)/(0.83·τ)). PPO samples; seeds 0 to 4 are off by 0.04 or less.
     """
     temperature = 0.1
     kwargs = {"n_epochs": 4, "ent_coef": temperature, "clip_range": 0.3, "normalize_advantage": False}
@@ -81,9 +81,9 @@ def earned(marl: MARL) -> tuple[float, float]:
 
 def test_agents_adapt_to_a_random_table_and_so_move() -> None:
     """A table that stays is learnt: agents that ignore it get 0 from it in expectation. Seed 3; seeds 0 to 4 of the
-    table give 0.2 to 0.6."""
+    table give 0.56 to 0.75."""
     added, _ = earned(randomised({"name": "random_tables", "redraw_every": 10**6, "seed": 3}))
-    assert added > 0.15
+    assert added > 0.4
 
 
 def test_a_random_number_moves_nobody() -> None:

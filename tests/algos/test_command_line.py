@@ -94,19 +94,18 @@ def test_reproduce_goes_through(
 ) -> None:
     calls: list[Any] = []
 
-    def pretend(name: str, scale: Any, out: Path, workers: int, report: Any) -> Any:
-        calls.append((name, scale.seeds, scale.quick, out, workers))
+    def pretend(name: str, scale: Any, out: Path, workers: int, report: Any, address: Any) -> Any:
+        calls.append((name, scale.seeds, scale.quick, out, workers, address))
         report(1, 2)
         failed = {"a job": "ValueError: why"} if name == "figure-3" else {}
         return type("Outcome", (), {"failed": failed})
 
-    monkeypatch.setattr(command_line, "reproduce", pretend)
+    monkeypatch.setattr("ermas_algos.commands.reproduce.reproduce", pretend)
     assert ermas(monkeypatch, "reproduce", "figure-2", "--quick", "--workers", "3", "--out", str(tmp_path)) == 0
-    assert calls == [("figure-2", 2, True, tmp_path, 3)]
+    assert calls == [("figure-2", 2, True, tmp_path, 3, None)]
     assert ermas(monkeypatch, "reproduce", "figure-3", "--seeds", "4") == 1
     assert "failed: a job: ValueError: why" in capsys.readouterr().out
-    assert ermas(monkeypatch, "reproduce", "figure-2", "--seeds", "0") == 1
-    assert ermas(monkeypatch, "reproduce", "figure-9") == 2
+    assert ermas(monkeypatch, "reproduce", "figure-2", "--seeds", "0") == 2
 
 
 def test_help_names_both_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

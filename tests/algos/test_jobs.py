@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -67,20 +68,65 @@ def test_a_killed_worker_is_reported_and_the_repeated_command_goes_on(square: An
     assert ran(journal) == [0, 1, 1]
 
 
-def test_workers_end_with_a_killed_command(square: Any, tmp_path: Path) -> None:
-    """A job that would sleep for a minute in a command that is killed: no process of it is left after a few seconds."""
-    script = (
+def sleeping_command(folder: Path) -> str:
+    """Runs a job that sleeps for a minute; `folder`/pid names its process."""
+    return (
         "from pathlib import Path\nfrom jobs_for_tests import Sleeper\n"
         "from ermas_algos.experiments.jobs import run_jobs\n"
-        f"if __name__ == '__main__':\n    run_jobs([Sleeper({str(tmp_path / 'pid')!r})], Path({str(tmp_path)!r}), 1)\n"
+        f"if __name__ == '__main__':\n    run_jobs([Sleeper({str(folder / 'pid')!r})], Path({str(folder)!r}), 1)\n"
     )
-    (tmp_path / "command.py").write_text(script)
+
+
+def test_workers_end_with_a_killed_command(square: Any, tmp_path: Path) -> None:
+    """A job that would sleep for a minute in a command that is killed: no process of it is left after a few seconds."""
+    (tmp_path / "command.py").write_text(sleeping_command(tmp_path))
     command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")])
     wait_until(lambda: (tmp_path / "pid").exists(), 60)
     command.kill()
     command.wait()
     worker = int((tmp_path / "pid").read_text())
     wait_until(lambda: not is_running(worker), 20)
+
+
+def test_workers_that_are_starting_end_with_a_killed_command(square: Any, tmp_path: Path) -> None:
+    """They import torch for seconds before the first line of ours runs in them."""
+    (tmp_path / "command.py").write_text(sleeping_command(tmp_path))
+    command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")])
+    wait_until(lambda: bool(workers_of(command.pid)), 60)
+    workers = workers_of(command.pid)
+    command.kill()
+    command.wait()
+    assert not (tmp_path / "pid").exists(), "killed too late for this test"
+    wait_until(lambda: not any(is_running(worker) for worker in workers), 30)
+
+
+def test_ctrl_c_ends_running_jobs_at_once(square: Any, tmp_path: Path) -> None:
+    (tmp_path / "command.py").write_text(sleeping_command(tmp_path))
+    command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")], stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: (tmp_path / "pid").exists(), 60)
+    command.send_signal(signal.SIGINT)
+    _, errors = command.communicate(timeout=20)
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    wait_until(lambda: not is_running(int((tmp_path / "pid").read_text())), 5)
+
+
+def test_results_that_cannot_leave_their_process_stop_no_other(square: Any, tmp_path: Path) -> None:
+    from jobs_for_tests import Faulty
+
+    jobs = [Faulty("exception"), Faulty("exit"), Faulty("row"), square(2, str(tmp_path / "journal"))]
+    outcome = run_jobs(jobs, tmp_path / "jobs", 1)
+    assert outcome.failed == {
+        "exception": "TwoWordsError: no luck",
+        "exit": "SystemExit: early",
+        "row": "TypeError: Object of type set is not JSON serializable",
+    }
+    assert [done.key for done in outcome.finished] == ["square-2"]
+
+
+def workers_of(command: int) -> list[int]:
+    """Processes of its pool."""
+    children = Path(f"/proc/{command}/task/{command}/children").read_text().split()
+    return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
 
 
 def is_running(process: int) -> bool:
@@ -96,6 +142,26 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
     while not condition():
         assert time.monotonic() < stop, "waited in vain"
         time.sleep(0.1)
+
+
+def test_results_of_before_jobs_left_files_are_read(square: Any, tmp_path: Path) -> None:
+    job = square(3, str(tmp_path / "journal"))
+    first = run_jobs([job], tmp_path / "jobs", 1)
+    path = tmp_path / "jobs/square-3.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "files"}))
+    assert run_jobs([job], tmp_path / "jobs", 1) == first
+    assert ran(tmp_path / "journal") == [3]
+
+
+def test_a_lost_file_is_noticed_even_if_it_was_empty(square: Any, tmp_path: Path) -> None:
+    from jobs_for_tests import Writer
+
+    job = Writer(0, str(tmp_path / "journal"), size=0)
+    run_jobs([job], tmp_path / "jobs", 1)
+    assert (tmp_path / "jobs/writer-0.content.bin").read_bytes() == b""
+    (tmp_path / "jobs/writer-0.content.bin").unlink()
+    with pytest.raises(ValueError, match=r"writer-0\.content\.bin: damaged"):
+        run_jobs([job], tmp_path / "jobs", 1)
 
 
 def test_a_damaged_file_and_other_settings_are_named(square: Any, tmp_path: Path) -> None:

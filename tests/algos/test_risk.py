@@ -93,7 +93,7 @@ def test_a_risk_averse_planner_stakes_less_on_the_same_agents() -> None:
     """Agents that play at random make r_p vary from episode to episode; then a higher stake is a higher risk.
 
     The agents never learn (a step size of 1e-12). The best stake in expectation is 3 (r_p is 1/2 in the mean); the
-    worst tenth of episodes is worth most with a stake of 1 or 2. With seeds 0 to 4 the stakes differ by 0.9 to 1.2.
+    worst tenth of episodes is worth most with a stake of 1. With seeds 0 to 3 the stakes differ by 2.0 to 2.2.
     """
     arguments = {"agents_observe": "own", "planner_observes": False, "horizon": 4}
     still = {"agent_learner": {"learning_rate": 1e-12}, "num_envs": 256}
@@ -102,4 +102,4 @@ def test_a_risk_averse_planner_stakes_less_on_the_same_agents() -> None:
         config = from_json(MARLConfig, {**still, "planner_risk": risk})
         planner = MARL(EnvironmentSpec("augmented_bimatrix_v0", arguments), config).learn(120).policies()["planner"]
         stakes.append(float(planner.mean(axis=(0, 1)) @ np.arange(7)))
-    assert stakes[1] < stakes[0] - 0.4
+    assert stakes[1] < stakes[0] - 1.5

@@ -76,7 +76,7 @@ class FunctionPlanner:
 
     Args:
         function: maps an observation, (*observation shape) of the planner, to an action; always the same action for the
-            same observation. Masks are not passed.
+            same observation. It is called once per distinct observation of a batch, with a copy. Masks are not passed.
     """
 
     noise_size = 0
@@ -92,11 +92,11 @@ class FunctionPlanner:
         self._action_space = action_space
 
     def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
-        """Call the function once per distinct observation; ValueError for an action outside the action space."""
+        """The function's actions; ValueError for one outside the action space, and what the function itself raises."""
         rows = observations.reshape(len(observations), -1)
-        _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-        actions: Array = np.stack([self._action(observations[k]) for k in first])
-        return actions[which]
+        distinct, which = np.unique(rows, axis=0, return_inverse=True)
+        actions: Array = np.stack([self._action(seen) for seen in distinct.reshape(-1, *observations.shape[1:])])
+        return actions[which.ravel()]  # NumPy 2.0.0 gives `which` a second axis
 
     def tabular(self, observations: Array, action_masks: BoolArray | None) -> FloatArray | None:
         """One on the function's action, zero elsewhere; None where actions are not Discrete."""
@@ -110,20 +110,26 @@ class FunctionPlanner:
         assert space is not None
         given = np.asarray(self.function(observation))
         numbers = given.dtype.kind in "iuf" and given.shape == (space.shape or ())
-        action = given.astype(space.dtype) if numbers else given
-        if not numbers or not np.array_equal(action, given) or not space.contains(action):
+        with np.errstate(all="ignore"):  # NaN and numbers that the dtype cannot hold are refused below
+            action = given.astype(space.dtype) if numbers else given
+        rounds = np.issubdtype(action.dtype, np.floating)
+        if not numbers or not (rounds or np.array_equal(action, given)) or not space.contains(action):
             raise ValueError(f"action of the function planner must lie in {space}, got {given!r} for {observation!r}.")
         return action
 
 
 def as_planner(given: Any) -> Planner:
     """A planner object as it is, a plain function of one observation as a `FunctionPlanner`; ValueError otherwise."""
-    if hasattr(given, "act") and hasattr(given, "bind"):
-        planner: Planner = given
-        return planner
-    if callable(given) and not isinstance(given, type):
-        return FunctionPlanner(given)
-    raise ValueError(f"a planner must be a planner object or a function of an observation, got {given!r}.")
+    if not isinstance(given, type):  # a planner's class has its methods, too
+        if hasattr(given, "act") and hasattr(given, "bind"):
+            planner: Planner = given
+            return planner
+        if callable(given) and not hasattr(given, "act"):
+            return FunctionPlanner(given)
+    raise ValueError(
+        "a planner must be a planner object or a function of an observation "
+        f"(an object has noise_size, bind, act and tabular), got {given!r}."
+    )
 
 
 planner_registry: Registry[Planner] = Registry("planner")

@@ -6,15 +6,24 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+
+@dataclass(frozen=True)
+class Failure:
+    """Stands for the result of a job that has none."""
+
+    message: str
+    """Type and text of what it raised."""
+
+
 Results = Generator[tuple[str, Any], None, None]
-"""Key of each job as it ends, with what its work returned, or the `Exception` that it raised."""
+"""Key of each job as it ends, with what its work returned, or a `Failure`."""
 
 _RAY_RETRIES = 5
 """How often a task whose worker was killed runs again."""
@@ -28,19 +37,24 @@ def run_in_processes(jobs: Mapping[str, Any], work: Callable[[Any], Any], worker
     """
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
+    killed: str | None = None
     with concurrent.futures.ProcessPoolExecutor(workers, context, _start_process) as pool:
-        running = {pool.submit(work, job): key for key, job in jobs.items()}
         try:
+            running = {pool.submit(_attempt, work, job): key for key, job in jobs.items()}
             for future in concurrent.futures.as_completed(running):
+                key = running.pop(future)  # its result is let go of as soon as it was used
                 error = future.exception()
                 if isinstance(error, BrokenProcessPool):
-                    raise RuntimeError(f"a worker was killed, perhaps at {running[future]}; repeat the command.")
-                yield running[future], error or future.result()
+                    killed = killed or key  # the others that ended before are still to come
+                else:
+                    yield key, future.result() if error is None else _failure(error)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             raise
+    if killed is not None:
+        raise RuntimeError(f"a worker was killed, perhaps at {killed}; repeat the command.")
 
 
 def run_on_ray(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int, address: str) -> Results:
@@ -62,15 +76,22 @@ def run_on_ray(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int
     except ImportError:
         raise ValueError("running on Ray needs it installed: pip install 'ermas-algos[ray]'.") from None
     ours = not ray.is_initialized()
-    if ours:
-        own: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address == "local" else {}
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
+    running: dict[Any, str] = {}
     try:
+        if ours:
+            own: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address == "local" else {}
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
         task = ray.remote(num_cpus=1, max_retries=_RAY_RETRIES)(_on_ray)
-        running = {task.remote(work, job): key for key, job in jobs.items()}
+        for key, job in jobs.items():
+            running[task.remote(work, job)] = key
         while running:
             (ended,), _ = ray.wait(list(running), num_returns=1)
             yield running.pop(ended), _result(ray, ended)
+    except BaseException:
+        if not ours:  # else they end with the shutdown
+            for reference in running:
+                ray.cancel(reference, force=True)
+        raise
     finally:
         if ours:
             ray.shutdown()
@@ -79,20 +100,34 @@ def run_on_ray(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int
 def _result(ray: Any, reference: Any) -> Any:
     try:
         return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        return error.cause
+    except ray.exceptions.RayTaskError as error:  # outside the job's own work: a result that cannot be sent
+        return _failure(error.cause)
+    except ray.exceptions.WorkerCrashedError:
+        return Failure(f"WorkerCrashedError: its worker was killed {_RAY_RETRIES + 1} times")
     except ray.exceptions.RayError as error:
-        return RuntimeError(f"{type(error).__name__}: its worker was killed {_RAY_RETRIES + 1} times")
+        return _failure(error)
 
 
 def _on_ray(work: Callable[[Any], Any], job: Any) -> Any:
     _prepare_torch()
-    return work(job)
+    return _attempt(work, job)
+
+
+def _attempt(work: Callable[[Any], Any], job: Any) -> Any:
+    """Text instead of an exception: not every one survives the way from process to process."""
+    try:
+        return work(job)
+    except (Exception, SystemExit) as error:
+        return _failure(error)
+
+
+def _failure(error: BaseException) -> Failure:
+    return Failure(f"{type(error).__name__}: {error}")
 
 
 def _start_process() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _prepare_torch()
 
 
@@ -102,8 +137,9 @@ def _prepare_torch() -> None:
     torch.distributions.Distribution.set_default_validate_args(False)
 
 
-def _end_with_parent(parent: int) -> None:
+def _end_with_parent() -> None:
     """Without it, the workers of a killed command would wait for jobs for ever."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()  # returns at once if the command was killed while this process was starting
     os._exit(1)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from ermas_algos.checkpoint import replace_file
-from ermas_algos.experiments.backends import run_in_processes, run_on_ray
+from ermas_algos.experiments.backends import Failure, run_in_processes, run_on_ray
 from ermas_algos.experiments.provenance import provenance
 
 Row: TypeAlias = dict[str, Any]
@@ -108,10 +108,10 @@ def run_jobs(
     )
     with closing(backend) as results:
         for key, result in results:
-            if isinstance(result, Exception):
-                failed[key] = f"{type(result).__name__}: {result}"
+            if isinstance(result, Failure):
+                failed[key] = result.message
             else:
-                done[key] = _store(folder, *result)
+                done[key] = _store(folder, key, *result)
             if report is not None:
                 report(len(done) + len(failed), len(jobs))
     return Outcome([done[job.key] for job in jobs if job.key in done], failed)
@@ -120,8 +120,8 @@ def run_jobs(
 def read_file(folder: Path, finished: Finished, name: str) -> bytes:
     """A file that a finished job left; ValueError if it is missing or not what the job wrote."""
     path = folder / f"{finished.key}.{name}"
-    content = path.read_bytes() if path.exists() else b""
-    if hashlib.sha256(content).hexdigest() != finished.files[name]:
+    content = path.read_bytes() if path.exists() else None
+    if content is None or hashlib.sha256(content).hexdigest() != finished.files[name]:
         raise ValueError(f"{path}: damaged; remove {_path(folder, finished.key)} to run the job again.")
     return content
 
@@ -130,22 +130,25 @@ def _path(folder: Path, key: str) -> Path:
     return folder / f"{key}.json"
 
 
-def _work(job: Job) -> tuple[Finished, Mapping[str, bytes]]:
-    """What a worker does; nothing is written here, because a cluster's worker may not see the folder."""
+def _work(job: Job) -> tuple[bytes, Mapping[str, bytes]]:
+    """What a worker does: the job's JSON and its files. Not written here: a cluster's worker may not see the folder.
+
+    The JSON is made here, so that a table that JSON does not hold fails its own job only.
+    """
     started = time.perf_counter()
     result = job.run()
     seconds = time.perf_counter() - started
     tables, files = (result.tables, result.files) if isinstance(result, Products) else (result, {})
-    configuration = json.loads(json.dumps(job.configuration()))  # as a file gives it back
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    return Finished(job.key, configuration, tables, provenance(), round(seconds, 1), digests), files
+    finished = Finished(job.key, job.configuration(), tables, provenance(), round(seconds, 1), digests)
+    return json.dumps(finished.__dict__, indent=1).encode(), files
 
 
-def _store(folder: Path, finished: Finished, files: Mapping[str, bytes]) -> Finished:
+def _store(folder: Path, key: str, text: bytes, files: Mapping[str, bytes]) -> Finished:
     for name, content in files.items():
-        replace_file(folder / f"{finished.key}.{name}", content)
-    replace_file(_path(folder, finished.key), json.dumps(finished.__dict__, indent=1).encode())
-    return finished
+        replace_file(folder / f"{key}.{name}", content)
+    replace_file(_path(folder, key), text)
+    return Finished(**json.loads(text))  # the same as a repeated command reads
 
 
 def _read(folder: Path, job: Job) -> Finished | None:

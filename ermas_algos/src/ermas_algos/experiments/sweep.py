@@ -19,8 +19,9 @@ from ermas_algos.evaluation.certificate import load_trainer
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.evaluation.transfer import transfer_evaluation
 from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Tables, read_file
-from ermas_algos.experiments.results import rows_of, write_results
+from ermas_algos.experiments.results import read_table, rows_of, write_results
 from ermas_algos.experiments.stages import run_stages
+from ermas_algos.plots.sweep import plot_sweep
 from ermas_envs import BatchedEnv, EnvironmentSpec
 from ermas_envs.arguments import check_choice, check_integer, check_number
 from ermas_envs.oracles import agents_ignore_planner
@@ -268,7 +269,8 @@ def run_sweep(
 ) -> Outcome:
     """Run what is missing of a sweep and write the tables of what is finished, even if a job failed.
 
-    `sweep.csv` has a row per planner, gap and seed, `sweep-training.csv` one per planner, `sweep.json` the settings.
+    `sweep.csv` has a row per planner, gap and seed, `sweep-training.csv` one per planner, `sweep.json` the settings,
+    `sweep.png` a picture.
 
     Args:
         sweep: what is run.
@@ -280,7 +282,16 @@ def run_sweep(
     tables = {"sweep": rows_of(outcome.finished, TRANSFER), "sweep-training": rows_of(outcome.finished, TRAINING)}
     filled = {name: rows for name, rows in tables.items() if rows}
     write_results(out, "sweep", {"sweep": to_json(sweep)}, outcome.finished, filled)
+    if tables["sweep"]:
+        redraw_sweep(out)
     return outcome
+
+
+def redraw_sweep(out: Path) -> Path:
+    """Draw `sweep.png` from `sweep.csv`; OSError if it is missing."""
+    path = out / "sweep.png"
+    plot_sweep(path, read_table(out / "sweep.csv"))
+    return path
 
 
 def _spec(task: Task, arguments: Mapping[str, Any]) -> EnvironmentSpec:

@@ -1,0 +1,1 @@
+"""The commands of `ermas`, one module each; a command is a dataclass whose `run` returns the exit status."""

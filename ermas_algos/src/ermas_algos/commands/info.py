@@ -1,0 +1,84 @@
+"""`ermas info`: what is installed and registered; what a checkpoint holds."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from ermas_algos.algorithms import TRAINERS
+from ermas_algos.algorithms.trainer import CHECKPOINT
+from ermas_algos.checkpoint import checkpoint_kind, read_checkpoint
+from ermas_algos.commands.exit_status import DONE
+from ermas_algos.experiments.provenance import provenance
+from ermas_algos.experiments.reproduction import experiment_registry
+from ermas_envs.bimatrix.payoffs import payoffs_registry
+from ermas_envs.make import environment_registry
+from ermas_envs.perturbations import perturbation_registry
+from ermas_envs.planners import planner_registry
+
+
+@dataclass(frozen=True)
+class Info:
+    """What is installed and what can be named in the other commands; or what a checkpoint holds.
+
+    Examples: ermas info · ermas info runs/ermas
+
+    Exit status: 0 done, 2 unusable input.
+    """
+
+    checkpoint: tyro.conf.Positional[Path | None] = None
+    """A run's directory, or its checkpoint.safetensors."""
+    json: bool = False
+    """Print JSON instead of a table."""
+
+    def run(self, console: Console) -> int:
+        """Exit status."""
+        found = _installation() if self.checkpoint is None else _contents(self.checkpoint)
+        if self.json:
+            print(json.dumps(found, indent=1))
+            return DONE
+        table = Table(show_header=False)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for name, value in found.items():
+            table.add_row(name, _text(value))
+        console.print(table)
+        return DONE
+
+
+def _installation() -> dict[str, Any]:
+    where = provenance()
+    return {
+        "versions": where["versions"],
+        "commit": where["commit"],
+        "environments": environment_registry.names(),
+        "algorithms": tuple(TRAINERS),
+        "experiments": experiment_registry.names(),
+        "payoffs": payoffs_registry.names(),
+        "planners": planner_registry.names(),
+        "perturbations": perturbation_registry.names(),
+    }
+
+
+def _contents(path: Path) -> dict[str, Any]:
+    file = path / CHECKPOINT if path.is_dir() else path
+    kind = checkpoint_kind(file)
+    metadata: Any = read_checkpoint(file, kind).metadata
+    return {
+        "algorithm": kind,
+        "environment": metadata["environment_spec"] or metadata["environment"],
+        "iterations": metadata["iteration"],
+        "environment steps": metadata["collector"].get("env_steps", 0),
+        "learners": tuple(metadata["learners"]),
+        "settings": metadata["config"],
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {entry}" for name, entry in value.items())
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,53 @@
+"""`ermas sweep`: task × method × seed × gap from a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from ermas_algos.algorithms.config import from_json, to_json
+from ermas_algos.commands.configuration_file import read_configuration, write_toml
+from ermas_algos.commands.exit_status import DONE, FAILED
+from ermas_algos.commands.progress import progress_bar
+from ermas_algos.commands.reproduce import print_failures
+from ermas_algos.experiments.sweep import Sweep as SweepData
+from ermas_algos.experiments.sweep import run_sweep
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Train every method on every task with every seed, and test all planners on fresh agents at every gap.
+
+    Example: ermas sweep examples/sweep.toml --out runs/sweep
+
+    Writes sweep.csv (a row per planner, gap and seed), sweep-training.csv, sweep.png, sweep.json and the resolved
+    sweep.toml. A repeated command does only what is missing, also after methods, seeds or gaps were added to the file.
+    Exit status: 0 when all is done, 1 when a job failed (the others are kept), 2 unusable input, 130 interrupted.
+    """
+
+    file: tyro.conf.Positional[Path]
+    """TOML or YAML file: tasks, methods, seeds, gaps, iterations, fresh_agents (docs/command-line.md)."""
+    out: Path
+    """Directory for the results."""
+    workers: int = 2
+    """Parallel processes, one torch thread each."""
+    address: str | None = None
+    """Run on Ray instead: the address of a cluster, such as auto or ray://host:10001, or local."""
+
+    def run(self, console: Console) -> int:
+        """Exit status."""
+        sweep: SweepData = from_json(SweepData, read_configuration(self.file))
+        write_toml(self.out / "sweep.toml", to_json(sweep))
+        with progress_bar(console) as progress:
+            bar = progress.add_task("training, then tests", total=None, news="")
+
+            def report(done: int, total: int) -> None:
+                progress.update(bar, completed=done, total=total)
+
+            outcome = run_sweep(sweep, self.out, self.workers, report, self.address)
+        if outcome.failed:
+            print_failures(console, outcome)
+            return FAILED
+        console.print(f"Wrote sweep.csv, sweep-training.csv, sweep.png and sweep.json to {self.out}", soft_wrap=True)
+        return DONE

@@ -1,0 +1,299 @@
+"""The commands train, evaluate, sweep, plot and info: what they leave, resuming, bad input, Ctrl-C, exit statuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ermas_algos import command_line
+from ermas_algos.checkpoint import read_checkpoint
+from ermas_algos.commands.configuration_file import nested, read_configuration, write_toml
+from ermas_algos.evaluation import read_rows
+from ermas_algos.experiments.results import read_table
+
+GAME = ("--environment", "augmented_bimatrix_v0", "--arguments", "agents_observe", "own", "horizon", "4")
+SMALL = (
+    "--settings",
+    "num_envs",
+    "4",
+    "epsilon",
+    "0.1",
+    "warmup_iterations",
+    "1",
+    "agent_learner.learning_rate",
+    "0.01",
+)
+FRESH = ("--fresh-agents", "num_envs", "4", "window", "1", "max_iterations", "2", "measured_envs", "8")
+
+
+def ermas(*arguments: str) -> int:
+    """Exit status of a command."""
+    with pytest.raises(SystemExit) as stopped:
+        command_line.main([str(argument) for argument in arguments])
+    return stopped.value.code if isinstance(stopped.value.code, int) else 2
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of `ermas train`."""
+    out = tmp_path_factory.mktemp("train") / "run"
+    assert ermas("train", *GAME, *SMALL, "--seed", "3", "--iterations", "4", "--out", str(out)) == 0
+    return out
+
+
+def assert_same_checkpoint(first: Path, second: Path) -> None:
+    """Bit for bit; the files' headers may differ in the order of their entries."""
+    one, other = (read_checkpoint(folder / "checkpoint.safetensors", "ERMAS") for folder in (first, second))
+    assert one.metadata == other.metadata
+    assert one.tensors.keys() == other.tensors.keys()
+    assert all(torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
+
+
+# train
+
+
+def test_the_resolved_file_has_everything_and_gives_the_same_checkpoint(run: Path, tmp_path: Path) -> None:
+    resolved = tomllib.loads((run / "train.toml").read_text())
+    assert resolved["settings"]["seed"] == 3
+    assert resolved["settings"]["agent_learner"]["learning_rate"] == 0.01
+    assert resolved["settings"]["agent_learner"]["algorithm_kwargs"]["n_epochs"] == 4  # a default
+    assert ermas("train", "--file", str(run / "train.toml"), "--out", str(tmp_path)) == 0
+    assert_same_checkpoint(tmp_path, run)
+    assert (tmp_path / "train.toml").read_bytes() == (run / "train.toml").read_bytes()
+
+
+def test_a_repeated_training_goes_on_and_other_settings_are_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ("train", *GAME, *SMALL, "--seed", "3", "--out", str(tmp_path))
+    assert ermas(*given, "--iterations", "2") == 0
+    assert ermas(*given, "--iterations", "4") == 0
+    assert_same_checkpoint(tmp_path, run)
+    assert ermas(*given, "--iterations", "3") == 0
+    assert "has 4 iterations already" in capsys.readouterr().out
+    assert ermas(*given, "--iterations", "4", "--seed", "4") == 2
+    assert "other settings or in another environment" in capsys.readouterr().err
+
+
+def test_the_command_line_overrides_the_file(run: Path, tmp_path: Path) -> None:
+    yaml = tmp_path / "train.yaml"
+    yaml.write_text(
+        "algorithm: MARL\nenvironment: augmented_bimatrix_v0\narguments: {horizon: 4}\nsettings: {num_envs: 4}\n"
+    )
+    given = ("train", "--file", str(yaml), "--iterations", "1", "--settings", "num_envs", "8", "--out")
+    assert ermas(*given, str(tmp_path / "run")) == 0
+    resolved = tomllib.loads((tmp_path / "run/train.toml").read_text())
+    assert (resolved["algorithm"], resolved["settings"]["num_envs"], resolved["iterations"]) == ("MARL", 8, 1)
+    assert resolved["arguments"] == {"horizon": 4}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--algorithm", "ERMSA", *GAME), "Did you mean 'ERMAS'"),
+        (("--environment", "augmented_bimatrix"), "Did you mean 'augmented_bimatrix_v0'"),
+        ((), "environment: which one?"),
+        ((*GAME, "--settings", "epsilom", "0.1"), "Did you mean 'epsilon'"),
+        ((*GAME, "--settings", "epsilon", "-1"), "epsilon must be a finite number >= 0"),
+        ((*GAME, "--settings", "epsilon", "1", "epsilon.x", "2"), "given as a value and as a table"),
+        ((*GAME, "--iterations", "0"), "iterations must be an integer >= 1"),
+        (("--environment", "bimatrix_v0", "--arguments", "q", "1"), "unexpected keyword argument 'q'"),
+    ],
+)
+def test_bad_options_of_train(options: Any, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ermas("train", *options, "--out", str(tmp_path / "run")) == 2
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.startswith("ermas train: ")
+    assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.toml", "iterations = = 3", "a.toml: malformed: Invalid value (at line 1, column 14)"),
+        ("a.yaml", "iterations: [3", "a.yaml: malformed: while parsing"),
+        ("a.yaml", "- 3", "must hold a table"),
+        ("a.ini", "", "a configuration is a .toml, .yaml or .yml file"),
+        ("a.toml", "iteratons = 3", "Did you mean 'iterations'"),
+    ],
+)
+def test_bad_files(name: str, text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).write_text(text)
+    assert ermas("train", "--file", str(tmp_path / name), "--out", str(tmp_path / "run")) == 2
+    assert message in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ermas("train", "--file", str(tmp_path / "no.toml"), "--out", str(tmp_path / "run")) == 2
+    assert "no.toml" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_a_training_that_goes_on_to_the_same_checkpoint(run: Path, tmp_path: Path) -> None:
+    slow = [sys.executable, "-m", "ermas_algos.command_line", "train", *GAME, *SMALL, "--seed", "3"]
+    slow += ["--checkpoint-every", "2", "--out", str(tmp_path)]
+    process = subprocess.Popen([*slow, "--iterations", "100000"], stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 90
+    while not (tmp_path / "checkpoint.safetensors").exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted; the same command goes on" in errors
+    reached: Any = read_checkpoint(tmp_path / "checkpoint.safetensors", "ERMAS").metadata["iteration"]
+    whole = tmp_path / "whole"
+    given = (
+        "train",
+        *GAME,
+        *SMALL,
+        "--seed",
+        "3",
+        "--checkpoint-every",
+        "2",
+        "--iterations",
+        str(reached + 2),
+        "--out",
+    )
+    assert ermas(*given, str(tmp_path)) == 0
+    assert ermas(*given, str(whole)) == 0
+    assert_same_checkpoint(tmp_path, whole)
+
+
+# evaluate
+
+
+def test_evaluate_scores_checkpoints_constants_and_functions(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my_planners.py").write_text("def four(observation):\n    return 4\n")
+    monkeypatch.chdir(tmp_path)
+    planners = (str(run), "constant:4", "my_planners:four")
+    given = (*planners, "--gaps", "0", "0.5", "--seeds", "0", "1", *FRESH)
+    assert ermas("evaluate", *given, "--out", "out/table.csv") == 0
+    rows = read_rows(tmp_path / "out/table.csv")
+    assert len(rows) == 3 * 2 * 2
+    returns = {(r.planner, r.gap, r.seed): r.planner_return for r in rows}
+    assert returns["constant:4", 0.5, 1] == returns["my_planners:four", 0.5, 1]
+    printed = capsys.readouterr().out
+    for text in ("run", "q = 0.5", "worst", "largest exact regret"):
+        assert text in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("constant:4", "--gaps", "0"), "environment: no checkpoint names one"),
+        (("constant:9", *GAME), "action of the constant planner must lie in"),
+        (("nothing", *GAME), "nothing: is no run, no .safetensors or .zip file"),
+        (("no_module:f", *GAME), "no_module:f: cannot be imported"),
+        (("missing.zip", *GAME), "missing.zip: there is no such file"),
+        (("missing.safetensors", *GAME), "there is no such file"),
+        (("constant:4", *GAME, "--fresh-agents", "windw", "3"), "Did you mean 'window'"),
+        (("constant:4", *GAME, "--gap-argument", "gap"), "unexpected keyword argument 'gap'"),
+    ],
+)
+def test_bad_input_of_evaluate(arguments: Any, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ermas("evaluate", *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+# sweep, plot
+
+SWEEP = """
+seeds = [0]
+gaps = [0.0, 0.5]
+iterations = 1
+[tasks.tiny]
+environment = "augmented_bimatrix_v0"
+arguments = { agents_observe = "own", horizon = 4 }
+[methods.MARL]
+algorithm = "MARL"
+settings = { num_envs = 4 }
+[fresh_agents]
+num_envs = 4
+window = 1
+max_iterations = 2
+measured_envs = 8
+"""
+
+
+def test_sweep_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    out = tmp_path / "out"
+    assert ermas("sweep", str(tmp_path / "sweep.toml"), "--out", str(out), "--workers", "1") == 0
+    assert [row["gap"] for row in read_table(out / "sweep.csv")] == [0.0, 0.5]
+    before = (out / "sweep.csv").read_bytes()
+    assert ermas("sweep", str(out / "sweep.toml"), "--out", str(out)) == 0  # the resolved file is the same sweep
+    assert (out / "sweep.csv").read_bytes() == before
+    (out / "sweep.png").unlink()
+    assert ermas("plot", "sweep", "--results", str(out)) == 0
+    assert (out / "sweep.png").stat().st_size > 10_000
+    broken = '[methods.broken]\nalgorithm = "MARL"\n[methods.broken.settings.planner_risk]\nutility = "crra"\n'
+    (tmp_path / "sweep.toml").write_text(SWEEP + broken + "aversion = 1.0\nshift = -9.0\n")
+    assert ermas("sweep", str(tmp_path / "sweep.toml"), "--out", str(out), "--workers", "1") == 1
+    assert "failed: tiny_broken_seed-0: ValueError: shift must make" in capsys.readouterr().out
+
+
+def test_bad_input_of_sweep_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sweep.toml").write_text(SWEEP.replace("seeds", "seds"))
+    assert ermas("sweep", str(tmp_path / "sweep.toml"), "--out", str(tmp_path)) == 2
+    assert "Did you mean 'seeds'" in capsys.readouterr().err
+    assert ermas("plot", "figure-9", "--results", str(tmp_path)) == 2
+    assert "Did you mean 'figure-" in capsys.readouterr().err
+    assert ermas("plot", "figure-2", "--results", str(tmp_path)) == 2
+    assert "figure-2.csv" in capsys.readouterr().err
+    assert ermas("reproduce", "figure-9") == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["figure-2", "figure-3", "mixing", "multipliers", "regret-estimators", "meta-gradient"]
+)
+def test_committed_tables_can_be_drawn_again(name: str, tmp_path: Path) -> None:
+    for path in (Path(__file__).parents[2] / "docs/results").glob(f"{name}*.csv"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    assert ermas("plot", name, "--results", str(tmp_path)) == 0
+    assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+
+
+# info, help
+
+
+def test_info(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ermas("info", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert "augmented_bimatrix_v0" in found["environments"]
+    assert {"ERMAS", "MARL", "Population"} == set(found["algorithms"])
+    assert "figure-4" in found["experiments"]
+    assert ermas("info", str(run)) == 0
+    assert "ERMAS" in capsys.readouterr().out
+    assert ermas("info", str(run / "train.toml")) == 2
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "certify", "reproduce", "sweep", "plot", "info"])
+def test_help_has_an_example_and_the_exit_status(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ermas(command, "--help") == 0
+    printed = capsys.readouterr().out
+    assert "Example" in printed
+    assert "Exit status" in printed
+
+
+# Files
+
+
+def test_what_is_written_comes_back(tmp_path: Path) -> None:
+    values = {"a": 1, "b": {"c": [1.5, "x"], "d": True}}
+    write_toml(tmp_path / "new/f.toml", {**values, "none": None})
+    assert read_configuration(tmp_path / "new/f.toml") == values
+
+
+def test_dotted_names() -> None:
+    assert nested({"a.b.c": "1", "a.b.d": "x", "e": "[1, 2]"}) == {"a": {"b": {"c": 1, "d": "x"}}, "e": [1, 2]}

@@ -1,0 +1,97 @@
+"""Jobs on Ray: killed too often, ends that cannot be sent, a Ray of the user's, Ctrl-C. More in test_backends.py."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from ermas_algos.experiments import backends
+from ermas_algos.experiments.jobs import run_jobs
+
+sys.path.insert(0, str(Path(__file__).parent))  # spawned workers import the jobs by this name
+from jobs_for_tests import Faulty, Sleeper, Square, Writer
+
+
+@pytest.fixture(scope="module", autouse=True)
+def jobs_importable() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
+        yield
+
+
+@pytest.fixture(scope="module")
+def users_ray(jobs_importable: None) -> Iterator[None]:
+    """A Ray that runs already; `run_jobs` leaves it running."""
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    assert ray.is_initialized()
+    ray.shutdown()
+
+
+def is_running(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    stop = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < stop, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_failures_stop_no_other(users_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that kills its worker at every attempt, and ends that do not reach the driver as they are."""
+    monkeypatch.setattr(backends, "_RAY_RETRIES", 1)
+    journal = tmp_path / "journal"
+    deadly = Square(0, str(tmp_path / "deaths"), dies_before=str(tmp_path / "never"))
+    jobs = [deadly, Faulty("exception"), Faulty("exit"), Faulty("row"), Square(3, str(journal))]
+    outcome = run_jobs(jobs, tmp_path / "jobs", 2, address="local")
+    assert outcome.failed == {
+        "square-0": "WorkerCrashedError: its worker was killed 2 times",
+        "exception": "TwoWordsError: no luck",
+        "exit": "SystemExit: early",
+        "row": "TypeError: Object of type set is not JSON serializable",
+    }
+    assert [done.key for done in outcome.finished] == ["square-3"]
+    assert (tmp_path / "deaths").read_text() == "0\n0\n"
+
+
+def test_an_interrupted_command_ends_its_jobs_on_the_users_ray(users_ray: None, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+
+    def interrupt(done: int, total: int) -> None:
+        if done:
+            wait_until(pid.exists, 60)
+            raise KeyboardInterrupt
+
+    jobs: list[Any] = [Sleeper(str(pid)), Writer(1, str(tmp_path / "journal"))]
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(jobs, tmp_path / "jobs", 2, interrupt, address="local")
+    wait_until(lambda: not is_running(int(pid.read_text())), 10)
+    assert sorted(path.name for path in (tmp_path / "jobs").iterdir()) == ["writer-1.content.bin", "writer-1.json"]
+
+
+def test_ctrl_c_ends_the_ray_that_was_started(tmp_path: Path) -> None:
+    pid, folder = tmp_path / "pid", tmp_path / "jobs"
+    (tmp_path / "command.py").write_text(
+        "from pathlib import Path\nfrom jobs_for_tests import Sleeper\n"
+        "from ermas_algos.experiments.jobs import run_jobs\n"
+        f"run_jobs([Sleeper({str(pid)!r})], Path({str(folder)!r}), 1, address='local')\n"
+    )
+    command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")], stderr=subprocess.PIPE, text=True)
+    wait_until(pid.exists, 60)
+    command.send_signal(signal.SIGINT)
+    _, errors = command.communicate(timeout=30)
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    wait_until(lambda: not is_running(int(pid.read_text())), 10)
+    assert list(folder.iterdir()) == []
