@@ -49,7 +49,7 @@ TESTED = rows(figure_4.TEST_GAPS)
 
 
 def test_full_scale_is_all_methods_both_modes_both_payoffs_and_ten_seeds() -> None:
-    for payoffs in figure_4.PAYOFFS:
+    for payoffs in figure_4.EXPERIMENTS.values():
         sweep = figure_4.sweep(Scale(), payoffs)
         assert sweep.seeds == tuple(range(10))
         assert {task.labels["planner_observes"] for task in sweep.tasks.values()} == {False, True}
@@ -134,10 +134,11 @@ def test_pictures_of_the_tables(tmp_path: Path) -> None:
         "figure-4-optimum": optimum_rows(TESTED),
         "figure-4-frontier": frontier_rows(TESTED, figure_4.TEST_GAPS),
     }
-    figure_4.plot(tmp_path / "figure-4.png", tables)
+    figure_4.plot("figure-4", tmp_path / "figure-4.png", tables)
     assert (tmp_path / "figure-4.png").stat().st_size > 10_000
     assert (tmp_path / "figure-4-frontier.png").stat().st_size > 10_000
 
 
 def test_the_description_is_json() -> None:
-    json.dumps(figure_4.describe(Scale(2, quick=True), []))
+    for payoffs in figure_4.EXPERIMENTS.values():
+        json.dumps(figure_4.describe(payoffs, Scale(2, quick=True), []))

@@ -57,7 +57,8 @@ def model(
     noise = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in made.policy.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape, generator=noise)
+            if parameter.ndim == 2:  # biases would make every observation's best action the same
+                parameter += 0.3 * torch.randn(parameter.shape, generator=noise)
     return made
 
 

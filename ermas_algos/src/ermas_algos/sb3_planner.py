@@ -115,9 +115,10 @@ class SB3Planner:
         return sampled
 
     def _distribution(self, observations: Array, action_masks: BoolArray | None) -> Any:
-        seen = torch.as_tensor(np.ascontiguousarray(observations))
+        seen = torch.as_tensor(np.ascontiguousarray(observations))  # torch takes no negative strides
         if isinstance(self._model, MaskablePPO):
-            return self._model.policy.get_distribution(seen, action_masks=action_masks)
+            masks = None if action_masks is None else np.ascontiguousarray(action_masks)
+            return self._model.policy.get_distribution(seen, action_masks=masks)
         return self._model.policy.get_distribution(seen)
 
 

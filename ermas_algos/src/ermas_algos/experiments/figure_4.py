@@ -23,14 +23,13 @@ from ermas_algos.experiments.figure_4_tables import (
 from ermas_algos.experiments.jobs import Finished, Job, Row
 from ermas_algos.experiments.results import rows_of
 from ermas_algos.experiments.scale import Scale
-from ermas_algos.experiments.stages import ScaledStage
 from ermas_algos.experiments.sweep import SEED, TRAINING, TRANSFER, Method, Sweep, Task
 from ermas_algos.plots.figure_4 import plot_figure_4
 from ermas_envs import augmented_bimatrix_v0
+from ermas_envs.bimatrix.payoffs import as_payoffs
 
-NAME = "figure-4"
-
-PAYOFFS = ("tragedy_of_commons", "strategically_robust_2022")
+EXPERIMENTS = {"figure-4": "tragedy_of_commons", "figure-4-released-payoffs": "strategically_robust_2022"}
+"""Payoff set by the experiment's name; the first is the main panel."""
 TEST_GAPS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 VALIDATION_GAPS = (0.25, 0.45)
 """Where ε is chosen; never a test gap."""
@@ -132,36 +131,35 @@ def _envs(budget: int, iterations: int, rollouts: int = 1) -> int:
     return round(budget / (iterations * rollouts * HORIZON))
 
 
-def _trainings(payoffs: str) -> ScaledStage:
-    def stage(scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
-        return sweep(scale, payoffs).trainings()
-
-    return stage
+def trainings(payoffs: str, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
+    """The first stage."""
+    return sweep(scale, payoffs).trainings()
 
 
-def _transfers(payoffs: str) -> ScaledStage:
-    def stage(scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
-        return sweep(scale, payoffs).transfers(finished, folder)
-
-    return stage
+def transfers(payoffs: str, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
+    """The second stage: tests of what was trained."""
+    return sweep(scale, payoffs).transfers(finished, folder)
 
 
-STAGES = [make(payoffs) for payoffs in PAYOFFS for make in (_trainings, _transfers)]
-"""Payoff set by payoff set: training, then tests."""
-TABLES = tuple(
-    f"{NAME}{part}" for part in ("", "-validation", "-choice", "-summary", "-comparisons", "-optimum", "-frontier")
-)
-"""Returns at the test gaps; at the validation gaps; ε on them; statistics; differences; exact optima and frontier."""
+def tables(name: str) -> list[str]:
+    """Names of the tables: returns at the test gaps; at the validation gaps; ε on them; statistics; differences; and,
+    where the agents have a pure equilibrium, the exact optima and frontier."""
+    exact = as_payoffs(EXPERIMENTS[name]).planner_rule == "amplify"
+    return [f"{name}{part}" for part in (*_SAMPLED, *(_EXACT if exact else ()))]
 
 
-def collect(finished: Sequence[Finished]) -> dict[str, list[Row]]:
+_SAMPLED = ("", "-validation", "-choice", "-summary", "-comparisons")
+_EXACT = ("-optimum", "-frontier")
+
+
+def collect(name: str, finished: Sequence[Finished]) -> dict[str, list[Row]]:
     """See `Experiment.collect`."""
     rows = transfer_rows(rows_of(finished, TRANSFER), rows_of(finished, TRAINING))
-    tested = [row for row in rows if row["q_test"] in TEST_GAPS]
-    validated = [row for row in rows if row["q_test"] in VALIDATION_GAPS]
-    test_gaps, validation_gaps = ([gap for gap in gaps if gap in {r["q_test"] for r in rows}] for gaps in _GAPS)
+    used = {row["q_test"] for row in rows}
+    test_gaps, validation_gaps = ([gap for gap in gaps if gap in used] for gaps in (TEST_GAPS, VALIDATION_GAPS))
+    tested, validated = ([row for row in rows if row["q_test"] in gaps] for gaps in (test_gaps, validation_gaps))
     choice = choice_rows(validated, validation_gaps)
-    tables = (
+    found = (
         tested,
         validated,
         choice,
@@ -170,17 +168,15 @@ def collect(finished: Sequence[Finished]) -> dict[str, list[Row]]:
         optimum_rows(tested),
         frontier_rows(tested, test_gaps),
     )
-    return dict(zip(TABLES, tables, strict=True))
+    return dict(zip(tables(name), found, strict=False))  # the exact ones come last
 
 
-_GAPS = (TEST_GAPS, VALIDATION_GAPS)
+def describe(payoffs: str, scale: Scale, finished: Sequence[Finished]) -> dict[str, Any]:
+    """The sweep: the jobs follow from it."""
+    return {"sweep": to_json(sweep(scale, payoffs))}
 
 
-def describe(scale: Scale, finished: Sequence[Finished]) -> dict[str, Any]:
-    """The sweeps: the jobs follow from them."""
-    return {"sweeps": {payoffs: to_json(sweep(scale, payoffs)) for payoffs in PAYOFFS}}
-
-
-def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+def plot(name: str, path: Path, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the returns over Q, and beside them `<name>-frontier.png`."""
-    plot_figure_4(path, *(tables[f"{NAME}{part}"] for part in ("", "-summary", "-choice", "-optimum", "-frontier")))
+    drawn = ("", "-summary", "-choice", "-optimum", "-frontier")
+    plot_figure_4(path, *(found.get(f"{name}{part}", []) for part in drawn))

@@ -55,14 +55,22 @@ def _register(module: Any) -> None:
     experiment_registry.register(module.NAME, lambda: experiment)
 
 
+def _register_figure_4(name: str, payoffs: str) -> None:
+    experiment = Experiment(
+        name,
+        (partial(figure_4.trainings, payoffs), partial(figure_4.transfers, payoffs)),
+        figure_4.tables(name),
+        partial(figure_4.collect, name),
+        partial(figure_4.describe, payoffs),
+        partial(figure_4.plot, name),
+    )
+    experiment_registry.register(name, lambda: experiment)
+
+
 for _module in (figure_2, figure_3, regret_estimators, meta_gradient, mixing, multipliers):
     _register(_module)
-experiment_registry.register(
-    figure_4.NAME,
-    lambda: Experiment(
-        figure_4.NAME, figure_4.STAGES, figure_4.TABLES, figure_4.collect, figure_4.describe, figure_4.plot
-    ),
-)
+for _name, _payoffs in figure_4.EXPERIMENTS.items():
+    _register_figure_4(_name, _payoffs)
 
 
 def reproduce(
