@@ -10,6 +10,7 @@ from ermas_algos import LearnedPlanner, SB3Learner, SB3LearnerConfig
 from ermas_envs import augmented_bimatrix_v0
 from ermas_envs.engine_batch import EngineBatch
 from ermas_envs.oracles import evaluate
+from ermas_envs.testing import check_planner
 
 BOX = spaces.Box(-0.1, 0.1, (2,), np.float32)
 
@@ -106,3 +107,13 @@ def test_box_actions_are_clipped_to_the_box() -> None:
     raw = frozen.learner.act(seen, noise)
     assert np.abs(raw).max() > 0.1
     assert np.array_equal(frozen.act(seen, noise, None), np.clip(raw, -0.1, 0.1).astype(np.float32))
+
+
+@pytest.mark.parametrize("algorithm", ["PPO", "MaskablePPO"])
+def test_conforms(algorithm: str) -> None:
+    """Masks that are views with negative strides among them."""
+
+    def make_batch(num_envs: int, chosen: Any) -> EngineBatch:
+        return game(num_envs, planner=chosen)
+
+    check_planner(planner(algorithm), make_batch)

@@ -1,6 +1,7 @@
 """ermas-algos is a typed package whose layers only look down: experiments → evaluation → algorithms → learners."""
 
 import ast
+import importlib
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,3 +69,14 @@ def test_plots_are_for_experiments_and_examples_only() -> None:
 def test_plots_read_tables_only() -> None:
     for layer in ("algorithms", "learners", "experiments"):
         assert imports_of((SOURCES / "ermas_algos/plots").rglob("*.py"), f"ermas_algos.{layer}") == []
+
+
+def test_nothing_below_knows_the_commands() -> None:
+    below = (p for p in SOURCES.rglob("*.py") if p.parent.name != "commands" and p.name != "command_line.py")
+    assert imports_of(below, "ermas_algos.commands") == []
+
+
+@pytest.mark.parametrize("package", ["ermas_envs", "ermas_algos"])
+def test_every_public_name_exists(package: str) -> None:
+    module = importlib.import_module(package)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []

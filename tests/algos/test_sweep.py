@@ -2,9 +2,15 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ermas_algos.algorithms.config import from_json, to_json
@@ -129,3 +135,25 @@ def test_bad_sweeps(changes: Any, message: str) -> None:
 def test_an_argument_that_the_environment_lacks_shows_at_once() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'q'"):
         tiny(tasks={"a": {"environment": "bimatrix_v0"}})
+
+
+@pytest.mark.slow
+def test_killing_any_process_at_any_moment_and_repeating_gives_the_same_table(tmp_path: Path) -> None:
+    """Eight times the command, or one of its workers, is killed after a random while; then it runs to its end."""
+    (tmp_path / "sweep.yaml").write_text(json.dumps(TINY))  # JSON is YAML
+    generator = np.random.default_rng(0)
+    command = [sys.executable, "-m", "ermas_algos.command_line", "sweep", str(tmp_path / "sweep.yaml"), "--out"]
+    for attempt in range(8):
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen([*command, str(tmp_path / "killed")], **silent)
+        time.sleep(float(generator.uniform(3.0, 15.0)))
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        workers = [int(number) for number in children.read_text().split()] if process.poll() is None else []
+        victim = int(generator.choice(workers)) if workers and attempt % 2 else process.pid
+        if process.poll() is None:
+            os.kill(victim, signal.SIGKILL)
+        process.wait(60)
+    subprocess.run([*command, str(tmp_path / "killed")], check=True)
+    subprocess.run([*command, str(tmp_path / "whole")], check=True)
+    for table in ("sweep.csv", "sweep-training.csv"):
+        assert (tmp_path / "killed" / table).read_bytes() == (tmp_path / "whole" / table).read_bytes()

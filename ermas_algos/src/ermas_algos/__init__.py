@@ -4,6 +4,7 @@ from ermas_algos.algorithms import ERMAS, MARL, ERMASConfig, MARLConfig, Populat
 from ermas_algos.evaluation import FreshAgentsConfig, certify_checkpoint, transfer_evaluation
 from ermas_algos.learned_planner import LearnedPlanner
 from ermas_algos.learners import ExactLearner, ExactLearnerConfig, SB3Learner, SB3LearnerConfig
+from ermas_algos.sb3_planner import SB3Planner
 
 __version__ = "0.1.0"
 

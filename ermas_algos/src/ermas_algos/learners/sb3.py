@@ -184,7 +184,8 @@ class SB3Learner:
 
     def _distribution(self, observations: Array, action_masks: BoolArray | None) -> Any:
         if self._masked:
-            return self.policy.get_distribution(self._tensor(observations), action_masks=action_masks)
+            masks = None if action_masks is None else np.ascontiguousarray(action_masks)
+            return self.policy.get_distribution(self._tensor(observations), action_masks=masks)
         return self.policy.get_distribution(self._tensor(observations))
 
     def state(self) -> LearnerState:
