@@ -91,7 +91,7 @@ def _plot_returns(path: Path, panels: Sequence[tuple[str, bool]], rows: Rows, ch
     grid[0, 0].set_ylabel("planner return (payoff, mean per step)")
     grid[1, 0].set_ylabel("difference (payoff, mean per step)")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     figure.savefig(path)
 
 
