@@ -22,12 +22,7 @@ class LearnedPlanner:
 
     def bind(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> None:
         """ValueError unless the learner's spaces are those of the game."""
-        for name, own, given in (
-            ("observation", self.learner.observation_space, observation_space),
-            ("action", self.learner.action_space, action_space),
-        ):
-            if own != given:
-                raise ValueError(f"the planner was trained with {name} space {own}, the environment has {given}.")
+        check_planner_spaces(self.learner, observation_space, action_space)
 
     def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
         """Sample from the policy; Box actions are clipped to the box."""
@@ -38,3 +33,13 @@ class LearnedPlanner:
         if not isinstance(self.learner.action_space, spaces.Discrete):
             return None
         return self.learner.action_probabilities(observations, action_masks)
+
+
+def check_planner_spaces(trained: Any, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> None:
+    """ValueError unless the spaces that something was trained with are those of the game."""
+    for name, own, given in (
+        ("observation", trained.observation_space, observation_space),
+        ("action", trained.action_space, action_space),
+    ):
+        if own != given:
+            raise ValueError(f"the planner was trained with {name} space {own}, the environment has {given}.")

@@ -13,6 +13,7 @@ from gymnasium import spaces
 from sb3_contrib import TRPO, MaskablePPO
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 
+from ermas_algos.learned_planner import check_planner_spaces
 from ermas_algos.learners import action_sampling
 from ermas_envs.arguments import check_choice
 from ermas_envs.arrays import Array, BoolArray, FloatArray
@@ -79,12 +80,7 @@ class SB3Planner:
 
     def bind(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> None:
         """ValueError unless the model's spaces are those of the game."""
-        for name, own, given in (
-            ("observation", self._model.observation_space, observation_space),
-            ("action", self._model.action_space, action_space),
-        ):
-            if own != given:
-                raise ValueError(f"the planner was trained with {name} space {own}, the environment has {given}.")
+        check_planner_spaces(self._model, observation_space, action_space)
 
     def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
         """Sample from the policy, or play it; Box actions are clipped to the box."""
