@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from ermas_algos.experiments.jobs import read_file, run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))  # spawned workers import the jobs by this name
 from jobs_for_tests import Square, Writer
+from processes_for_tests import wait_until
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_an_interrupted_command_repeated_gives_what_an_undisturbed_one_gives(
     )
     folder, whole = tmp_path / "jobs", tmp_path / "whole"
     process = subprocess.Popen([sys.executable, str(script), str(folder)], stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: len(list(folder.glob("*.json"))) >= 2)
+    wait_until(lambda: len(list(folder.glob("*.json"))) >= 2, 60)
     process.send_signal(sent)
     _, errors = process.communicate(timeout=20)
     assert process.returncode != 0
@@ -82,13 +82,6 @@ def test_an_interrupted_command_repeated_gives_what_an_undisturbed_one_gives(
     subprocess.run([sys.executable, str(script), str(folder)], check=True)
     subprocess.run([sys.executable, str(script), str(whole)], check=True)
     assert contents(folder) == contents(whole)
-
-
-def wait_until(condition: Any, seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.02)
 
 
 # Ray

@@ -5,8 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,9 @@ from ermas_algos.experiments.reproduction import experiment_registry, reproduce
 from ermas_algos.experiments.results import write_table
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.search import Search, search
+
+sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
+from processes_for_tests import is_running, wait_until
 
 EXPERIMENTS = (figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators)
 
@@ -127,21 +128,6 @@ def workers_of(command: int) -> list[int]:
     """Processes of its pool."""
     children = Path(f"/proc/{command}/task/{command}/children").read_text().split()
     return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
-
-
-def is_running(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> None:
-    stop = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < stop, "waited in vain"
-        time.sleep(0.1)
 
 
 def test_results_of_before_jobs_left_files_are_read(square: Any, tmp_path: Path) -> None:

@@ -3,8 +3,7 @@
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ermas_algos.experiments.jobs import run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))  # spawned workers import the jobs by this name
 from jobs_for_tests import Faulty, Sleeper, Square, Writer
+from processes_for_tests import is_running, wait_until
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,21 +32,6 @@ def users_ray(jobs_importable: None) -> Iterator[None]:
     yield
     assert ray.is_initialized()
     ray.shutdown()
-
-
-def is_running(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> None:
-    stop = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < stop, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_failures_stop_no_other(users_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

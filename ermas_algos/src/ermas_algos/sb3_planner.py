@@ -98,9 +98,7 @@ class SB3Planner:
         if not self._stochastic:
             return np.asarray(np.eye(int(space.n))[self.act(observations, np.empty((len(observations), 0)), None)])
         with torch.no_grad():
-            found = self._distribution(observations, action_masks).distribution.probs.numpy().astype(np.float64)
-        probabilities: FloatArray = found / found.sum(axis=1, keepdims=True)
-        return probabilities
+            return action_sampling.probabilities(self._distribution(observations, action_masks))
 
     def _sampled(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
         policy, space = self._model.policy, self._model.action_space
@@ -111,11 +109,8 @@ class SB3Planner:
         return sampled
 
     def _distribution(self, observations: Array, action_masks: BoolArray | None) -> Any:
-        seen = torch.as_tensor(np.ascontiguousarray(observations))  # torch takes no negative strides
-        if isinstance(self._model, MaskablePPO):
-            masks = None if action_masks is None else np.ascontiguousarray(action_masks)
-            return self._model.policy.get_distribution(seen, action_masks=masks)
-        return self._model.policy.get_distribution(seen)
+        masked = isinstance(self._model, MaskablePPO)
+        return action_sampling.distribution(self._model.policy, observations, action_masks, masked)
 
 
 @contextmanager

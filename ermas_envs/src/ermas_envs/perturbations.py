@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.arguments import check_integer, check_number
-from ermas_envs.arrays import FloatArray
+from ermas_envs.arrays import FloatArray, IntArray
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.registry import Registry
 from ermas_envs.transitions import GameInfo, Transition
@@ -61,7 +61,25 @@ class PlannerAdversity:
         return dict.fromkeys(game.roles[:-1], -self.q * game.planner_outcome)
 
 
-class RandomTables:
+class _Redrawn:
+    """Random numbers that are redrawn every k episodes: the m-th draw is a function of (seed, m) alone."""
+
+    def __init__(self, scale: float, redraw_every: int, seed: int) -> None:
+        self.scale = check_number("scale", scale, minimum=0.0)
+        self.redraw_every = check_integer("redraw_every", redraw_every, 1)
+        self.seed = check_integer("seed", seed, 0)
+
+    def _draws(self, transition: Transition) -> IntArray:
+        """(num_envs,) which draw each replica's episode has."""
+        return transition.episodes // self.redraw_every
+
+    def _uniform(self, draw: int, shapes: Sequence[tuple[int, ...]]) -> list[FloatArray]:
+        """The numbers of a draw, uniform in [−scale, scale], one array per shape."""
+        generator = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(draw,)))
+        return [generator.uniform(-self.scale, self.scale, shape) for shape in shapes]
+
+
+class RandomTables(_Redrawn):
     """One random value per agent, state and own action, redrawn every k episodes: domain randomisation that changes
     incentives. All replicas in the same episode share the table, so that agents can adapt to it.
 
@@ -72,9 +90,7 @@ class RandomTables:
     """
 
     def __init__(self, scale: float = 1.0, redraw_every: int = 1, seed: int = 0) -> None:
-        self.scale = check_number("scale", scale, minimum=0.0)
-        self.redraw_every = check_integer("redraw_every", redraw_every, 1)
-        self.seed = check_integer("seed", seed, 0)
+        super().__init__(scale, redraw_every, seed)
         self._shapes: dict[str, tuple[int, int]] = {}
         self._drawn: dict[int, dict[str, FloatArray]] = {}
 
@@ -94,7 +110,7 @@ class RandomTables:
 
     def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
         """The value at (state before the step, own action) in the table of the replica's episode."""
-        draws = transition.episodes // self.redraw_every
+        draws = self._draws(transition)
         current = np.unique(draws)
         self._drawn = {int(draw): self._table(int(draw)) for draw in current}
         stacked = {agent: np.stack([self._drawn[int(m)][agent] for m in current]) for agent in self._shapes}
@@ -104,14 +120,13 @@ class RandomTables:
     def _table(self, draw: int) -> dict[str, FloatArray]:
         if draw in self._drawn:
             return self._drawn[draw]
-        generator = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(draw,)))
-        return {agent: generator.uniform(-self.scale, self.scale, shape) for agent, shape in self._shapes.items()}
+        return dict(zip(self._shapes, self._uniform(draw, list(self._shapes.values())), strict=True))
 
     def tabular(self, game: TabularGame) -> None:
         """None: the tables change over episodes."""
 
 
-class RandomOffset:
+class RandomOffset(_Redrawn):
     """The same random number in every state and for every action of an agent, redrawn every k episodes: the paper's
     domain randomisation (r'_i = r_i + σ, section 4.3). It moves every policy's value alike, so no incentive changes.
 
@@ -122,9 +137,7 @@ class RandomOffset:
     """
 
     def __init__(self, scale: float = 1.0, redraw_every: int = 1, seed: int = 0) -> None:
-        self.scale = check_number("scale", scale, minimum=0.0)
-        self.redraw_every = check_integer("redraw_every", redraw_every, 1)
-        self.seed = check_integer("seed", seed, 0)
+        super().__init__(scale, redraw_every, seed)
         self._agents: tuple[str, ...] = ()
 
     def bind(self, game: GameInfo, num_envs: int) -> None:
@@ -133,9 +146,8 @@ class RandomOffset:
 
     def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
         """The number of each replica's episode."""
-        current, index = np.unique(transition.episodes // self.redraw_every, return_inverse=True)
-        generators = [np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(int(m),))) for m in current]
-        drawn = np.array([g.uniform(-self.scale, self.scale, len(self._agents)) for g in generators])
+        current, index = np.unique(self._draws(transition), return_inverse=True)
+        drawn = np.array([self._uniform(int(draw), [(len(self._agents),)])[0] for draw in current])
         return {agent: drawn[index, k] for k, agent in enumerate(self._agents)}
 
     def tabular(self, game: TabularGame) -> None:

@@ -13,9 +13,6 @@ import numpy as np
 from ermas_envs.arguments import check_choice, check_number
 from ermas_envs.arrays import FloatArray
 
-Slopes = tuple[FloatArray, FloatArray]
-"""Reference payoff c, (), and (U(g) − U(c))/(g − c) of every episode's g, (episodes,)."""
-
 
 @dataclass(frozen=True)
 class RiskConfig:

@@ -20,8 +20,6 @@ Panel = tuple[str, bool]
 """Payoffs, and whether the planner observes."""
 Key = tuple[str, float | None, float | None]
 """Method, ε, parameter."""
-Returns = Mapping[Key, FloatArray]
-"""Planner returns (seeds, gaps) of every method in one panel."""
 
 FRONTIER_SHARES = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 1.0)
 """Least returns at the training gap, as shares of the largest, at which the exact frontier is computed."""

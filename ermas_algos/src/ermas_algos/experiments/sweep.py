@@ -124,27 +124,27 @@ class Sweep:
             folder: where their files are.
         """
         found = {done.key: done for done in trained}
-        jobs = []
-        for task_name, task in self.tasks.items():
-            for seed in self.seeds:
-                wanted = [job for job in self.trainings() if (job.task_name, job.seed) == (task_name, seed)]
-                planners = {
-                    job.method_name: read_file(folder, found[job.key], PLANNER_FILE)
-                    for job in wanted
-                    if job.key in found
-                }
-                for group in self._groups(task, planners):
-                    labels = {name: self.methods[name].labels for name in group}
-                    jobs += [
-                        Transfer(task_name, task, seed, gap, group, labels, self.fresh_agents) for gap in self.gaps
-                    ]
-        return jobs
+        planners: dict[tuple[str, int], dict[str, bytes]] = {}
+        for job in self.trainings():
+            if job.key in found:
+                state = read_file(folder, found[job.key], PLANNER_FILE)
+                planners.setdefault((job.task_name, job.seed), {})[job.method_name] = state
+        together = {name: self._shares_agents(task) for name, task in self.tasks.items()}
+        return [
+            self._transfer(name, seed, gap, group)
+            for (name, seed), states in planners.items()
+            for group in ([states] if together[name] else [{method: state} for method, state in states.items()])
+            for gap in self.gaps
+        ]
 
-    def _groups(self, task: Task, planners: Mapping[str, bytes]) -> list[dict[str, bytes]]:
-        """Planners that are tested in one job."""
+    def _shares_agents(self, task: Task) -> bool:
+        """Whether fresh agents of one seed and gap serve all planners."""
         games = [_spec(task, {task.gap_argument: gap})(1).tabular_game() for gap in self.gaps]
-        together = all(game is not None and agents_ignore_planner(game) for game in games)
-        return [dict(planners)] if together and planners else [{name: state} for name, state in planners.items()]
+        return all(game is not None and agents_ignore_planner(game) for game in games)
+
+    def _transfer(self, task_name: str, seed: int, gap: float, planners: Mapping[str, bytes]) -> "Transfer":
+        labels = {name: self.methods[name].labels for name in planners}
+        return Transfer(task_name, self.tasks[task_name], seed, gap, planners, labels, self.fresh_agents)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Sampling from Stable-Baselines3 distributions by inverse distribution functions of given uniform noise.
+"""Distributions of Stable-Baselines3 policies, and sampling by inverse distribution functions of given uniform noise.
 
 Equal noise gives coupled actions (common random numbers), and no global generator is touched.
 """
@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ermas_envs.arrays import Array, FloatArray
+from ermas_envs.arrays import Array, BoolArray, FloatArray
 
 _SMALLEST_UNIFORM = 2.0**-54
 """Uniforms are multiples of 2**-53 and may be 0, where the normal quantile is −∞."""
@@ -30,6 +30,21 @@ def noise_size(space: spaces.Space[Any]) -> int:
     if isinstance(space, (spaces.MultiDiscrete, spaces.Box, spaces.MultiBinary)):
         return int(np.prod(space.shape or ()))
     raise ValueError(f"action space must be Discrete, MultiDiscrete, MultiBinary or Box, got {space}.")
+
+
+def distribution(policy: Any, observations: Array, action_masks: BoolArray | None, masked: bool) -> Any:
+    """The SB3 `Distribution` of a policy over R rows; only a `masked` one (MaskablePPO's) is given the masks."""
+    seen = torch.as_tensor(np.ascontiguousarray(observations))  # torch takes no negative strides
+    if not masked:
+        return policy.get_distribution(seen)
+    masks = None if action_masks is None else np.ascontiguousarray(action_masks)
+    return policy.get_distribution(seen, action_masks=masks)
+
+
+def probabilities(distribution: Any) -> FloatArray:
+    """(R, number of actions) of a categorical SB3 `Distribution`; float64 that sums to 1."""
+    found = distribution.distribution.probs.numpy().astype(np.float64)
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
 def sample(distribution: Any, space: spaces.Space[Any], noise: FloatArray) -> Array:

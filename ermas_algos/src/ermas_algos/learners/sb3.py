@@ -183,10 +183,7 @@ class SB3Learner:
         return torch.as_tensor(np.ascontiguousarray(observations))
 
     def _distribution(self, observations: Array, action_masks: BoolArray | None) -> Any:
-        if self._masked:
-            masks = None if action_masks is None else np.ascontiguousarray(action_masks)
-            return self.policy.get_distribution(self._tensor(observations), action_masks=masks)
-        return self.policy.get_distribution(self._tensor(observations))
+        return action_sampling.distribution(self.policy, observations, action_masks, self._masked)
 
     def state(self) -> LearnerState:
         """See `Learner.state`."""
@@ -254,9 +251,7 @@ class SB3Learner:
         if not isinstance(self.action_space, spaces.Discrete):
             raise TypeError(f"action probabilities exist for Discrete actions only, not for {self.action_space}.")
         with torch.no_grad():
-            probs = self._distribution(observations, action_masks).distribution.probs.numpy().astype(np.float64)
-        normalised: FloatArray = probs / probs.sum(axis=1, keepdims=True)
-        return normalised
+            return action_sampling.probabilities(self._distribution(observations, action_masks))
 
 
 def _parts(distribution: Any) -> list[Any]:
