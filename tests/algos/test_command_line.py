@@ -1,4 +1,4 @@
-"""The command `ermas`: certificates of checkpoints, reproductions, help, exit statuses."""
+"""The command `ermas`: certificates of checkpoints, reproductions, help, exit statuses, bad input of every command."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig, command_line
-from ermas_algos.checkpoint import CheckpointError
+from ermas_algos.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from ermas_algos.evaluation.certificate import certify_checkpoint
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_envs import EnvironmentSpec, bimatrix_v0
@@ -113,3 +113,158 @@ def test_help_names_both_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     printed = capsys.readouterr().out
     assert "reproduce" in printed
     assert "certify" in printed
+
+
+# Bad input: exit status 2 and one line that names what is wrong
+
+SWEEP = """
+seeds = [0]
+gaps = [0.0]
+iterations = 1
+[tasks.tiny]
+environment = "bimatrix_v0"
+gap_argument = "action_noise"
+[methods.MARL]
+algorithm = "MARL"
+"""
+FILES = {
+    "file": "no directory",
+    "broken.toml": "a = = 1",
+    "broken.yaml": "a: [1\nb: {",
+    "list.yaml": "- 1",
+    "date.toml": "environment = 'bimatrix_v0'\nsettings = { seed = 2020-01-01 }",
+    "circle.yaml": "environment: bimatrix_v0\nsettings: &a {seed: *a}",
+    "settings.toml": "environment = 'bimatrix_v0'\nsettings = 3",
+    "option.toml": "enviroment = 'bimatrix_v0'",
+    "empty-seeds.toml": SWEEP.replace("[0]", "[]"),
+    "negative-seed.toml": SWEEP.replace("[0]", "[-1]"),
+    "nested-seed.toml": SWEEP.replace("[0]", "[[0]]"),
+    "one-seed.toml": SWEEP.replace("[0]", "0"),
+    "no-seeds.toml": SWEEP.replace("seeds", "#"),
+    "gap.toml": SWEEP.replace("[0.0]", "[2.0]"),
+    "gap-argument.toml": SWEEP.replace('"action_noise"', '"action_nose"'),
+    "method.toml": SWEEP.replace('"MARL"', '"MARLL"'),
+    "task.toml": "seeds = [0]\ngaps = [0]\n[tasks]\ntiny = 3\n[methods.MARL]\nalgorithm = 'MARL'",
+    "labels.toml": SWEEP + "labels = 3",
+    "settings-of-method.toml": SWEEP + "settings = { num_evs = 4 }",
+    "sweep.toml": SWEEP,
+    "my_planner.py": "def four(observation):\n    return 4",
+}
+TRAIN = ("train", "--environment", "bimatrix_v0", "--out", "o")
+EVALUATE = ("evaluate", "run/checkpoint.safetensors", "--gap-argument", "action_noise")
+BAD_INPUT = [
+    ((*TRAIN, "--out", "file"), "out: file cannot be written"),
+    ((*TRAIN, "--out", "file/run"), "out: file/run cannot be written"),
+    ((*TRAIN, "--out", "/proc/run"), "out: /proc/run cannot be written"),
+    ((*TRAIN, "--seed", "-1"), "seed must be an integer >= 0"),
+    ((*TRAIN, "--checkpoint-every", "0"), "checkpoint_every must be an integer >= 1"),
+    ((*TRAIN, "--environment", "bimatrix"), "Did you mean 'bimatrix_v0'?"),
+    ((*TRAIN, "--arguments", "horizn", "4"), "Did you mean 'horizon'?"),
+    ((*TRAIN, "--arguments", "num_envs", "4"), "argument of bimatrix_v0: unknown name 'num_envs'"),
+    ((*TRAIN, "--arguments", "horizon", "-4"), "horizon must be an integer >= 1"),
+    ((*TRAIN, "--settings", "agent_learner", "PPO"), "agent_learner must be a table of names and values, got 'PPO'"),
+    ((*TRAIN, "--settings", "multiplier", "1"), "multiplier must be a table"),
+    ((*TRAIN, "--settings", "agent_learner.hidden_layers", "3"), "hidden_layers must be a list, got 3"),
+    ((*TRAIN, "--settings", "agent_learner.algorithm", "PPOO"), "Did you mean 'PPO'?"),
+    (("train", "--out", "o", "--file", "nothing.toml"), "nothing.toml: No such file"),
+    (("train", "--out", "o", "--file", "directory.toml"), "directory.toml: Is a directory"),
+    (("train", "--out", "o", "--file", "broken.toml"), "broken.toml: malformed"),
+    (("train", "--out", "o", "--file", "broken.yaml"), "broken.yaml: malformed"),
+    (("train", "--out", "o", "--file", "list.yaml"), "list.yaml: must hold a table"),
+    (("train", "--out", "o", "--file", "date.toml"), "date.toml: may hold tables, lists, text, numbers"),
+    (("train", "--out", "o", "--file", "circle.yaml"), "circle.yaml: may hold tables, lists, text, numbers"),
+    (("train", "--out", "o", "--file", "settings.toml"), "settings.toml: settings must be a table"),
+    (("train", "--out", "o", "--file", "option.toml"), "Did you mean 'environment'?"),
+    ((*TRAIN, "--out", "run"), "was trained with other settings"),
+    ((*TRAIN, "--out", "damaged", "--algorithm", "MARL"), "damaged/checkpoint.safetensors: "),
+    ((*TRAIN, "--out", "foreign", "--algorithm", "MARL"), "kind 'foreign'"),
+    ((*EVALUATE, "--gaps"), "must each name at least one"),
+    ((*EVALUATE, "--seeds", "-1"), "seeds must be an integer >= 0"),
+    ((*EVALUATE, "--seeds", "1", "1"), "must not repeat"),
+    ((*EVALUATE, "--gaps", "nan"), "gaps must be a finite number"),
+    ((*EVALUATE, "--gaps", "-1"), "action_noise must be a finite number >= 0"),
+    ((*EVALUATE, "--gap-argument", "action_nose"), "Did you mean 'action_noise'?"),
+    ((*EVALUATE, "--out", "."), "is a directory; name a file"),
+    ((*EVALUATE, "--arguments", "planner_observes", "false"), "the planner was trained with observation space"),
+    ((*EVALUATE, "--fresh-agents", "agent_learner.num_seeds", "2"), "agent_learner must be one learner"),
+    (("evaluate", "run", "damaged", "--gap-argument", "action_noise"), "damaged/checkpoint.safetensors: "),
+    (
+        ("evaluate", "old"),
+        "old/checkpoint.safetensors: damaged, or written by another version of ermas-algos (KeyError",
+    ),
+    (("evaluate", "empty"), "empty/checkpoint.safetensors: there is no such file"),
+    (("evaluate", "file"), "file: is no run, no .safetensors or .zip file"),
+    (("evaluate", "", "--environment", "bimatrix_v0", "--gap-argument", "action_noise"), ": is no run"),
+    (("evaluate", "my_planner:four"), "environment: no checkpoint names one"),
+    (("evaluate", "run"), "gap_argument of bimatrix_v0: unknown name 'q'"),
+    (("certify", "nothing"), "nothing: there is no such file"),
+    (("certify", "empty"), "empty/checkpoint.safetensors: there is no such file"),
+    (("certify", "old"), "old/checkpoint.safetensors: damaged, or written by another version of ermas-algos (KeyError"),
+    (("certify", "lost"), "lost/checkpoint.safetensors: environment: unknown name 'gone_v0'"),
+    (("certify", "run", "--epsilon", "-1"), "epsilon must be a finite number >= 0"),
+    (("certify", "run", "--arguments", "horizon", "3"), "they are those of --environment"),
+    (("certify", "run", "--environment", "bimatrix_v0", "--arguments", "horizn", "3"), "Did you mean 'horizon'?"),
+    (("info", "damaged"), "damaged/checkpoint.safetensors: "),
+    (("info", "old"), "old/checkpoint.safetensors: damaged, or written by another version"),
+    (("info", "file"), "file: not an ERMAS checkpoint"),
+    (("reproduce", "figure2", "--out", "o"), "Did you mean 'figure-2'?"),
+    (("reproduce", "figure-2", "--out", "file"), "out: file cannot be written"),
+    (("reproduce", "figure-2", "--out", "o", "--seeds", "-1"), "seeds must be an integer >= 1"),
+    (("reproduce", "figure-2", "--out", "o", "--workers", "0"), "workers must be an integer >= 1"),
+    (("sweep", "nothing.toml", "--out", "o"), "nothing.toml: No such file"),
+    (("sweep", "sweep.toml", "--out", "file"), "out: file cannot be written"),
+    (("sweep", "sweep.toml", "--out", "o", "--workers", "0"), "workers must be an integer >= 1"),
+    (("sweep", "empty-seeds.toml", "--out", "o"), "seeds must name at least one"),
+    (("sweep", "negative-seed.toml", "--out", "o"), "seeds must be an integer >= 0, got -1"),
+    (("sweep", "nested-seed.toml", "--out", "o"), "seeds must be an integer >= 0, got [0]"),
+    (("sweep", "one-seed.toml", "--out", "o"), "seeds must be a list, got 0"),
+    (("sweep", "no-seeds.toml", "--out", "o"), "Sweep: needs seeds"),
+    (("sweep", "gap.toml", "--out", "o"), "action_noise must be a finite number"),
+    (("sweep", "gap-argument.toml", "--out", "o"), "Did you mean 'action_noise'?"),
+    (("sweep", "method.toml", "--out", "o"), "Did you mean 'MARL'?"),
+    (("sweep", "task.toml", "--out", "o"), "tasks.tiny must be a table"),
+    (("sweep", "labels.toml", "--out", "o"), "labels must be a table"),
+    (("sweep", "settings-of-method.toml", "--out", "o"), "Did you mean 'num_envs'?"),
+    (("plot", "sweeep"), "Did you mean 'sweep'?"),
+    (("plot", "sweep", "--results", "nothing"), "nothing/sweep.csv: No such file"),
+    (("plot", "sweep", "--results", "file"), "file/sweep.csv: Not a directory"),
+]
+
+
+@pytest.fixture(scope="module")
+def inputs(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with files, runs and checkpoints, most of them unusable."""
+    folder = tmp_path_factory.mktemp("inputs")
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    for name in ("directory.toml", "empty", "run", "damaged", "foreign", "old", "lost"):
+        (folder / name).mkdir()
+    whole, name = run.read_bytes(), run.name
+    (folder / "run" / name).write_bytes(whole)
+    (folder / "damaged" / name).write_bytes(whole[:-9] + bytes([whole[-9] ^ 255]) + whole[-8:])
+    found = read_checkpoint(run, "ERMAS")
+    write_checkpoint(folder / "foreign" / name, "foreign", found.tensors, found.metadata)
+    kept = {key: value for key, value in found.metadata.items() if key not in ("learners", "iteration")}
+    write_checkpoint(folder / "old" / name, "ERMAS", found.tensors, kept)
+    lost = {**found.metadata, "environment_spec": {"name": "gone_v0", "arguments": {}}}
+    write_checkpoint(folder / "lost" / name, "ERMAS", found.tensors, lost)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), BAD_INPUT, ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else ""
+)
+def test_bad_input_is_named_in_one_line(
+    arguments: tuple[str, ...],
+    message: str,
+    inputs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(inputs)
+    assert ermas(monkeypatch, *arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"ermas {arguments[0]}: ")
+    assert message in line
+    assert not list(inputs.glob("o/*.toml"))
+    assert not list(inputs.glob("o/*.csv"))

@@ -15,7 +15,14 @@ import torch
 
 from ermas_algos import command_line
 from ermas_algos.checkpoint import read_checkpoint
+from ermas_algos.commands.certify import Certify
 from ermas_algos.commands.configuration_file import nested, read_configuration, write_toml
+from ermas_algos.commands.evaluate import Evaluate, _named
+from ermas_algos.commands.info import Info
+from ermas_algos.commands.plot import Plot
+from ermas_algos.commands.reproduce import Reproduce
+from ermas_algos.commands.sweep import Sweep as SweepCommand
+from ermas_algos.commands.train import Train
 from ermas_algos.evaluation import read_rows
 from ermas_algos.experiments.results import read_table
 
@@ -78,9 +85,24 @@ def test_a_repeated_training_goes_on_and_other_settings_are_refused(
     assert ermas(*given, "--iterations", "4") == 0
     assert_same_checkpoint(tmp_path, run)
     assert ermas(*given, "--iterations", "3") == 0
-    assert "has 4 iterations already" in capsys.readouterr().out
+    assert "has 4 iterations already; nothing was done" in capsys.readouterr().out
+    assert tomllib.loads((tmp_path / "train.toml").read_text())["iterations"] == 4
     assert ermas(*given, "--iterations", "4", "--seed", "4") == 2
     assert "other settings or in another environment" in capsys.readouterr().err
+
+
+def test_a_batch_of_exact_learners_is_trained_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exact = '{"num_seeds": 3, "learning_rate": 20}'
+    given = ("--environment", "bimatrix_v0", "--arguments", "agents_observe", "own", "--iterations", "3")
+    learners = ("agent_learner", exact, "planner_learner", exact)
+    assert ermas("train", *given, "--settings", *learners, "--out", str(tmp_path)) == 0
+    printed = capsys.readouterr().out
+    assert "(mean of 3 seeds)" in printed
+    assert f"Next: ermas certify {tmp_path}" in printed
+    assert "steps/s" not in printed
+    assert ermas("certify", str(tmp_path), "--epsilon", "9") == 0
+    assert ermas("evaluate", str(tmp_path), "--gap-argument", "action_noise", *FRESH) == 2
+    assert "holds a batch of 3 seeds, not one planner" in capsys.readouterr().err
 
 
 def test_the_command_line_overrides_the_file(run: Path, tmp_path: Path) -> None:
@@ -105,7 +127,7 @@ def test_the_command_line_overrides_the_file(run: Path, tmp_path: Path) -> None:
         ((*GAME, "--settings", "epsilon", "-1"), "epsilon must be a finite number >= 0"),
         ((*GAME, "--settings", "epsilon", "1", "epsilon.x", "2"), "given as a value and as a table"),
         ((*GAME, "--iterations", "0"), "iterations must be an integer >= 1"),
-        (("--environment", "bimatrix_v0", "--arguments", "q", "1"), "unexpected keyword argument 'q'"),
+        (("--environment", "bimatrix_v0", "--arguments", "q", "1"), "argument of bimatrix_v0: unknown name 'q'"),
     ],
 )
 def test_bad_options_of_train(options: Any, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,7 +170,7 @@ def test_ctrl_c_leaves_a_training_that_goes_on_to_the_same_checkpoint(run: Path,
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "interrupted; the same command goes on" in errors
+    assert "ermas train: interrupted; the same command goes on from the last checkpoint." in errors
     reached: Any = read_checkpoint(tmp_path / "checkpoint.safetensors", "ERMAS").metadata["iteration"]
     whole = tmp_path / "whole"
     given = (
@@ -198,12 +220,119 @@ def test_evaluate_scores_checkpoints_constants_and_functions(
         (("missing.zip", *GAME), "missing.zip: there is no such file"),
         (("missing.safetensors", *GAME), "there is no such file"),
         (("constant:4", *GAME, "--fresh-agents", "windw", "3"), "Did you mean 'window'"),
-        (("constant:4", *GAME, "--gap-argument", "gap"), "unexpected keyword argument 'gap'"),
+        (("constant:4", *GAME, "--gap-argument", "gap"), "gap_argument of augmented_bimatrix_v0: unknown name 'gap'"),
+        (("constant:4", *GAME, "--gap-argument", "planner"), "the evaluated planners are the argument 'planner'"),
+        (("constant:4", *GAME, "--gap-argument", "action_noise", "--gaps", "0", "2"), "action_noise must be a finite"),
     ],
 )
 def test_bad_input_of_evaluate(arguments: Any, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ermas("evaluate", *arguments) == 2
     assert message in capsys.readouterr().err
+
+
+PLANNERS = """
+class Unfit:
+    noise_size = 0
+
+    def bind(self, observations, actions):
+        raise LookupError("spaces")
+
+    def act(self, observations, noise, action_masks): ...
+
+
+unfit = Unfit()
+
+
+def boom(observation):
+    return {}["boom"]
+
+
+def leave(observation):
+    raise SystemExit(0)
+
+
+def far(observation):
+    return 99
+"""
+
+
+@pytest.mark.parametrize(
+    ("planner", "message"),
+    [
+        ("my_planners:boom", "my_planners:boom: KeyError: 'boom', line 15 of "),
+        ("my_planners:leave", "my_planners:leave: SystemExit: 0, line 19 of "),
+        ("my_planners:far", "my_planners:far: ValueError: action of the function planner must lie in"),
+        ("my_planners:unfit", "my_planners:unfit: LookupError: spaces, line 6 of "),
+        ("my_planners:Unfit", "my_planners:Unfit: ValueError: a planner must be"),
+        ("my_planners:none", "my_planners:none: cannot be imported (AttributeError: "),
+        ("divides:f", "divides:f: cannot be imported (ZeroDivisionError: division by zero)"),
+        ("leaves:f", "leaves:f: cannot be imported (SystemExit: 0)"),
+        ("no_python:f", "no_python:f: cannot be imported (SyntaxError: "),
+        (".relative:f", ".relative:f: cannot be imported (TypeError: "),
+    ],
+)
+def test_what_a_planner_of_the_user_raises_names_it(
+    planner: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = {"my_planners": PLANNERS, "divides": "1 / 0", "leaves": "raise SystemExit(0)", "no_python": "def f(:"}
+    for module, text in texts.items():
+        (tmp_path / f"{module}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert ermas("evaluate", planner, *GAME, *FRESH, "--out", "table.csv") == 2
+    assert capsys.readouterr().err.startswith(f"ermas evaluate: {message}")
+    assert not Path("table.csv").exists()
+
+
+def test_evaluate_finds_an_unusable_output_before_it_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def trained(*_: object, **__: object) -> None:
+        raise AssertionError("trained")
+
+    monkeypatch.setattr("ermas_algos.commands.evaluate.transfer_evaluation", trained)
+    os.mkfifo(tmp_path / "pipe")  # stands for /dev/null, too
+    (tmp_path / "file").write_text("")
+    for out, message in {
+        tmp_path: "is a directory; name a file",
+        tmp_path / "file/table.csv": "cannot be written: is not a directory",
+        Path("/proc/none/table.csv"): "/proc/none cannot be written: No such file or directory",
+        tmp_path / "pipe": "is no ordinary file",
+    }.items():
+        assert ermas("evaluate", "constant:4", *GAME, "--out", str(out)) == 2
+        assert message in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "file"}
+
+
+def test_planners_of_the_same_name_get_numbers() -> None:
+    assert list(_named([("run-2", 0), ("run", 1), ("run", 2), ("run", 3)])) == ["run-2", "run", "run-3", "run-4"]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("train", "--environment", "bimatrix_v0", "--out", "runs"), "there was no checkpoint yet"),
+        (("evaluate", "constant:4", *GAME), "the same command starts from the beginning"),
+        (("certify", "runs"), "the same command starts from the beginning"),
+        (("info",), "the same command starts from the beginning"),
+        (("plot", "sweep"), "the same command starts from the beginning"),
+        (("reproduce", "figure-2"), "finished jobs are kept; the same command does the rest"),
+        (("sweep", "sweep.toml", "--out", "runs"), "finished jobs are kept; the same command does the rest"),
+    ],
+)
+def test_what_is_said_after_ctrl_c(
+    command: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for kind in (Train, Evaluate, Certify, Info, Plot, Reproduce, SweepCommand):
+        monkeypatch.setattr(kind, "run", interrupted)
+    monkeypatch.chdir(tmp_path)
+    assert ermas(*command) == 130
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"ermas {command[0]}: interrupted; ")
+    assert message in errors
 
 
 # sweep, plot
@@ -234,6 +363,11 @@ def test_sweep_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     before = (out / "sweep.csv").read_bytes()
     assert ermas("sweep", str(out / "sweep.toml"), "--out", str(out)) == 0  # the resolved file is the same sweep
     assert (out / "sweep.csv").read_bytes() == before
+    resolved = (out / "sweep.toml").read_bytes()
+    (tmp_path / "other.toml").write_text(SWEEP.replace("iterations = 1", "iterations = 2", 1))
+    assert ermas("sweep", str(tmp_path / "other.toml"), "--out", str(out)) == 2
+    assert "holds a result of other settings" in capsys.readouterr().err
+    assert (out / "sweep.toml").read_bytes() == resolved  # of the results that are there
     (out / "sweep.png").unlink()
     assert ermas("plot", "sweep", "--results", str(out)) == 0
     assert (out / "sweep.png").stat().st_size > 10_000
@@ -252,6 +386,10 @@ def test_bad_input_of_sweep_and_plot(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert ermas("plot", "figure-2", "--results", str(tmp_path)) == 2
     assert "figure-2.csv" in capsys.readouterr().err
     assert ermas("reproduce", "figure-9") == 2
+    for text in ("", "a,b\n1,2\n", "task,method_name\nx\n", "task,method_name,gap,planner_return\nx,y,0,z\n"):
+        (tmp_path / "sweep.csv").write_text(text)
+        assert ermas("plot", "sweep", "--results", str(tmp_path)) == 2
+        assert "its tables are not those of sweep" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,9 @@ def play(learner: SB3Learner, seed: int = 0, steps: int = 5, rows: int = 6) -> R
     if isinstance(learner.action_space, spaces.Discrete):
         masks = rng.random((steps, rows, 3)) < 0.6
         masks[..., 1] = True
+    if isinstance(learner.action_space, spaces.MultiDiscrete):
+        masks = rng.random((steps, rows, 5)) < 0.6  # two actions and three, side by side
+        masks[..., [1, 3]] = True
     actions = [
         learner.act(seen[t], rng.random((rows, learner.noise_size)), None if masks is None else masks[t])
         for t in range(steps)
@@ -264,6 +267,32 @@ def test_maskable_ppo_never_chooses_a_masked_action(masks: list[list[bool]], uni
     probabilities = learner.action_probabilities(np.ones((len(allowed), 4), np.float32), allowed)
     assert (probabilities[~allowed] == 0).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+
+
+def test_masked_multi_discrete_frequencies_are_the_renormalised_probabilities_of_each_part() -> None:
+    """The grid of noise gives a frequency to 1 / rows."""
+    learner, rows = make("MaskablePPO", MULTI_DISCRETE), 3000
+    seen = np.tile(np.random.default_rng(0).normal(size=4).astype(np.float32), (rows, 1))
+    mask = np.array([True, True, True, False, True])
+    chosen = learner.act(seen, np.tile(grid(rows), (1, 2)), np.tile(mask, (rows, 1)))
+    free = learner._distribution(seen[:1], None).distributions
+    for column, (part, allowed) in enumerate(zip(free, (mask[:2], mask[2:]), strict=True)):
+        expected = part.probs[0].detach().numpy() * allowed
+        frequencies = np.bincount(chosen[:, column], minlength=len(allowed)) / rows
+        np.testing.assert_allclose(frequencies, expected / expected.sum(), atol=2 / rows)
+        assert (frequencies[~allowed] == 0).all()
+
+
+def test_kl_between_masked_products_sums_over_the_allowed_actions_of_the_parts() -> None:
+    first, second = (make("MaskablePPO", MULTI_DISCRETE, seed) for seed in (1, 2))
+    seen = np.random.default_rng(0).normal(size=(1, 4)).astype(np.float32)
+    mask, expected = np.array([[False, True, True, False, True]]), 0.0
+    parts = zip(*(learner._distribution(seen, mask).distributions for learner in (first, second)), strict=True)
+    for (p, q), allowed in zip(parts, (mask[0, :2], mask[0, 2:]), strict=True):
+        own, other = (part.probs[0].detach().numpy()[allowed] for part in (p, q))
+        expected += (own * np.log(own / other)).sum()
+    assert expected > 0.01
+    assert first.kl(second, seen, mask) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("algorithm", ["PPO", "A2C", "TRPO"])

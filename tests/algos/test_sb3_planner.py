@@ -300,6 +300,12 @@ def test_recurrent_policies_are_refused(tmp_path: Path) -> None:
         SB3Planner.load(tmp_path / "planner.zip", "RecurrentPPO")
 
 
+def test_models_that_observe_a_dict_are_refused() -> None:
+    made = PPO("MultiInputPolicy", Bandit(spaces.Dict(all=SIGHT), STAKES), device="cpu")
+    with pytest.raises(ValueError, match=r"must observe arrays, got one for Dict\('all': Box"):
+        SB3Planner(made)
+
+
 def test_model_on_another_device_is_refused() -> None:
     made = model()
     made.policy.to("meta")

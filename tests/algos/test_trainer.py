@@ -13,6 +13,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
+from pettingzoo import ParallelEnv
 
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig, SB3LearnerConfig
 from ermas_algos.algorithms.deviations import META_GRADIENTS, Deviations
@@ -624,6 +625,71 @@ def test_ermas_with_a_third_party_learner_trains_and_resumes(tmp_path: Path) -> 
     resumed = ERMAS.resume(tmp_path, game, make_reinforce)
     np.testing.assert_equal(train(resumed, 6), rows[3:])
     assert_same_trainer(resumed, straight)
+
+
+class Rates(ParallelEnv):  # type: ignore[misc]
+    """The planner sets two rates, of which only two combinations are allowed in each step, and earns their sum."""
+
+    metadata = {"name": "rates_v0"}  # noqa: RUF012
+    possible_agents = ["agent_0", "planner"]  # noqa: RUF012
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        return spaces.Box(0.0, 1.0, (2,), np.float32)
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        return spaces.Discrete(2) if agent == "agent_0" else spaces.MultiDiscrete([3, 4])
+
+    def reset(self, seed: int | None = None, options: Any = None) -> Any:
+        self.agents, self.count = list(self.possible_agents), 0
+        return self.seen(), self.infos()
+
+    def step(self, actions: dict[str, Any]) -> Any:
+        first, second = actions["planner"]
+        assert self.mask()[first], (self.mask(), first)
+        assert self.mask()[3 + second], (self.mask(), second)
+        self.count += 1
+        seen, infos, agents = self.seen(), self.infos(), self.agents
+        self.agents = [] if self.count == 4 else agents
+        rewards = {"agent_0": float(actions["agent_0"]), "planner": float(first + second)}
+        return seen, rewards, dict.fromkeys(agents, False), dict.fromkeys(agents, self.count == 4), infos
+
+    def mask(self) -> NDArray[np.int8]:
+        return np.array([1, 1, 0, 0, 0, 0, 1] if self.count % 2 else [0, 0, 1, 1, 1, 0, 0], dtype=np.int8)
+
+    def seen(self) -> dict[str, NDArray[np.float32]]:
+        return {agent: np.eye(2, dtype=np.float32)[self.count % 2] for agent in self.possible_agents}
+
+    def infos(self) -> dict[str, Any]:
+        return {"agent_0": {}, "planner": {"action_mask": self.mask()}}
+
+
+@pytest.mark.parametrize("algorithm", [MARL, ERMAS])
+def test_maskable_ppo_learns_a_multi_discrete_role_inside_its_masks(algorithm: Any) -> None:
+    def rates(num_envs: int) -> BatchedEnv:
+        return ParallelEnvBatch(Rates, num_envs)
+
+    masked = SB3LearnerConfig("MaskablePPO", learning_rate=0.1)
+    settings: dict[str, Any] = {"num_envs": 8, "rollout_steps": 4, "planner_learner": masked}
+    if algorithm is ERMAS:
+        settings |= {"trust_region": 0.05, "warmup_iterations": 2, "meta_step_size": 0.1}
+    trainer = algorithm(rates, algorithm.config_type(**settings))
+    start = train(trainer, 1)[0]["payoff/planner"]
+    best = (3 + 4) / 2  # allowed are at most 2 + 1 and 1 + 3
+    assert start < best - 0.3
+    assert train(trainer, 30)[-1]["payoff/planner"] > best - 0.1
+    with pytest.raises(AssertionError):  # Rates notices what a mask forbids
+        algorithm(rates, algorithm.config_type(**{**settings, "planner_learner": FAST})).learn(1)
+
+
+def test_a_role_that_observes_a_dict_is_refused() -> None:
+    def with_dict(num_envs: int) -> BatchedEnv:
+        env = bimatrix_v0.batched_env(num_envs)
+        sight = spaces.Dict(all=env.observation_spaces["planner"])
+        env.observation_spaces = {**env.observation_spaces, "planner": sight}
+        return env
+
+    with pytest.raises(ValueError, match=r"learners need array observations, 'planner' has Dict\('all': Box"):
+        MARL(with_dict, MARLConfig())
 
 
 @pytest.mark.parametrize("algorithm", [MARL, ERMAS])

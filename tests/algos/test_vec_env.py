@@ -373,6 +373,57 @@ def test_masks_are_each_rows_own_and_all_true_where_the_environment_gives_none()
     np.testing.assert_array_equal(unmasked.env_method("action_masks"), np.ones((2, 2), bool))
 
 
+class Dials(Flags):
+    """Agents turn two dials; the mask leaves the first one position, the second one or, in odd steps, two."""
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        return spaces.MultiDiscrete([2, 3])
+
+    def mask(self) -> np.ndarray:
+        return np.array([1, 0, 1, self.step_number % 2, 0], dtype=np.int8)
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        observations, infos = super().reset(seed, options)
+        return observations, {agent: {"action_mask": self.mask()} for agent in infos}
+
+    def step(self, actions: dict[str, Any]) -> Any:
+        for chosen in (action for agent, action in actions.items() if agent != "planner"):
+            assert self.mask()[chosen[0]], chosen
+            assert self.mask()[2 + chosen[1]], chosen
+        *result, infos = super().step(actions)
+        return *result, {agent: {"action_mask": self.mask()} for agent in infos}
+
+
+def test_masks_of_multi_discrete_actions_are_flat_and_maskable_ppo_obeys_them() -> None:
+    partners = {"planner": ConstantPlanner([0, 0])}
+    vec = BatchedVecEnv(ParallelEnvBatch(Dials, 3), partners=partners)
+    vec.reset()
+    np.testing.assert_array_equal(vec.env_method("action_masks"), np.tile(np.array([1, 0, 1, 0, 0], bool), (6, 1)))
+    vec.step(np.zeros((6, 2), np.int64))
+    np.testing.assert_array_equal(vec.env_method("action_masks"), np.tile(np.array([1, 0, 1, 1, 0], bool), (6, 1)))
+    MaskablePPO("MlpPolicy", vec, n_steps=20, batch_size=60, seed=0, device="cpu").learn(240)
+    with pytest.raises(AssertionError):  # Dials notices
+        PPO("MlpPolicy", vec, n_steps=20, batch_size=60, seed=0, device="cpu").learn(240)
+
+    class Unmasked(Flags):
+        def action_space(self, agent: str) -> spaces.Space[Any]:
+            return spaces.MultiDiscrete([2, 3])
+
+    unmasked = BatchedVecEnv(ParallelEnvBatch(Unmasked, 1), partners=partners)
+    unmasked.reset()
+    np.testing.assert_array_equal(unmasked.env_method("action_masks"), np.ones((2, 5), bool))
+
+
+def test_roles_that_observe_a_dict_are_refused_and_partners_are_not() -> None:
+    env = batched_env(2)
+    sight = {role: spaces.Dict(own=space) for role, space in env.observation_spaces.items()}
+    env.observation_spaces = {**env.observation_spaces, "planner": sight["planner"]}
+    BatchedVecEnv(env, partners={"planner": PASSIVE})
+    env.observation_spaces = sight
+    with pytest.raises(ValueError, match=r"learners need array observations, 'agent_0' has Dict\('own': Box"):
+        BatchedVecEnv(env, partners={"planner": PASSIVE})
+
+
 def test_first_episode_is_an_option_of_the_next_reset() -> None:
     class Recorder(Flags):
         episodes: list[int] = []  # noqa: RUF012

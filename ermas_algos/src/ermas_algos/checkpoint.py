@@ -12,7 +12,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -111,6 +112,20 @@ def checkpoint_kind(path: str | Path) -> str:
     if "kind" not in header:
         raise CheckpointError(f"{path}: not an ERMAS checkpoint: a safetensors file without our header")
     return header["kind"]
+
+
+@contextmanager
+def content_of(path: str | Path) -> Iterator[None]:
+    """For code that uses what `path` holds: its errors become CheckpointErrors that name the file."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except (KeyError, AttributeError, TypeError, RuntimeError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise CheckpointError(f"{path}: damaged, or written by another version of ermas-algos ({reason})") from error
 
 
 def prefixed(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -30,8 +30,9 @@ DESCRIPTION = """Planners that stay good when the agents are not the ones they w
 
 First steps: ermas info; ermas train --environment augmented_bimatrix_v0 --out runs/first; ermas evaluate runs/first.
 
-Exit status of every command: 0 done, 1 a part failed or a bound does not hold, 2 unusable input, 130 interrupted (the
-same command goes on)."""
+Exit status of every command: 0 done, 1 a part failed or a bound does not hold, 2 unusable input, 130 Ctrl-C. After
+Ctrl-C, the same command goes on (train from its last checkpoint, reproduce and sweep from what is finished) or starts
+from the beginning (all others)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,15 +44,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=DESCRIPTION,
         args=given,
     )
-    errors = Console(stderr=True)
     try:
-        sys.exit(command.run(Console()))
+        sys.exit(command.run(Console(markup=False, emoji=False)))
     except KeyboardInterrupt:
-        errors.print("ermas: interrupted; the same command goes on from what is finished.", soft_wrap=True)
+        _say(f"ermas {given[0]}: interrupted; {command.after_interrupt()}.")
         sys.exit(INTERRUPTED)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
-        errors.print(f"ermas {given[0]}: {error}", markup=False, highlight=False, soft_wrap=True)
+        _say(f"ermas {given[0]}: {_reason(error)}")
         sys.exit(FAILED if isinstance(error, RuntimeError) else UNUSABLE)
+
+
+def _reason(error: Exception) -> str:
+    """One line; an OSError names the file that was asked for rather than a temporary one."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename2 or error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, markup=False, emoji=False).print(text, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

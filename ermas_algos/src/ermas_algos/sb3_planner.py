@@ -36,14 +36,16 @@ class SB3Planner:
         model: a Stable-Baselines3 or sb3-contrib model on the CPU.
 
     Raises:
-        ValueError: a recurrent policy, a model on another device, or actions that SB3 cannot play as they are
-            (a Discrete space that does not start at 0, for instance).
+        ValueError: a recurrent policy, a model that observes a Dict or is on another device, or actions that SB3 cannot
+            play as they are (a Discrete space that does not start at 0, for instance).
     """
 
     def __init__(self, model: Any) -> None:
         policy = model.policy
         if hasattr(policy, "lstm_actor"):
             raise ValueError(f"{_RECURRENT}.")
+        if isinstance(model.observation_space, spaces.Dict):
+            raise ValueError(f"the planner's model must observe arrays, got one for {model.observation_space}.")
         if policy.device.type != "cpu":
             raise ValueError(f"the planner's model must be on the CPU, got one on {policy.device}.")
         self._model = model

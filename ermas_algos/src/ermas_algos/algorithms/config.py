@@ -151,7 +151,7 @@ def from_json(config_type: Any, values: Mapping[str, Any], base: Any = None) -> 
         base: the configuration that gives the fields left out; None takes the dataclass's own defaults.
 
     Raises:
-        ValueError: a field that does not exist, or one without default that is missing.
+        ValueError: a field that does not exist, one without default that is missing, or a table or list that is none.
     """
     hints, entries = get_type_hints(config_type), {entry.name: entry for entry in dataclasses.fields(config_type)}
     arguments: dict[str, Any] = {}
@@ -159,7 +159,7 @@ def from_json(config_type: Any, values: Mapping[str, Any], base: Any = None) -> 
         if name not in entries:
             raise unknown_name(f"{config_type.__name__} field", name, entries)
         default = _default(entries[name]) if base is None else getattr(base, name)
-        arguments[name] = _from_json(hints[name], value, default)
+        arguments[name] = _from_json(name, hints[name], value, default)
     if base is not None:
         return dataclasses.replace(base, **arguments)
     missing = [name for name, entry in entries.items() if _default(entry) is dataclasses.MISSING and name not in values]
@@ -172,16 +172,22 @@ def _default(entry: "dataclasses.Field[Any]") -> Any:
     return entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
 
 
-def _from_json(hint: Any, value: Any, default: Any) -> Any:
-    """A field's value, of the type that its annotation asks for."""
+def _from_json(name: str, hint: Any, value: Any, default: Any) -> Any:
+    """A field's value, of the type that its annotation asks for; ValueError for what should be a table or a list."""
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if value is None and type(None) in kinds:
+        return None
     tables = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+    if not isinstance(value, Mapping) and (tables or get_origin(hint) is Mapping):
+        raise ValueError(f"{name} must be a table of names and values, got {value!r}.")
+    if not isinstance(value, list | tuple) and any(get_origin(kind) is tuple for kind in kinds):
+        raise ValueError(f"{name} must be a list, got {value!r}.")
     if isinstance(value, Mapping) and tables:
         fitting = [kind for kind in tables if value.keys() <= {entry.name for entry in dataclasses.fields(kind)}]
         kind = (fitting or tables)[0]
         return from_json(kind, value, default if type(default) is kind else None)
     if isinstance(value, Mapping) and get_origin(hint) is Mapping and dataclasses.is_dataclass(get_args(hint)[1]):
-        return {name: _from_json(get_args(hint)[1], entry, None) for name, entry in value.items()}
+        return {key: _from_json(f"{name}.{key}", get_args(hint)[1], entry, None) for key, entry in value.items()}
     if isinstance(value, list) and any(get_origin(kind) is tuple for kind in kinds):
         return tuple(value)
     return value

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from gymnasium import spaces
 
+from ermas_algos.learners.array_observations import arrays
 from ermas_algos.learners.protocol import Learner, Rollout
 from ermas_envs import BatchedEnv, BatchStep
 from ermas_envs.arrays import Array, BoolArray, FloatArray
@@ -29,7 +30,7 @@ class Trajectories:
     actions: dict[str, Array]
     """Per role (T, num_envs, *action shape)."""
     action_masks: dict[str, BoolArray]
-    """Per role with masks (T, num_envs, number of actions)."""
+    """Per role with masks (T, num_envs, mask size; see `BatchObservation`)."""
     rewards: dict[str, FloatArray]
     """Per role (T, num_envs): payoff + perturbation."""
     payoffs: dict[str, FloatArray]
@@ -79,7 +80,8 @@ def joint_rollout(
     values are bootstrapped behind it.
 
     Args:
-        env: num_envs must be a multiple of the number of blocks.
+        env: num_envs must be a multiple of the number of blocks; arrays that it gives must be the caller's to keep, and
+            every role's observation one array.
         cast: per acting role one learner per block; the same learner may play several roles and blocks.
         steps: T ≥ 1.
         generator: gives the replicas' seeds and the action noise.
@@ -90,10 +92,10 @@ def joint_rollout(
     seats = _seats(cast, size)
     noise_sizes = {role: learners[0].noise_size for role, learners in cast.items()}
     seen = env.reset(np.tile(generator.integers(2**63, size=size), blocks), episode)
-    record = _Record(seen.observations)
+    record = _Record(arrays(seen.observations))
     for _ in range(steps):
         noise = {role: np.tile(generator.random((size, k)), (blocks, 1)) for role, k in noise_sizes.items()}
-        actions = _act(seats, seen.observations, seen.action_masks, noise, env.action_spaces)
+        actions = _act(seats, arrays(seen.observations), seen.action_masks, noise, env.action_spaces)
         result = env.step({role: clip_to_box(env.action_spaces[role], chosen) for role, chosen in actions.items()})
         record.add(actions, seen.action_masks, result, bootstrap=env.horizon is None)
         seen = result
@@ -153,14 +155,14 @@ class _Record:
         self.payoffs: dict[str, list[FloatArray]] = {}
         self.ended: list[BoolArray] = []
         self.cut: list[BoolArray] = []
-        self.finals: list[dict[str, Array] | None] = []
+        self.finals: list[Mapping[str, Array] | None] = []
 
     def add(
         self, actions: Mapping[str, Array], masks: Mapping[str, BoolArray], result: BatchStep, bootstrap: bool
     ) -> None:
         for role, array in actions.items():
             self.actions[role].append(array)
-            self.observations[role].append(result.observations[role])
+            self.observations[role].append(arrays(result.observations)[role])
             self.rewards[role].append(result.rewards[role])
         for role, mask in masks.items():
             self.masks.setdefault(role, []).append(mask)
@@ -168,7 +170,7 @@ class _Record:
             self.payoffs.setdefault(role, []).append(payoff)
         self.ended.append(result.terminated | result.truncated)
         self.cut.append(result.truncated & ~result.terminated & bootstrap)
-        self.finals.append(result.final_observations)
+        self.finals.append(None if result.final_observations is None else arrays(result.final_observations))
 
     def trajectories(self, blocks: int) -> Trajectories:
         cut = np.stack(self.cut)

@@ -20,6 +20,7 @@ from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.algorithms.risk import risk_averse_rewards
 from ermas_algos.checkpoint import CheckpointError, prefixed, read_checkpoint, with_prefix, write_checkpoint
 from ermas_algos.learned_planner import LearnedPlanner
+from ermas_algos.learners.array_observations import check_array_observations
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig
 from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState
 from ermas_algos.learners.sb3 import SB3Learner
@@ -53,7 +54,8 @@ class Trainer(ABC, Generic[ConfigT]):
         env: the environment of the joint rollout.
 
     Raises:
-        ValueError: exact learners in an environment without tables, or steps that do not fit the horizon.
+        ValueError: exact learners in an environment without tables, steps that do not fit the horizon, or an acting
+            role that observes a Dict.
     """
 
     name: ClassVar[str]
@@ -67,6 +69,7 @@ class Trainer(ABC, Generic[ConfigT]):
         self._learner_seeds = np.random.default_rng(seeds.spawn(1)[0])
         sampled = SampledCollector(make_env, config.num_envs, np.random.default_rng(seeds.spawn(1)[0]))
         self.env: BatchedEnv = sampled.env(1)
+        check_array_observations(self.env, self.env.possible_agents)
         self.steps = sampled.steps = self._rollout_steps(self.env)
         if config.planner_risk is not None and self.env.horizon is None:
             raise ValueError("planner_risk needs episodes of one length: the environment has no fixed horizon.")

@@ -3,15 +3,16 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from ermas_algos.commands.configuration_file import json_value
-from ermas_algos.commands.exit_status import DONE, FAILED
+from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
+from ermas_algos.commands.files import checkpoint_file
+from ermas_algos.commands.options import environment_spec, json_values, optional
 from ermas_algos.evaluation.certificate import certify_checkpoint
-from ermas_envs import EnvironmentSpec
 from ermas_envs.oracles import Certificate
 
 
@@ -19,37 +20,42 @@ from ermas_envs.oracles import Certificate
 class Certify:
     """Exact regret of the agents in a checkpoint, the planner's payoff, and the worst ε-equilibrium for this planner.
 
-    Example: ermas certify runs/ermas/checkpoint.safetensors
+    Example: ermas certify runs/ermas
 
     For tabular games. Payoffs and regrets are undiscounted means per step; best responses see the whole state and the
     clock. Exit status: 0 if every agent's exact regret is at most ε, 1 if not, 2 if nothing could be certified.
     """
 
-    checkpoint: tyro.conf.Positional[Path]
-    """File checkpoint.safetensors of a run."""
-    epsilon: float | None = None
-    """ε, payoff per step; default: that of the training, or the largest regret found where there was none."""
-    environment: str | None = None
-    """Registered environment, where the checkpoint does not name its own."""
-    arguments: dict[str, str] = field(default_factory=dict)
+    checkpoint: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """A run's directory, or its checkpoint.safetensors."""
+    epsilon: Annotated[float | None, optional("EPSILON", "ε of the training; for MARL the largest regret found")] = None
+    """Bound ε on every agent's regret that is asked about, payoff per step."""
+    environment: Annotated[str | None, optional("NAME", "what the checkpoint names")] = None
+    """Registered environment that the agents were trained in."""
+    arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
     """Arguments of that environment: names, each followed by its value in JSON (text may be bare)."""
-    json: bool = False
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON instead of a table."""
 
     def run(self, console: Console) -> int:
         """Exit status."""
-        spec = None
-        if self.environment is not None:
-            spec = EnvironmentSpec(self.environment, {name: json_value(text) for name, text in self.arguments.items()})
-        certificates = certify_checkpoint(self.checkpoint, spec, self.epsilon)
+        if self.arguments and self.environment is None:
+            raise ValueError("arguments: they are those of --environment; name it, too.")
+        spec = None if self.environment is None else environment_spec(self.environment, json_values(self.arguments))
+        path = checkpoint_file(self.checkpoint)
+        certificates = certify_checkpoint(path, spec, self.epsilon)
         if self.json:
             print(json.dumps([certificate.as_dict() for certificate in certificates], indent=1))
         else:
             for member, certificate in enumerate(certificates):
-                title = f"{self.checkpoint}" + (f", seed {member} of the batch" if len(certificates) > 1 else "")
+                title = f"{path}" + (f", seed {member} of the batch" if len(certificates) > 1 else "")
                 _print(console, title, certificate)
         exceeded = any(certificate.certified_epsilon > certificate.epsilon for certificate in certificates)
         return FAILED if exceeded else DONE
+
+    def after_interrupt(self) -> str:
+        """What the same command does next."""
+        return FROM_THE_BEGINNING
 
 
 def _print(console: Console, title: str, certificate: Certificate) -> None:

@@ -17,7 +17,8 @@ def read_configuration(path: Path) -> dict[str, Any]:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: another suffix, or a malformed file; names the file and, where the parser knows it, the line.
+        ValueError: another suffix, a malformed file, or a value that JSON does not have (a date); names the file and,
+            where the parser knows it, the line.
     """
     kinds = {".toml": tomllib.loads, ".yaml": yaml.safe_load, ".yml": yaml.safe_load}
     if path.suffix not in kinds:
@@ -28,6 +29,10 @@ def read_configuration(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: malformed: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path}: must hold a table of settings, not {type(found).__name__}.")
+    try:
+        json.dumps(found)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: may hold tables, lists, text, numbers and true or false only ({error}).") from None
     return found
 
 

@@ -1,11 +1,10 @@
 """`ermas evaluate`: frozen planners of any library against fresh agents across a reality gap."""
 
-import importlib
-import sys
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -14,11 +13,16 @@ from rich.table import Table
 
 from ermas_algos.algorithms.config import from_json
 from ermas_algos.algorithms.trainer import CHECKPOINT
-from ermas_algos.checkpoint import checkpoint_kind, read_checkpoint
+from ermas_algos.checkpoint import checkpoint_kind, content_of, read_checkpoint
 from ermas_algos.commands.configuration_file import json_value, nested
-from ermas_algos.commands.exit_status import DONE
+from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
+from ermas_algos.commands.files import checkpoint_file, prepare_file
+from ermas_algos.commands.imported_planner import imported_planner
+from ermas_algos.commands.options import environment_spec, json_values, optional
 from ermas_algos.commands.progress import progress_bar
+from ermas_algos.environment_arguments import check_arguments
 from ermas_algos.evaluation import FreshAgentsConfig, TransferRow, load_trainer, transfer_evaluation, write_rows
+from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.sb3_planner import SB3Planner
 from ermas_envs import BatchedEnv, EnvironmentSpec
 from ermas_envs.planners import ConstantPlanner, Planner
@@ -30,29 +34,29 @@ class Evaluate:
 
     Example: ermas evaluate runs/ermas constant:6 --gaps 0 0.3 0.6 --seeds 0 1 --out runs/evaluation.csv
 
-    Agents train from scratch until they have converged; where the game has tables, the exact value and the agents'
-    exact regret stand beside. Exit status: 0 done, 2 unusable input, 130 interrupted.
+    A planner is a run's directory or its checkpoint.safetensors, a Stable-Baselines3 .zip (trusted files only, it
+    holds pickles), constant:ACTION, or module:function (a function of one observation, found from the current
+    directory). Agents train from scratch until they have converged; where the game has tables, the exact value and
+    the agents' exact regret stand beside. Exit status: 0 done, 2 unusable input, 130 interrupted.
     """
 
-    planners: tyro.conf.Positional[tuple[str, ...]]
-    """Each a run's directory or its checkpoint.safetensors, a Stable-Baselines3 .zip (trusted: it holds pickles),
-    constant:ACTION, or module:function (a function of one observation, found from the current directory)."""
-    environment: str | None = None
-    """Registered environment; default: the one that the first checkpoint names."""
-    arguments: dict[str, str] = field(default_factory=dict)
+    planners: Annotated[tyro.conf.Positional[tuple[str, ...]], optional("PLANNER ...")]
+    """Runs, Stable-Baselines3 zips, constant:ACTION, module:function (see above)."""
+    environment: Annotated[str | None, optional("NAME", "what the first checkpoint names")] = None
+    """Registered environment (`ermas info` lists them)."""
+    arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
     """Arguments of that environment: names, each followed by its value in JSON (text may be bare)."""
-    gap_argument: str = "q"
-    """Argument of the environment that the reality gap changes."""
+    gap_argument: Annotated[str, optional("NAME", "q")] = "q"
+    """Argument of the environment that takes the reality gap."""
     gaps: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
     """Reality gaps."""
     seeds: tuple[int, ...] = (0,)
     """Seeds of the fresh agents."""
-    fresh_agents: dict[str, str] = field(default_factory=dict)
-    """Settings of their training that differ from the defaults: names, each followed by its value in JSON, such as
-    max_iterations 200 tolerance 0.001 agent_learner.learning_rate 0.005."""
-    sb3_algorithm: str = "PPO"
+    fresh_agents: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
+    """Settings of their training that differ from the defaults, likewise: max_iterations 200 tolerance 0.001."""
+    sb3_algorithm: Annotated[str, optional("NAME", "PPO")] = "PPO"
     """Algorithm that saved the zips."""
-    out: Path | None = None
+    out: Annotated[Path | None, optional("FILE")] = None
     """CSV file for the table, a row per planner, gap and seed."""
 
     def run(self, console: Console) -> int:
@@ -60,12 +64,17 @@ class Evaluate:
         if not self.planners:
             raise ValueError("planners: name at least one.")
         config: FreshAgentsConfig = from_json(FreshAgentsConfig, nested(self.fresh_agents))
-        spec = self._environment()
         planners = _named([(_name(text), self._planner(text)) for text in self.planners])
+        spec = self._environment()
+        check_arguments("gap_argument", spec.name, [self.gap_argument])
+        if self.gap_argument == "planner":
+            raise ValueError("gap_argument: the evaluated planners are the argument 'planner'; name another one.")
 
         def game(num_envs: int, gap: float, planner: Planner) -> BatchedEnv:
             return EnvironmentSpec(spec.name, {**spec.arguments, self.gap_argument: gap, "planner": planner})(num_envs)
 
+        if self.out is not None:
+            prepare_file(self.out)
         with progress_bar(console) as progress:
             total = len(planners) * len(self.gaps) * len(self.seeds)
             bar = progress.add_task("fresh agents", total=total, news="")
@@ -77,25 +86,29 @@ class Evaluate:
             rows = transfer_evaluation(planners, game, self.gaps, self.seeds, config, progress=report)
         console.print(_table(rows, list(planners), self.gaps, self.gap_argument))
         if self.out is not None:
-            self.out.parent.mkdir(parents=True, exist_ok=True)
             write_rows(self.out, rows)
             console.print(f"Wrote {self.out}", soft_wrap=True)
         return DONE
 
+    def after_interrupt(self) -> str:
+        """What the same command does next."""
+        return FROM_THE_BEGINNING
+
     def _environment(self) -> EnvironmentSpec:
-        arguments = {name: json_value(text) for name, text in self.arguments.items()}
+        arguments = json_values(self.arguments)
         if self.environment is not None:
-            return EnvironmentSpec(self.environment, arguments)
+            return environment_spec(self.environment, arguments)
         for path in filter(None, map(_checkpoint, self.planners)):
             spec: Any = read_checkpoint(path, checkpoint_kind(path)).metadata.get("environment_spec")
             if spec is not None:
-                return EnvironmentSpec(spec["name"], {**spec["arguments"], **arguments})
+                with content_of(path):
+                    return environment_spec(spec["name"], {**spec["arguments"], **arguments})
         raise ValueError("environment: no checkpoint names one; give --environment NAME.")
 
     def _planner(self, text: str) -> Any:
         path = _checkpoint(text)
         if path is not None:
-            return load_trainer(path).frozen_planner()
+            return _learned(path)
         if text.endswith(".zip"):
             return SB3Planner.load(text, self.sb3_algorithm)
         kind, separator, rest = text.partition(":")
@@ -103,25 +116,22 @@ class Evaluate:
             raise ValueError(
                 f"{text}: is no run, no .safetensors or .zip file, and not constant:ACTION or module:function."
             )
-        return ConstantPlanner(json_value(rest)) if kind == "constant" else _function(kind, rest)
+        return ConstantPlanner(json_value(rest)) if kind == "constant" else imported_planner(kind, rest)
 
 
 def _checkpoint(text: str) -> Path | None:
     """The checkpoint that a planner's text means, if it means one."""
     path = Path(text)
-    if path.is_dir():
-        return path / CHECKPOINT
-    return path if path.suffix == Path(CHECKPOINT).suffix else None
+    named = bool(text) and (path.is_dir() or path.suffix == Path(CHECKPOINT).suffix)
+    return checkpoint_file(path) if named else None
 
 
-def _function(module: str, name: str) -> Any:
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{module}:{name}: cannot be imported ({error}).") from None
-    finally:
-        sys.path.pop(0)
+def _learned(path: Path) -> Planner:
+    trainer = load_trainer(path)
+    learner = trainer.config.planner_learner
+    if isinstance(learner, ExactLearnerConfig) and learner.num_seeds > 1:
+        raise ValueError(f"{path}: holds a batch of {learner.num_seeds} seeds, not one planner; train with one seed.")
+    return trainer.frozen_planner()
 
 
 def _name(text: str) -> str:
@@ -136,10 +146,8 @@ def _named(planners: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """By name; a name that is taken gets a number."""
     named: dict[str, Any] = {}
     for name, planner in planners:
-        free = name
-        while free in named:
-            free = f"{name}-{sum(key.startswith(name) for key in named) + 1}"
-        named[free] = planner
+        numbered = (f"{name}-{number}" for number in itertools.count(2))
+        named[next(free for free in itertools.chain([name], numbered) if free not in named)] = planner
     return named
 
 

@@ -5,6 +5,11 @@ DONE = 0
 FAILED = 1
 """It ran, but a part failed (the others are kept), or a bound does not hold."""
 UNUSABLE = 2
-"""Nothing was run: the arguments, a file or an environment cannot be used."""
+"""The arguments, a file, a planner or an environment cannot be used; no result was written."""
 INTERRUPTED = 130
-"""Ctrl-C; what is finished is kept, and the same command goes on from there."""
+"""Ctrl-C; `after_interrupt` of the command says what the same command does next."""
+
+FROM_THE_BEGINNING = "nothing was written; the same command starts from the beginning"
+"""After Ctrl-C in commands that keep nothing."""
+FROM_FINISHED_JOBS = "finished jobs are kept; the same command does the rest"
+"""After Ctrl-C in commands that run jobs."""

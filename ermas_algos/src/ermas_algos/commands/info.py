@@ -3,16 +3,17 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
 from ermas_algos.algorithms import TRAINERS
-from ermas_algos.algorithms.trainer import CHECKPOINT
-from ermas_algos.checkpoint import checkpoint_kind, read_checkpoint
-from ermas_algos.commands.exit_status import DONE
+from ermas_algos.checkpoint import checkpoint_kind, content_of, read_checkpoint
+from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
+from ermas_algos.commands.files import checkpoint_file
+from ermas_algos.commands.options import optional
 from ermas_algos.experiments.provenance import provenance
 from ermas_algos.experiments.reproduction import experiment_registry
 from ermas_envs.bimatrix.payoffs import payoffs_registry
@@ -30,9 +31,9 @@ class Info:
     Exit status: 0 done, 2 unusable input.
     """
 
-    checkpoint: tyro.conf.Positional[Path | None] = None
-    """A run's directory, or its checkpoint.safetensors."""
-    json: bool = False
+    checkpoint: Annotated[tyro.conf.Positional[Path | None], optional("RUN")] = None
+    """A run's directory, or its checkpoint.safetensors; without it, what is installed."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON instead of a table."""
 
     def run(self, console: Console) -> int:
@@ -48,6 +49,10 @@ class Info:
             table.add_row(name, _text(value))
         console.print(table)
         return DONE
+
+    def after_interrupt(self) -> str:
+        """What the same command does next."""
+        return FROM_THE_BEGINNING
 
 
 def _installation() -> dict[str, Any]:
@@ -65,17 +70,18 @@ def _installation() -> dict[str, Any]:
 
 
 def _contents(path: Path) -> dict[str, Any]:
-    file = path / CHECKPOINT if path.is_dir() else path
+    file = checkpoint_file(path)
     kind = checkpoint_kind(file)
     metadata: Any = read_checkpoint(file, kind).metadata
-    return {
-        "algorithm": kind,
-        "environment": metadata["environment_spec"] or metadata["environment"],
-        "iterations": metadata["iteration"],
-        "environment steps": metadata["collector"].get("env_steps", 0),
-        "learners": tuple(metadata["learners"]),
-        "settings": metadata["config"],
-    }
+    with content_of(file):
+        return {
+            "algorithm": kind,
+            "environment": metadata["environment_spec"] or metadata["environment"],
+            "iterations": metadata["iteration"],
+            "environment steps": metadata["collector"].get("env_steps", 0),
+            "learners": tuple(metadata["learners"]),
+            "settings": metadata["config"],
+        }
 
 
 def _text(value: Any) -> str:

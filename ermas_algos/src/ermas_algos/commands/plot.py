@@ -1,14 +1,17 @@
 """`ermas plot`: draw the picture of an experiment or a sweep again from its tables."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 from rich.console import Console
 
-from ermas_algos.commands.exit_status import DONE
-from ermas_algos.experiments.reproduction import redraw
+from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
+from ermas_algos.experiments.reproduction import experiment_registry, redraw
 from ermas_algos.experiments.sweep import redraw_sweep
+from ermas_envs.arguments import check_choice
 
 
 @dataclass(frozen=True)
@@ -20,13 +23,24 @@ class Plot:
     Exit status: 0 done, 2 unusable input (such as a missing table).
     """
 
-    name: tyro.conf.Positional[str]
+    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
     """An experiment (`ermas info` lists them), or sweep."""
     results: Path = Path("runs/reproduce")
     """Directory with the CSV tables; the PNG goes there, too."""
 
     def run(self, console: Console) -> int:
         """Exit status."""
-        path = redraw_sweep(self.results) if self.name == "sweep" else redraw(self.name, self.results)
+        check_choice("name", self.name, ("sweep", *experiment_registry.names()))
+        try:
+            path = redraw_sweep(self.results) if self.name == "sweep" else redraw(self.name, self.results)
+        except (LookupError, TypeError, ValueError, AttributeError, csv.Error) as error:
+            raise ValueError(
+                f"{self.results}: its tables are not those of {self.name}, or they are damaged "
+                f"({type(error).__name__}: {error})."
+            ) from error
         console.print(f"Wrote {path}", soft_wrap=True)
         return DONE
+
+    def after_interrupt(self) -> str:
+        """What the same command does next."""
+        return FROM_THE_BEGINNING

@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 from rich.console import Console
 
-from ermas_algos.commands.exit_status import DONE, FAILED
-from ermas_algos.commands.progress import progress_bar
+from ermas_algos.commands.exit_status import DONE, FAILED, FROM_FINISHED_JOBS
+from ermas_algos.commands.files import prepare_directory
+from ermas_algos.commands.options import optional
+from ermas_algos.commands.progress import job_progress
 from ermas_algos.experiments.jobs import Outcome
-from ermas_algos.experiments.reproduction import reproduce
+from ermas_algos.experiments.reproduction import experiment_registry, reproduce
 from ermas_algos.experiments.scale import Scale
+from ermas_envs.arguments import check_choice
 
 
 @dataclass(frozen=True)
@@ -19,38 +23,39 @@ class Reproduce:
 
     Example: ermas reproduce figure-4 --quick --out runs/figure-4
 
-    A repeated command does only what is missing. Exit status: 0 when all is done, 1 when a job failed (the others are
-    kept), 2 unusable input, 130 interrupted.
+    Exit status: 0 when all is done, 1 when a job failed (the others are kept), 2 unusable input, 130 interrupted. A
+    repeated command does only what is missing.
     """
 
-    experiment: tyro.conf.Positional[str]
-    """figure-2, figure-3, figure-4, or a measurement behind a default; `ermas info` lists them."""
+    experiment: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="EXPERIMENT")]
+    """figure-2, figure-3, figure-4, or a measurement behind a default (`ermas info` lists all experiments)."""
     out: Path = Path("runs/reproduce")
     """Directory for the results."""
     seeds: int = 10
-    """Seeds of every point."""
+    """Number of seeds (0, 1, …) of every point; at most 2 with --quick."""
     workers: int = 2
-    """Parallel processes, one torch thread each."""
-    quick: bool = False
+    """Parallel processes on this machine, one torch thread each."""
+    quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """Few points, 2 seeds and few iterations, to see that everything runs; the numbers mean nothing."""
-    address: str | None = None
-    """Run on Ray instead: the address of a cluster, such as auto or ray://host:10001, or local."""
+    address: Annotated[str | None, optional("ADDRESS")] = None
+    """Run on Ray instead: the address of a cluster, such as auto or ray://host:10001, or local to start one here."""
 
     def run(self, console: Console) -> int:
         """Exit status."""
         scale = Scale(min(self.seeds, 2) if self.quick else self.seeds, self.quick)
-        with progress_bar(console) as progress:
-            bar = progress.add_task(self.experiment, total=None, news="")
-
-            def report(done: int, total: int) -> None:
-                progress.update(bar, completed=done, total=total)
-
+        check_choice("experiment", self.experiment, experiment_registry.names())
+        prepare_directory(self.out)
+        with job_progress(console, self.experiment) as report:
             outcome = reproduce(self.experiment, scale, self.out, self.workers, report, self.address)
         if outcome.failed:
             print_failures(console, outcome)
             return FAILED
         console.print(f"Wrote {self.experiment}.csv, .png and .json to {self.out}", soft_wrap=True)
         return DONE
+
+    def after_interrupt(self) -> str:
+        """What the same command does next."""
+        return FROM_FINISHED_JOBS
 
 
 def print_failures(console: Console, outcome: Outcome) -> None:

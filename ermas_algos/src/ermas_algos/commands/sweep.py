@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 from rich.console import Console
 
 from ermas_algos.algorithms.config import from_json, to_json
 from ermas_algos.commands.configuration_file import read_configuration, write_toml
-from ermas_algos.commands.exit_status import DONE, FAILED
-from ermas_algos.commands.progress import progress_bar
+from ermas_algos.commands.exit_status import DONE, FAILED, FROM_FINISHED_JOBS
+from ermas_algos.commands.files import prepare_directory
+from ermas_algos.commands.options import optional
+from ermas_algos.commands.progress import job_progress
 from ermas_algos.commands.reproduce import print_failures
 from ermas_algos.experiments.sweep import Sweep as SweepData
 from ermas_algos.experiments.sweep import run_sweep
@@ -26,28 +29,28 @@ class Sweep:
     Exit status: 0 when all is done, 1 when a job failed (the others are kept), 2 unusable input, 130 interrupted.
     """
 
-    file: tyro.conf.Positional[Path]
+    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
     """TOML or YAML file: tasks, methods, seeds, gaps, iterations, fresh_agents (docs/command-line.md)."""
     out: Path
     """Directory for the results."""
     workers: int = 2
-    """Parallel processes, one torch thread each."""
-    address: str | None = None
-    """Run on Ray instead: the address of a cluster, such as auto or ray://host:10001, or local."""
+    """Parallel processes on this machine, one torch thread each."""
+    address: Annotated[str | None, optional("ADDRESS")] = None
+    """Run on Ray instead: the address of a cluster, such as auto or ray://host:10001, or local to start one here."""
 
     def run(self, console: Console) -> int:
         """Exit status."""
         sweep: SweepData = from_json(SweepData, read_configuration(self.file))
-        write_toml(self.out / "sweep.toml", to_json(sweep))
-        with progress_bar(console) as progress:
-            bar = progress.add_task("training, then tests", total=None, news="")
-
-            def report(done: int, total: int) -> None:
-                progress.update(bar, completed=done, total=total)
-
+        prepare_directory(self.out)
+        with job_progress(console, "training, then tests") as report:
             outcome = run_sweep(sweep, self.out, self.workers, report, self.address)
+        write_toml(self.out / "sweep.toml", to_json(sweep))
         if outcome.failed:
             print_failures(console, outcome)
             return FAILED
         console.print(f"Wrote sweep.csv, sweep-training.csv, sweep.png and sweep.json to {self.out}", soft_wrap=True)
         return DONE
+
+    def after_interrupt(self) -> str:
+        """What the same command does next."""
+        return FROM_FINISHED_JOBS

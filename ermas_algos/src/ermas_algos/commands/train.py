@@ -3,17 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import numpy as np
+import tyro
 from rich.console import Console
 
 from ermas_algos.algorithms import TRAINERS
 from ermas_algos.algorithms.config import TrainerConfig, from_json, to_json
 from ermas_algos.algorithms.trainer import CHECKPOINT, Trainer
-from ermas_algos.checkpoint import read_checkpoint
-from ermas_algos.commands.configuration_file import json_value, merged, nested, read_configuration, write_toml
+from ermas_algos.checkpoint import content_of, read_checkpoint
+from ermas_algos.commands.configuration_file import merged, nested, read_configuration, write_toml
 from ermas_algos.commands.exit_status import DONE
+from ermas_algos.commands.files import prepare_directory
+from ermas_algos.commands.options import environment_spec, json_values, optional
 from ermas_algos.commands.progress import progress_bar
+from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_envs import EnvironmentSpec
 from ermas_envs.arguments import check_choice, check_integer, unknown_name
 
@@ -35,31 +40,29 @@ class Train:
     Example: ermas train --environment augmented_bimatrix_v0 --arguments agents_observe own planner_observes false
     --settings epsilon 0.05 --iterations 300 --out runs/ermas
 
-    Repeated with the same --out it goes on from the last checkpoint. --out also gets progress.csv, TensorBoard files
-    and train.toml, the complete configuration; `ermas train --file runs/ermas/train.toml --out runs/again` gives the
-    same parameters bit for bit. Exit status: 0 done, 2 unusable input, 130 interrupted.
+    Writes checkpoint.safetensors, progress.csv, TensorBoard files and train.toml, the complete configuration: `ermas
+    train --file runs/ermas/train.toml --out runs/again` gives the same parameters bit for bit. Repeated with the same
+    options and --out, it goes on from the last checkpoint. Exit status: 0 done, 2 unusable input, 130 interrupted.
     """
 
-    out: Path
-    """Directory of the run."""
-    file: Path | None = None
-    """TOML or YAML file with the options below (algorithm, environment, arguments, settings, ...); options on the
-    command line override it."""
-    algorithm: str | None = None
-    """MARL, ERMAS (default) or Population."""
-    environment: str | None = None
-    """Registered environment (`ermas info` lists them)."""
-    arguments: dict[str, str] = field(default_factory=dict)
+    out: Annotated[Path, tyro.conf.arg(metavar="DIRECTORY")]
+    """Directory of the run; created."""
+    file: Annotated[Path | None, optional("FILE")] = None
+    """TOML or YAML file with the options below; what the command line names, too, overrides it."""
+    algorithm: Annotated[str | None, optional("NAME", "ERMAS")] = None
+    """MARL, ERMAS or Population."""
+    environment: Annotated[str | None, optional("NAME")] = None
+    """Registered environment (`ermas info` lists them); required here or in the file."""
+    arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
     """Arguments of the environment: names, each followed by its value in JSON (text may be bare)."""
-    settings: dict[str, str] = field(default_factory=dict)
-    """Settings of the algorithm that differ from its defaults: names, each followed by its value in JSON; dots reach
-    into tables, such as agent_learner.learning_rate 0.01."""
-    seed: int | None = None
-    """Everything random follows from it (default 0)."""
-    iterations: int | None = None
-    """Outer iterations in all (default 300); more than were done go on."""
-    checkpoint_every: int | None = None
-    """Outer iterations between two checkpoints (default 50)."""
+    settings: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
+    """Settings that differ from the algorithm's defaults, likewise; dots as in agent_learner.learning_rate 0.01."""
+    seed: Annotated[int | None, optional("INT", "0")] = None
+    """Everything random follows from it; the same as --settings seed."""
+    iterations: Annotated[int | None, optional("INT", "300")] = None
+    """Outer iterations in all, those of earlier calls with the same --out included."""
+    checkpoint_every: Annotated[int | None, optional("INT", "50")] = None
+    """Outer iterations between two checkpoints; the last one is always written."""
 
     def run(self, console: Console) -> int:
         """Exit status."""
@@ -67,22 +70,31 @@ class Train:
         config, spec = plan.config(), plan.spec()
         path = self.out / CHECKPOINT
         trainer = _resumed(path, plan, config, spec) if path.exists() else plan.trainer()(spec, config)
-        write_toml(self.out / RESOLVED, plan.resolved())
         begun = trainer.iteration
+        total = max(plan.iterations, begun)
+        prepare_directory(self.out)
+        write_toml(self.out / RESOLVED, plan.resolved(total))
         with progress_bar(console) as progress:
-            bar = progress.add_task(f"train {plan.algorithm}", total=plan.iterations, completed=begun, news="")
+            bar = progress.add_task(f"train {plan.algorithm}", total=total, completed=begun, news="")
 
-            def report(iteration: int, metrics: Mapping[str, float]) -> None:
-                payoff, speed = metrics[f"payoff/{trainer.env.planner}"], metrics["steps_per_second"]
-                progress.update(bar, completed=iteration, news=f"J_p {payoff:.3f}, {speed / 1000:.0f}k steps/s")
+            def report(iteration: int, metrics: Mapping[str, Any]) -> None:
+                progress.update(bar, completed=iteration, news=_news(trainer.env.planner, metrics))
 
-            trainer.learn(plan.iterations, self.out, plan.checkpoint_every, report)
-        if trainer.iteration > plan.iterations:
-            console.print(f"{path} has {trainer.iteration} iterations already; nothing was done.", soft_wrap=True)
+            trainer.learn(total, self.out, plan.checkpoint_every, report)
+        if begun >= plan.iterations:
+            console.print(f"{path} has {begun} iterations already; nothing was done.", soft_wrap=True)
         done = f"{trainer.iteration} outer iterations, {trainer.env_steps} environment steps."
         console.print(f"Checkpoint, progress.csv and {RESOLVED} are in {self.out}: {done}", soft_wrap=True)
-        console.print(f"Next: ermas evaluate {path}, ermas certify {path}", soft_wrap=True, highlight=False)
+        batch = isinstance(config.agent_learner, ExactLearnerConfig) and config.agent_learner.num_seeds > 1
+        following = [f"ermas {name} {self.out}" for name in (("certify",) if batch else ("evaluate", "certify"))]
+        console.print(f"Next: {', '.join(following)}", soft_wrap=True, highlight=False)
         return DONE
+
+    def after_interrupt(self) -> str:
+        """What the same command does next."""
+        if (self.out / CHECKPOINT).exists():
+            return "the same command goes on from the last checkpoint"
+        return "there was no checkpoint yet; the same command starts from the beginning"
 
     def _plan(self) -> "_Plan":
         given = {} if self.file is None else read_configuration(self.file)
@@ -90,11 +102,14 @@ class Train:
         for name in given:
             if name not in known:
                 raise unknown_name(f"{self.file}: option", name, known)
+        for name in ("arguments", "settings"):
+            if not isinstance(given.get(name, {}), Mapping):
+                raise ValueError(f"{self.file}: {name} must be a table of names and values, got {given[name]!r}.")
         options: dict[str, Any] = {
             name: getattr(self, name) for name in ("algorithm", "environment", "iterations", "checkpoint_every")
         }
         options = {name: value for name, value in options.items() if value is not None}
-        options["arguments"] = {name: json_value(text) for name, text in self.arguments.items()}
+        options["arguments"] = json_values(self.arguments)
         options["settings"] = nested(self.settings) | ({} if self.seed is None else {"seed": self.seed})
         values = merged(merged(_DEFAULTS, given), options)
         if "environment" not in values:
@@ -117,9 +132,6 @@ class _Plan:
         check_choice("algorithm", self.algorithm, TRAINERS)
         for name in ("iterations", "checkpoint_every"):
             check_integer(name, getattr(self, name), 1)
-        for name in ("arguments", "settings"):
-            if not isinstance(getattr(self, name), Mapping):
-                raise ValueError(f"{name} must be a table of names and values.")
 
     def trainer(self) -> Any:
         return TRAINERS[self.algorithm]
@@ -129,14 +141,14 @@ class _Plan:
         return config
 
     def spec(self) -> EnvironmentSpec:
-        return EnvironmentSpec(self.environment, dict(self.arguments))
+        return environment_spec(self.environment, self.arguments)
 
-    def resolved(self) -> dict[str, Any]:
-        """Everything, defaults included."""
+    def resolved(self, iterations: int) -> dict[str, Any]:
+        """Everything, defaults included, with the outer iterations that the checkpoint has or will have."""
         return {
             "algorithm": self.algorithm,
             "environment": self.environment,
-            "iterations": self.iterations,
+            "iterations": iterations,
             "checkpoint_every": self.checkpoint_every,
             "arguments": dict(self.arguments),
             "settings": to_json(self.config()),
@@ -147,7 +159,16 @@ def _resumed(path: Path, plan: _Plan, config: TrainerConfig, spec: EnvironmentSp
     """The trainer of a checkpoint of the same configuration; ValueError if it is another."""
     metadata: Any = read_checkpoint(path, plan.algorithm).metadata
     wanted = {"name": spec.name, "arguments": dict(spec.arguments)}
-    if metadata["config"] != to_json(config) or metadata["environment_spec"] != wanted:
+    if metadata.get("config") != to_json(config) or metadata.get("environment_spec") != wanted:
         raise ValueError(f"{path}: was trained with other settings or in another environment; choose another --out.")
-    trainer: Trainer[Any] = plan.trainer().load(path, spec)
+    with content_of(path):
+        trainer: Trainer[Any] = plan.trainer().load(path, spec)
     return trainer
+
+
+def _news(planner: str, metrics: Mapping[str, Any]) -> str:
+    """Planner payoff, over a batch of seeds its mean; speed where steps are sampled."""
+    payoffs = np.atleast_1d(metrics[f"payoff/{planner}"])
+    batch = f" (mean of {len(payoffs)} seeds)" if len(payoffs) > 1 else ""
+    speed = float(metrics["steps_per_second"])
+    return f"J_p {payoffs.mean():.3f}{batch}" + (f", {speed / 1000:.0f}k steps/s" if speed else "")

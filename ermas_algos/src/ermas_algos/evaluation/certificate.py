@@ -6,7 +6,7 @@ from typing import Any
 from ermas_algos.algorithms import TRAINERS
 from ermas_algos.algorithms.collection import MakeEnv
 from ermas_algos.algorithms.trainer import Trainer
-from ermas_algos.checkpoint import CheckpointError, checkpoint_kind, read_checkpoint
+from ermas_algos.checkpoint import CheckpointError, checkpoint_kind, content_of, read_checkpoint
 from ermas_envs import EnvironmentSpec
 from ermas_envs.oracles import Certificate, certify
 
@@ -28,8 +28,10 @@ def load_trainer(path: Path | str, make_env: MakeEnv | None = None) -> Trainer[A
         spec: Any = read_checkpoint(path, kind).metadata.get("environment_spec")
         if spec is None:
             raise CheckpointError(f"{path}: does not name its environment; it must be given")
-        make_env = EnvironmentSpec(**spec)
-    trainer: Trainer[Any] = TRAINERS[kind].load(path, make_env)
+        with content_of(path):
+            make_env = EnvironmentSpec(**spec)
+    with content_of(path):
+        trainer: Trainer[Any] = TRAINERS[kind].load(path, make_env)
     return trainer
 
 

@@ -15,6 +15,7 @@ from ermas_algos.algorithms.collection import MakeEnv, SampledCollector
 from ermas_algos.algorithms.config import LearnerConfig, MARLConfig
 from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.marl import MARL
+from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.learners.protocol import Learner
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_envs.arguments import check_integer, check_number
@@ -51,6 +52,8 @@ class FreshAgentsConfig:
 
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
+        if isinstance(self.agent_learner, ExactLearnerConfig) and self.agent_learner.num_seeds > 1:
+            raise ValueError("agent_learner must be one learner (num_seeds 1): fresh agents are played and measured.")
         check_integer("num_envs", self.num_envs, 2)
         if self.rollout_steps is not None:
             check_integer("rollout_steps", self.rollout_steps, 1)

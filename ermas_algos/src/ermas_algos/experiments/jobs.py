@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeAlias
 from ermas_algos.checkpoint import replace_file
 from ermas_algos.experiments.backends import Failure, run_in_processes, run_on_ray
 from ermas_algos.experiments.provenance import provenance
+from ermas_envs.arguments import check_integer
 
 Row: TypeAlias = dict[str, Any]
 """One row of a tidy table: column → number, text or None."""
@@ -93,10 +94,11 @@ def run_jobs(
             or "local" to start Ray here. There a job whose worker is killed runs again.
 
     Raises:
-        ValueError: a file holds a result of another configuration (another `--out` is needed), or is damaged; Ray is
-            wanted and not installed.
+        ValueError: no worker; a file holds a result of another configuration (another `--out` is needed), or is
+            damaged; Ray is wanted and not installed.
         RuntimeError: a worker of this machine was killed; the finished jobs are kept, and a repeated command goes on.
     """
+    check_integer("workers", workers, 1)
     folder.mkdir(parents=True, exist_ok=True)
     done = {job.key: found for job in jobs if (found := _read(folder, job)) is not None}
     missing = {job.key: job for job in jobs if job.key not in done}

@@ -15,6 +15,7 @@ from typing import Any
 
 from ermas_algos.algorithms import TRAINERS
 from ermas_algos.algorithms.config import TrainerConfig, from_json, to_json
+from ermas_algos.environment_arguments import check_arguments
 from ermas_algos.evaluation.certificate import load_trainer
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.evaluation.transfer import transfer_evaluation
@@ -91,20 +92,25 @@ class Sweep:
         for name in ("tasks", "methods", "seeds", "gaps"):
             if not len(getattr(self, name)):
                 raise ValueError(f"{name} must name at least one.")
+        for seed in self.seeds:
+            check_integer("seeds", seed, 0)
+        for gap in self.gaps:
+            check_number("gaps", gap)
         for name, values in (("seeds", self.seeds), ("gaps", self.gaps)):
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} must not repeat, got {list(values)}.")
-        for seed in self.seeds:
-            check_integer("seeds", seed, 0)
         check_integer("iterations", self.iterations, 1)
         for name in (*self.tasks, *self.methods):
             if not name or not all(c.isalnum() or c in "._=-" for c in name):
                 raise ValueError(f"tasks and methods: a name has letters, digits, '.', '_', '=' and '-', got {name!r}.")
         for task in self.tasks.values():
+            check_arguments("argument", task.environment, task.arguments)
+            check_arguments("gap_argument", task.environment, [task.gap_argument])
             for gap in self.gaps:
-                _spec(task, {task.gap_argument: check_number("gaps", gap)})(1)
+                _spec(task, {task.gap_argument: gap})(1)
         for training in self.trainings():
             training.method.config(training.seed)
+            check_arguments("argument", training.task.environment, training.method.arguments)
             training.spec()(1)
 
     def trainings(self) -> list["Training"]:

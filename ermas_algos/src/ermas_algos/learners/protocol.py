@@ -24,7 +24,7 @@ class Rollout:
     actions: Array
     """(T, R, *action shape), as the policy chose them (Box actions not yet clipped)."""
     action_masks: BoolArray | None
-    """(T, R, number of actions), or None where actions are not discrete."""
+    """(T, R, mask size; see `ermas_envs.BatchObservation`), or None where actions are not discrete."""
     rewards: FloatArray
     """(T, R) what the learner maximises."""
     ended: BoolArray
@@ -69,7 +69,7 @@ class Learner(Protocol):
         Args:
             observations: (R, *observation shape).
             noise: (R, noise_size) uniform in [0, 1).
-            action_masks: (R, number of actions) or None; learners that know no masks ignore it.
+            action_masks: (R, mask size) or None; learners that know no masks ignore it.
 
         Returns:
             (R, *action shape).

@@ -13,11 +13,12 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
+from ermas_algos.learners.array_observations import arrays, check_array_observations
 from ermas_envs import BatchedEnv, BatchStep
 from ermas_envs.arguments import check_choice, check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray
 from ermas_envs.batch import BatchObservation
-from ermas_envs.spaces import clip_to_box
+from ermas_envs.spaces import clip_to_box, mask_size
 from ermas_envs.streams import ReplicaStreams, fresh_seed
 
 _PARTNERS = 2  # purpose of the first partner's random streams; the environment uses 0 and 1
@@ -30,8 +31,8 @@ class Partner(Protocol):
     def noise_size(self) -> int:
         """Uniform random numbers that one action needs."""
 
-    def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
-        """Actions (R, *action shape) at observations (R, …), noise (R, noise_size), masks (R, number of actions)."""
+    def act(self, observations: Any, noise: FloatArray, action_masks: BoolArray | None) -> Array:
+        """Actions (R, *action shape) at observations (R, …), noise (R, noise_size), masks (R, mask size)."""
 
 
 class BatchedVecEnv(VecEnv):
@@ -43,9 +44,9 @@ class BatchedVecEnv(VecEnv):
     * At an episode's end `infos[row]` holds `terminal_observation`, `TimeLimit.truncated` (False where the game
       itself ended) and, as SB3's `Monitor` writes it, `episode`: `r` sum of rewards, `l` steps, `t` seconds since
       construction.
-    * `env_method("action_masks")` gives each row's mask, bool (number of actions,), where actions are Discrete, all
-      True where the environment gives none: MaskablePPO works. Any other attribute or method is the batched
-      environment's, which all rows share; a method is called once and every row gets its result.
+    * `env_method("action_masks")` gives each row's mask, bool (mask size,), where actions are Discrete or
+      MultiDiscrete, all True where the environment gives none: MaskablePPO works. Any other attribute or method is the
+      batched environment's, which all rows share; a method is called once and every row gets its result.
     * `set_options({"first_episode": n})` is passed to the next `reset`; the options must be equal for all rows.
 
     Args:
@@ -54,8 +55,8 @@ class BatchedVecEnv(VecEnv):
         partners: who plays every other acting role, by role: a learner or a planner object.
 
     Raises:
-        ValueError: roles are unknown, repeated, none, or of different spaces; partners are not exactly the other acting
-            roles, or one does not fit its role.
+        ValueError: roles are unknown, repeated, none, of different spaces, or observe a Dict; partners are not exactly
+            the other acting roles, or one does not fit its role.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class BatchedVecEnv(VecEnv):
         self._reset_seeds()
         self._reset_options()
         self._returns[:], self._lengths[:] = 0.0, 0
-        return self._rows(self._seen.observations)
+        return self._rows(arrays(self._seen.observations))
 
     def step_async(self, actions: Array) -> None:
         """Take actions (num_envs, *action shape) for `step_wait`; RuntimeError before the first reset."""
@@ -125,7 +126,7 @@ class BatchedVecEnv(VecEnv):
         self._returns += rewards
         self._lengths += 1
         dones = np.repeat(result.terminated | result.truncated, len(self.roles))
-        return self._rows(result.observations), rewards.astype(np.float32), dones, self._infos(result, dones)
+        return self._rows(arrays(result.observations)), rewards.astype(np.float32), dones, self._infos(result, dones)
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """The batched environment's attribute once per row of `indices`, or each row's method `action_masks`."""
@@ -177,7 +178,7 @@ class BatchedVecEnv(VecEnv):
         infos: list[dict[str, Any]] = [{} for _ in dones]
         if result.final_observations is None:
             return infos
-        final, seconds = self._rows(result.final_observations), round(time.time() - self._started, 6)
+        final, seconds = self._rows(arrays(result.final_observations)), round(time.time() - self._started, 6)
         cut = np.repeat(result.truncated & ~result.terminated, len(self.roles))
         for row in np.flatnonzero(dones):
             infos[row]["terminal_observation"] = final[row]
@@ -188,15 +189,18 @@ class BatchedVecEnv(VecEnv):
         return infos
 
     def _check_masks_exist(self) -> None:
-        if not isinstance(self.action_space, spaces.Discrete):
-            raise AttributeError(f"action_masks exist for Discrete actions only, not for {self.action_space}.")
+        if mask_size(self.action_space) is None:
+            raise AttributeError(
+                f"action_masks exist for Discrete and MultiDiscrete actions only, not for {self.action_space}."
+            )
 
     def _action_masks(self) -> BoolArray:
-        """(rows, number of actions), of the next action."""
+        """(rows, mask size), of the next action."""
         if self._seen is None:
             raise RuntimeError("call reset() before action_masks().")
-        assert isinstance(self.action_space, spaces.Discrete)
-        all_true = np.ones((self.env.num_envs, int(self.action_space.n)), dtype=np.bool_)
+        size = mask_size(self.action_space)
+        assert size is not None  # see _check_masks_exist
+        all_true = np.ones((self.env.num_envs, size), dtype=np.bool_)
         return self._rows({role: self._seen.action_masks.get(role, all_true) for role in self.roles})
 
     def _action_mask(self, row: int) -> BoolArray:
@@ -213,6 +217,7 @@ def _checked_roles(env: BatchedEnv, roles: Sequence[str] | None) -> tuple[str, .
         if any(by_role[role] != by_role[chosen[0]] for role in chosen):
             given = ", ".join(f"{role}: {by_role[role]}" for role in chosen)
             raise ValueError(f"roles must have equal {name} spaces to share a policy, got {given}.")
+    check_array_observations(env, chosen)
     return chosen
 
 
