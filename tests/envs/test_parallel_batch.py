@@ -280,6 +280,38 @@ def test_masks_of_both_conventions(mask_in: str) -> None:
     assert result.action_masks["late"].tolist() == [[True, True, True]] * 2
 
 
+@pytest.mark.parametrize("form", [np.concatenate, tuple], ids=["flat", "one mask per part"])
+def test_masks_of_multi_discrete_actions_are_flat(form: Any) -> None:
+    class Dials(Factory):
+        def __init__(self) -> None:
+            super().__init__()
+            self._action_spaces["planner"] = spaces.MultiDiscrete([2, 3])
+            self._action_spaces["late"] = spaces.MultiDiscrete([[2, 2], [2, 2]])
+
+        def _infos(self, agents: list[str]) -> dict[str, Any]:
+            mask = form([np.array([0, 1], np.int8), np.array([1, self.step_count % 2, 0], np.int8)])
+            return {agent: {"action_mask": mask} if agent == "planner" else {} for agent in agents}
+
+    batch = ParallelEnvBatch(Dials, 2)
+    seen = batch.reset(0)
+    assert set(seen.action_masks) == {"worker", "planner"}  # several axes have no mask
+    assert seen.action_masks["planner"].tolist() == [[False, True, True, False, False]] * 2
+    assert seen.action_masks["planner"].dtype == np.bool_
+    actions = {"worker": np.zeros(2, int), "late": np.zeros((2, 2, 2), int), "planner": np.ones((2, 2), int)}
+    assert batch.step(actions).action_masks["planner"].tolist() == [[False, True, True, True, False]] * 2
+    check_masks(lambda num_envs: ParallelEnvBatch(Dials, num_envs))
+
+
+def test_multi_discrete_mask_of_wrong_length_is_reported() -> None:
+    class Broken(Factory):
+        def __init__(self) -> None:
+            super().__init__()
+            self._action_spaces["planner"] = spaces.MultiDiscrete([2, 3])
+
+    with pytest.raises(ValueError, match=r"action_mask of 'planner' must have shape \(5,\).*got \(3,\)"):
+        ParallelEnvBatch(Broken, 1).reset(0)
+
+
 def test_environment_without_masks_allows_everything() -> None:
     batch, _ = made(1, mask_in="nowhere")
     for seen in (batch.reset(0), batch.step(factory_actions(1))):

@@ -5,24 +5,31 @@ knows nothing else.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gymnasium import spaces
 
-from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.arrays import Array, BoolArray, FloatArray, Observation
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.streams import Seed
 
 
 @dataclass(frozen=True)
 class BatchObservation:
-    """What every acting agent sees before its next action; arrays are the caller's to keep."""
+    """What every acting agent sees before its next action; arrays are the caller's to keep, unless the caller asked
+    for arrays that the environment reuses (`EngineBatch`)."""
 
-    observations: dict[str, Array]
-    """Per acting agent (num_envs, *observation shape), dtype of its observation space."""
-    action_masks: dict[str, BoolArray]
-    """Per acting agent with discrete actions (num_envs, number of actions): True where the action has its effect."""
+    observations: Mapping[str, Observation]
+    """Per acting agent (num_envs, *observation shape), dtype of its observation space; for a Dict space one such array
+    per key."""
+    action_masks: Mapping[str, BoolArray]
+    """Per acting agent with discrete actions (num_envs, mask size): True where the action has its effect. The mask size
+    is n for Discrete; for MultiDiscrete the masks of its parts stand one after another, Σ nvec in all."""
+    planner_acts: BoolArray | None = field(default=None, kw_only=True)
+    """(num_envs,) True where the planner's next action has an effect; None: it has one in every step. Elsewhere its
+    mask leaves one action. A learner can leave such steps out and treat the planner as a decision process of its own:
+    its decisions are the steps with True, the reward of each the sum up to the next one."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,11 @@ class BatchStep(BatchObservation):
     """(num_envs,): the game itself ended."""
     truncated: BoolArray
     """(num_envs,): a time limit ended the episode."""
-    final_observations: dict[str, Array] | None
+    final_observations: Mapping[str, Observation] | None
     """Like `observations`, before the auto-reset; None when no episode ended. Valid where one did."""
+    final_metrics: Mapping[str, FloatArray] | None = field(default=None, kw_only=True)
+    """Metrics of the episodes that ended, per name (num_envs,) float64, before the auto-reset; None when none ended,
+    and where a game has none. Valid where an episode ended; NaN is the mean of nothing."""
 
 
 class BatchedEnv(Protocol):
@@ -75,7 +85,7 @@ class BatchedEnv(Protocol):
 
     @property
     def observation_spaces(self) -> Mapping[str, spaces.Space[object]]:
-        """Observation space of every acting agent."""
+        """Observation space of every acting agent; Dict spaces have one level, and Box entries."""
 
     @property
     def action_spaces(self) -> Mapping[str, spaces.Space[object]]:

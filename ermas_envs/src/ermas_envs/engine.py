@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gymnasium import spaces
 
-from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
+from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observation
 from ermas_envs.ids import PLANNER
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.streams import ReplicaStreams
@@ -24,6 +24,8 @@ class Outcome:
     """(num_envs,): the game ended."""
     truncated: BoolArray
     """(num_envs,): the time limit ended the episode."""
+    coin: tuple[FloatArray, FloatArray] | None = None
+    """See `Transition.coin`."""
 
 
 class Engine(ABC):
@@ -47,21 +49,46 @@ class Engine(ABC):
     num_states: int | None
     """Number of states if the game is tabular, else None."""
     observation_spaces: dict[str, spaces.Space[object]]
-    """Per agent and planner."""
+    """Per agent and planner; Dict spaces have one level, and Box entries."""
     action_spaces: dict[str, spaces.Space[object]]
     """Per agent and planner."""
 
     @abstractmethod
-    def reset(self, replicas: IntArray, streams: ReplicaStreams) -> None:
-        """Start a new episode in `replicas` (indices), drawing from their streams only."""
+    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
+        """Start a new episode in some replicas.
+
+        Args:
+            replicas: (R,) int64, which ones.
+            streams: one per replica of the engine; only those of `replicas` may be drawn from.
+            episodes: (R,) int64, index of the episode that begins there, for schedules over episodes.
+            anew: True, for all replicas, where the caller gave a seed, and at the first reset: nothing may be left of
+                earlier episodes. False where episodes go on; an engine may then carry things over.
+        """
 
     @abstractmethod
     def step(self, actions: Mapping[str, Array]) -> Outcome:
         """Advance all replicas by valid `actions`, per agent and planner (num_envs, *action shape)."""
 
     @abstractmethod
-    def observe(self) -> tuple[dict[str, Array], dict[str, BoolArray]]:
-        """Fresh observations and action masks of every agent and the planner."""
+    def observe(self, fresh: bool = True) -> tuple[Mapping[str, Observation], Mapping[str, BoolArray]]:
+        """Observations and action masks of every agent and the planner, shaped as in `BatchObservation`.
+
+        Args:
+            fresh: arrays must be the caller's to keep; False allows arrays that the next `step`, `reset` or `observe`
+                overwrites.
+        """
+
+    def planner_acts(self) -> BoolArray | None:
+        """See `BatchObservation.planner_acts`; an array is the caller's to keep."""
+        return None
+
+    def risk_aversion(self) -> FloatArray | None:
+        """See `GameInfo.risk_aversion`."""
+        return None
+
+    def metrics(self) -> dict[str, FloatArray] | None:
+        """The episode so far, per name (num_envs,) float64; None where a game has nothing to tell beside payoffs."""
+        return None
 
     @abstractmethod
     def states(self) -> IntArray | None:

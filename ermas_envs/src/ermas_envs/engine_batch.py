@@ -9,13 +9,13 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 from ermas_envs.arguments import check_choice, check_integer, check_number
-from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observation
 from ermas_envs.batch import BatchObservation, BatchStep
 from ermas_envs.engine import Engine
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.perturbations import RewardPerturbation, check_perturbation_object
 from ermas_envs.planners import Planner
-from ermas_envs.spaces import check_action_batch, check_joint_actions
+from ermas_envs.spaces import JointActionCheck, check_action_batch
 from ermas_envs.streams import ReplicaStreams, Seed, fresh_seed
 from ermas_envs.transitions import GameInfo, Transition
 
@@ -35,6 +35,8 @@ class EngineBatch:
         action_noise: probability, in [0, 1], with which an agent's action is replaced by one drawn uniformly from those
             that its mask allows: agents with a trembling hand (R. Selten 1975). Discrete actions only. Hooks see the
             actions that were executed.
+        reuse_arrays: True lets the next step or reset overwrite observations and masks (not final observations), where
+            the engine works in arrays of its own: faster, for training loops that copy anyway.
     """
 
     metadata: ClassVar = {"autoreset_mode": AutoresetMode.SAME_STEP}
@@ -46,6 +48,7 @@ class EngineBatch:
         perturbation: RewardPerturbation | None = None,
         autoreset: bool = True,
         action_noise: float = 0.0,
+        reuse_arrays: bool = False,
     ) -> None:
         if isinstance(planner, str):
             check_choice("planner (a name, or a planner object)", planner, ("learned",))
@@ -58,6 +61,7 @@ class EngineBatch:
         self.agents, self.planner = engine.agents, engine.planner
         self.planner_payoff_scale = engine.planner_payoff_scale
         self.autoreset = autoreset
+        self.reuse_arrays = reuse_arrays
         self.action_noise = check_number("action_noise", action_noise, 0.0, 1.0)
         for agent in engine.agents if action_noise else ():
             if not isinstance(engine.action_spaces[agent], spaces.Discrete):
@@ -67,10 +71,11 @@ class EngineBatch:
         self.possible_agents = self.agents + ((self.planner,) if self._planner_object is None else ())
         self.observation_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.observation_spaces)
         self.action_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.action_spaces)
+        self._check_actions = JointActionCheck(self.action_spaces, self.num_envs)
         if self._planner_object is not None:
             self._planner_object.bind(engine.observation_spaces[self.planner], engine.action_spaces[self.planner])
         if perturbation is not None:
-            game = GameInfo(self.agents, self.planner, engine.num_states, engine.action_spaces)
+            game = GameInfo(self.agents, self.planner, engine.num_states, engine.action_spaces, engine.risk_aversion())
             perturbation.bind(game, self.num_envs)
         self._streams: ReplicaStreams | None = None
         self._planner_streams: ReplicaStreams | None = None
@@ -78,22 +83,23 @@ class EngineBatch:
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
         self._episodes = np.zeros(self.num_envs, dtype=np.int64)
         self._over = np.zeros(self.num_envs, dtype=np.bool_)
-        self._seen: tuple[dict[str, Array], dict[str, BoolArray]] = ({}, {})
+        self._seen: tuple[Mapping[str, Observation], Mapping[str, BoolArray]] = ({}, {})
 
     def reset(self, seed: Seed | None = None, first_episode: int = 0) -> BatchObservation:
         """See `BatchedEnv.reset`."""
+        check_integer("first_episode", first_episode, 0)
         if seed is None and self._streams is None:
             seed = fresh_seed()
+        anew = seed is not None
         if seed is not None:
             self._streams = ReplicaStreams(seed, self.num_envs, _RULES)
             self._planner_streams = ReplicaStreams(seed, self.num_envs, _PLANNER)
             self._tremble_streams = ReplicaStreams(seed, self.num_envs, _TREMBLE)
-        assert self._streams is not None
         self._steps[:] = 0
-        self._episodes[:] = check_integer("first_episode", first_episode, 0)
+        self._episodes[:] = first_episode
         self._over[:] = False
-        self.engine.reset(np.arange(self.num_envs), self._streams)
-        return self._observe()
+        self._reset_engine(np.arange(self.num_envs), anew)
+        return self._observe(fresh=not self.reuse_arrays)
 
     def step(self, actions: Mapping[str, Array]) -> BatchStep:
         """See `BatchedEnv.step`."""
@@ -105,17 +111,34 @@ class EngineBatch:
         checked = self._checked(actions)
         outcome = self.engine.step(checked)
         rewards = self._rewards(
-            Transition(checked, outcome.payoffs, outcome.planner_outcome, states, self._steps, self._episodes)
+            Transition(
+                checked,
+                outcome.payoffs,
+                outcome.planner_outcome,
+                states,
+                self._steps,
+                self._episodes,
+                outcome.coin,
+            )
         )
         self._steps = self._steps + 1
         ended = outcome.terminated | outcome.truncated
-        final = None
+        final, metrics = None, None
         if ended.any():
-            final = self._observe().observations
+            metrics = self.engine.metrics()
+            final = self._observe(fresh=True).observations
             self._end_episodes(ended)
-        seen = self._observe()
+        seen = self._observe(fresh=not self.reuse_arrays)
         return BatchStep(
-            seen.observations, seen.action_masks, rewards, outcome.payoffs, outcome.terminated, outcome.truncated, final
+            seen.observations,
+            seen.action_masks,
+            rewards,
+            outcome.payoffs,
+            outcome.terminated,
+            outcome.truncated,
+            final,
+            planner_acts=seen.planner_acts,
+            final_metrics=metrics,
         )
 
     def tabular_game(self) -> TabularGame | None:
@@ -142,13 +165,15 @@ class EngineBatch:
     def _acting(self, by_role: Mapping[str, T]) -> dict[str, T]:
         return {role: by_role[role] for role in self.possible_agents if role in by_role}
 
-    def _observe(self) -> BatchObservation:
-        self._seen = self.engine.observe()
+    def _observe(self, fresh: bool) -> BatchObservation:
+        self._seen = self.engine.observe(fresh)
         observations, masks = self._seen
-        return BatchObservation(self._acting(observations), self._acting(masks))
+        return BatchObservation(
+            self._acting(observations), self._acting(masks), planner_acts=self.engine.planner_acts()
+        )
 
     def _checked(self, actions: Mapping[str, Array]) -> dict[str, Array]:
-        checked = check_joint_actions(self.action_spaces, actions, self.num_envs)
+        checked = self._check_actions(actions)
         if self.action_noise:
             checked |= {agent: self._trembling(agent, checked[agent]) for agent in self.agents}
         if self._planner_object is not None:
@@ -182,8 +207,11 @@ class EngineBatch:
         if not self.autoreset:
             self._over = self._over | ended
             return
-        assert self._streams is not None
         replicas = np.flatnonzero(ended)
-        self.engine.reset(replicas, self._streams)
         self._steps[replicas] = 0
         self._episodes = self._episodes + ended
+        self._reset_engine(replicas, anew=False)
+
+    def _reset_engine(self, replicas: IntArray, anew: bool) -> None:
+        assert self._streams is not None
+        self.engine.reset(replicas, self._streams, self._episodes[replicas], anew=anew)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pettingzoo
 
-from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
+from ermas_envs import augmented_bimatrix_v0, bimatrix_v0, economy_v0, one_step_economy_v0
 from ermas_envs.batch import BatchedEnv
 from ermas_envs.perturbations import perturbation_registry
 from ermas_envs.planners import planner_registry
@@ -80,3 +80,5 @@ def _register(name: str, module: EnvironmentModule) -> None:
 
 _register(bimatrix_v0.NAME, bimatrix_v0)
 _register(augmented_bimatrix_v0.NAME, augmented_bimatrix_v0)
+_register(economy_v0.NAME, economy_v0)
+_register(one_step_economy_v0.NAME, one_step_economy_v0)

@@ -1,5 +1,6 @@
 """The PettingZoo face of an engine: `ParallelEnv` = the batched face with one replica, without auto-reset."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,22 +8,30 @@ from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 from ermas_envs.arguments import check_choice
-from ermas_envs.arrays import Array
+from ermas_envs.arrays import Array, Observation
 from ermas_envs.batch import BatchObservation
 from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.human_window import HumanWindow
+from ermas_envs.observations import select
+from ermas_envs.spaces import sampling_mask
 
-RENDER_MODES = ("ansi", "rgb_array")
+RENDER_MODES = ("ansi", "rgb_array", "human")
+RENDER_FPS = 10
+"""Steps per second that a window shows at most."""
 
 
 class EngineParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types
     """One replica of a batched environment as a PettingZoo parallel environment.
 
-    `infos[agent]` holds `action_mask` (int8, 1 = has its effect; where actions are discrete) and, after a step,
-    `payoff` (before perturbation) and `planner_payoff`, all of this step.
+    `infos[agent]` holds `action_mask` (1 = has its effect; where actions are discrete) as the action space's `sample`
+    takes it, int8 for Discrete and a tuple of int8 for MultiDiscrete, and, after a step, `payoff` (before perturbation)
+    and `planner_payoff`, both of this step. Where the planner acts only now and then, `infos[planner]["acts"]` tells
+    whether its next action has an effect.
 
     Args:
         batch: batched face with one replica and no auto-reset.
-        render_mode: None, "ansi" or "rgb_array".
+        render_mode: None, "ansi", "rgb_array", or "human": a window shows the picture after every reset and step;
+            it needs pygame, ModuleNotFoundError otherwise.
     """
 
     def __init__(self, batch: EngineBatch, render_mode: str | None = None) -> None:
@@ -32,7 +41,13 @@ class EngineParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Pe
             check_choice("render_mode", render_mode, RENDER_MODES)
         self.batch = batch
         self.render_mode = render_mode
-        self.metadata = {"name": batch.name, "render_modes": list(RENDER_MODES), "is_parallelizable": True}
+        self._window = HumanWindow(batch.name, RENDER_FPS) if render_mode == "human" else None
+        self.metadata = {
+            "name": batch.name,
+            "render_modes": list(RENDER_MODES),
+            "render_fps": RENDER_FPS,
+            "is_parallelizable": True,
+        }
         self.possible_agents = list(batch.possible_agents)
         self.agents: list[str] = []
         self.observation_spaces = dict(batch.observation_spaces)
@@ -52,6 +67,7 @@ class EngineParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Pe
         """Start an episode; the option `first_episode` sets the index it has for schedules over episodes."""
         seen = self.batch.reset(seed, (options or {}).get("first_episode", 0))
         self.agents = list(self.possible_agents)
+        self._show()
         return self._first(seen.observations), self._infos(seen)
 
     def step(
@@ -71,21 +87,36 @@ class EngineParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Pe
         truncated = dict.fromkeys(self.agents, bool(result.truncated[0]))
         if result.terminated[0] or result.truncated[0]:
             self.agents = []
+            if result.final_metrics is not None:
+                metrics = {name: float(values[0]) for name, values in result.final_metrics.items()}
+                for info in infos.values():
+                    info["metrics"] = metrics
+        self._show()
         return self._first(result.observations), rewards, terminated, truncated, infos
 
     def render(self) -> str | Array | None:
-        """The picture of `render_mode`: a string for "ansi", (height, width, 3) uint8 for "rgb_array"."""
-        return None if self.render_mode is None else self.batch.render(0, self.render_mode)
+        """The picture of `render_mode`: a string for "ansi", (height, width, 3) uint8 for "rgb_array", else None."""
+        self._show()
+        return self.batch.render(0, self.render_mode) if self.render_mode in ("ansi", "rgb_array") else None
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Close the window of `render_mode="human"`."""
+        if self._window is not None:
+            self._window.close()
 
-    def _first(self, batched: dict[str, Array]) -> dict[str, Any]:
-        return {agent: values[0] for agent, values in batched.items()}
+    def _show(self) -> None:
+        if self._window is not None and not self._window.closed:
+            self._window.show(np.asarray(self.batch.render(0, "rgb_array")))
+
+    def _first(self, batched: Mapping[str, Observation]) -> dict[str, Any]:
+        return {agent: select(values, (0, ...)) for agent, values in batched.items()}  # with ..., a number is an array
 
     def _infos(self, seen: BatchObservation) -> dict[str, dict[str, Any]]:
         masks = seen.action_masks
-        return {
-            agent: {"action_mask": masks[agent][0].astype(np.int8)} if agent in masks else {}
+        infos: dict[str, dict[str, Any]] = {
+            agent: {"action_mask": sampling_mask(self.action_spaces[agent], masks[agent][0])} if agent in masks else {}
             for agent in self.possible_agents
         }
+        if seen.planner_acts is not None and self.batch.planner in infos:
+            infos[self.batch.planner]["acts"] = bool(seen.planner_acts[0])
+        return infos

@@ -4,6 +4,7 @@ Agents that leave early are treated as by SuperSuit's `black_death_v3`; masks as
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ from ermas_envs.arguments import check_integer, check_number, unknown_name
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.batch import BatchObservation, BatchStep
 from ermas_envs.ids import PLANNER
-from ermas_envs.spaces import check_joint_actions
+from ermas_envs.spaces import check_joint_actions, flat_mask, mask_size
 from ermas_envs.streams import ReplicaStreams, Seed, fresh_seed
 
 AnyParallelEnv: TypeAlias = ParallelEnv[Any, Any, Any]
@@ -36,8 +37,8 @@ class ParallelEnvBatch:
       was a termination, else `truncated`.
     * `infos[agent]["payoff"]` is the payoff where the environment gives one; elsewhere the reward is.
     * `infos[agent]["action_mask"]`, or a Dict observation of `observation` and `action_mask`, becomes the
-      mask of an agent with Discrete actions; the agent's observation is then the inner one. Elsewhere its mask
-      is True.
+      mask of an agent with Discrete actions, or MultiDiscrete ones of one axis (flat, or a tuple with one mask per
+      part); the agent's observation is then the inner one. Elsewhere its mask is True.
 
     Args:
         make_env: makes one copy; called `num_envs` times.
@@ -90,7 +91,7 @@ class ParallelEnvBatch:
         self._episodes[:] = check_integer("first_episode", first_episode, 0)
         seen = self._nothing_seen()
         self._reset_into(seen, np.arange(self.num_envs))
-        return seen
+        return BatchObservation(seen.observations, seen.action_masks)
 
     def step(self, actions: Mapping[str, Array]) -> BatchStep:
         """See `BatchedEnv.step`."""
@@ -132,22 +133,22 @@ class ParallelEnvBatch:
     def _zeros(self) -> dict[str, FloatArray]:
         return {agent: np.zeros(self.num_envs) for agent in self.possible_agents}
 
-    def _nothing_seen(self) -> BatchObservation:
+    def _nothing_seen(self) -> "_Seen":
         """What absent agents see: zeros, and masks of True."""
         observations = {
             agent: np.zeros((self.num_envs, *(space.shape or ())), dtype=space.dtype)
             for agent, space in self.observation_spaces.items()
         }
-        return BatchObservation(observations, self._all_true())
+        return _Seen(observations, self._all_true())
 
     def _all_true(self) -> dict[str, BoolArray]:
         return {
-            agent: np.ones((self.num_envs, int(space.n)), dtype=np.bool_)
+            agent: np.ones((self.num_envs, size), dtype=np.bool_)
             for agent, space in self.action_spaces.items()
-            if isinstance(space, spaces.Discrete)
+            if (size := mask_size(space)) is not None
         }
 
-    def _reset_into(self, seen: BatchObservation, replicas: IntArray) -> None:
+    def _reset_into(self, seen: "_Seen", replicas: IntArray) -> None:
         """Start an episode in `replicas` and replace what was seen there by its first observations."""
         assert self._streams is not None
         seeds = self._streams.integers(2**31, replicas)
@@ -161,9 +162,7 @@ class ParallelEnvBatch:
             self._flags[replica] = dict.fromkeys(self._envs[replica].agents, False)
             self._write(seen, int(replica), observations, infos)
 
-    def _write(
-        self, seen: BatchObservation, replica: int, observations: Mapping[str, Any], infos: Mapping[str, Any]
-    ) -> None:
+    def _write(self, seen: "_Seen", replica: int, observations: Mapping[str, Any], infos: Mapping[str, Any]) -> None:
         """Copy one environment's observations and masks into row `replica` of `seen`."""
         for agent, rows in seen.observations.items():
             if agent not in observations:
@@ -176,8 +175,17 @@ class ParallelEnvBatch:
             rows[replica] = observation
             masks = seen.action_masks.get(agent)
             if mask is not None and masks is not None:
+                mask = flat_mask(mask)
                 _check_shape(f"action_mask of {agent!r}", mask, masks.shape[1:])
                 masks[replica] = mask
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A `BatchObservation` that is being written."""
+
+    observations: dict[str, Array]
+    action_masks: dict[str, BoolArray]
 
 
 def agents_beside(planner: str, possible_agents: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from gymnasium import spaces
 
 from ermas_envs.arguments import check_integer, check_number
 from ermas_envs.arrays import FloatArray, IntArray
+from ermas_envs.economy.welfare import utilities_of_coin
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.registry import Registry
 from ermas_envs.transitions import GameInfo, Transition
@@ -59,6 +60,51 @@ class PlannerAdversity:
     def tabular(self, game: TabularGame) -> Mapping[str, FloatArray]:
         """−q · planner outcome over all states and joint actions."""
         return dict.fromkeys(game.roles[:-1], -self.q * game.planner_outcome)
+
+
+class RiskAversion:
+    """ξ_i changes agent i's risk aversion from η to η′: the change, in a step, of u(C; η′) − u(C; η) of its coin C.
+
+    For games whose agents have isoelastic utility (`GameInfo.risk_aversion`): rewards become what they would be at η′.
+
+    Args:
+        eta: η′ ≥ 0, of all agents or one per agent; 1 is log utility.
+    """
+
+    def __init__(self, eta: float | Sequence[float]) -> None:
+        self.eta = [check_number("eta", value, 0.0) for value in (eta if isinstance(eta, Sequence) else [eta])]
+        self._agents: tuple[str, ...] = ()
+        self._pairs: list[tuple[float, float]] = []
+
+    def bind(self, game: GameInfo, num_envs: int) -> None:
+        """ValueError unless agents have a risk aversion, and there is one η′ for all or for each."""
+        if game.risk_aversion is None:
+            raise ValueError("risk_aversion: this game's agents have no risk aversion that could change.")
+        after = self.eta * len(game.agents) if len(self.eta) == 1 else self.eta
+        if len(after) != len(game.agents):
+            raise ValueError(f"eta must be a number or {len(game.agents)} numbers, got {len(self.eta)}.")
+        self._agents = game.agents
+        self._pairs = list(zip(game.risk_aversion.tolist(), after, strict=True))
+
+    def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
+        """The change of the difference of utilities."""
+        assert transition.coin is not None  # a game that tells η tells coin
+        before, after = transition.coin
+        return {
+            agent: _utility_gap(after[index], *self._pairs[index]) - _utility_gap(before[index], *self._pairs[index])
+            for index, agent in enumerate(self._agents)
+        }
+
+    def tabular(self, game: TabularGame) -> None:
+        """None: games with coin have no tables."""
+
+
+def _utility_gap(coin: FloatArray, eta: float, other: float) -> FloatArray:
+    """u(C; other) − u(C; eta), elementwise."""
+    changed, usual = np.empty_like(coin), np.empty_like(coin)
+    utilities_of_coin(coin, other, changed)
+    utilities_of_coin(coin, eta, usual)
+    return changed - usual
 
 
 class _Redrawn:
@@ -226,6 +272,7 @@ def _sum(parts: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
 
 perturbation_registry: Registry[RewardPerturbation] = Registry("perturbation")
 perturbation_registry.register("planner_adversity", PlannerAdversity)
+perturbation_registry.register("risk_aversion", RiskAversion)
 perturbation_registry.register("random_tables", RandomTables)
 perturbation_registry.register("random_offset", RandomOffset)
 perturbation_registry.register("bounded", Bounded)

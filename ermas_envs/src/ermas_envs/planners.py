@@ -1,12 +1,13 @@
 """The planner hook: objects that play the planner inside the environment, and their registry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.arrays import Array, BoolArray, FloatArray, Observation
+from ermas_envs.observations import num_rows, select
 from ermas_envs.registry import Registry
 
 
@@ -20,19 +21,20 @@ class Planner(Protocol):
     def bind(self, observation_space: spaces.Space[object], action_space: spaces.Space[object]) -> None:
         """Check, once, before the first step, that the planner fits the game; ValueError if not."""
 
-    def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
+    def act(self, observations: Any, noise: FloatArray, action_masks: BoolArray | None) -> Array:
         """Decide in all replicas.
 
         Args:
-            observations: (num_envs, *observation shape).
+            observations: (num_envs, *observation shape); a mapping from keys to such arrays where the planner observes
+                a Dict.
             noise: (num_envs, noise_size) float64, uniform in [0, 1), from each replica's own stream.
-            action_masks: (num_envs, number of actions), or None where the action space is not discrete.
+            action_masks: (num_envs, mask size; see `BatchObservation`), or None where the action space is not discrete.
 
         Returns:
             (num_envs, *action shape) actions inside the action space.
         """
 
-    def tabular(self, observations: Array, action_masks: BoolArray | None) -> FloatArray | None:
+    def tabular(self, observations: Any, action_masks: BoolArray | None) -> FloatArray | None:
         """(R, number of actions) probabilities at observations (R, …), or None if the planner is no fixed function of
         its observation or its actions are not Discrete; exact oracles need it."""
 
@@ -58,15 +60,15 @@ class ConstantPlanner:
             raise ValueError(f"action of the constant planner must lie in {action_space}, got {self.action}.")
         self.action, self._action_space = fitting, action_space
 
-    def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
+    def act(self, observations: Observation, noise: FloatArray, action_masks: BoolArray | None) -> Array:
         """The constant, once per replica."""
-        return np.broadcast_to(self.action, (len(observations), *self.action.shape))
+        return np.broadcast_to(self.action, (num_rows(observations), *self.action.shape))
 
-    def tabular(self, observations: Array, action_masks: BoolArray | None) -> FloatArray | None:
+    def tabular(self, observations: Observation, action_masks: BoolArray | None) -> FloatArray | None:
         """One on the constant, zero elsewhere; None where actions are not Discrete."""
         if not isinstance(self._action_space, spaces.Discrete):
             return None
-        probabilities = np.zeros((len(observations), int(self._action_space.n)))
+        probabilities = np.zeros((num_rows(observations), int(self._action_space.n)))
         probabilities[:, int(self.action - self._action_space.start)] = 1.0
         return probabilities
 
@@ -75,13 +77,14 @@ class FunctionPlanner:
     """Plays a plain function of one observation.
 
     Args:
-        function: maps an observation, (*observation shape) of the planner, to an action; always the same action for the
-            same observation. It is called once per distinct observation of a batch, with a copy. Masks are not passed.
+        function: maps an observation of the planner, (*observation shape) or for a Dict space a dict of such arrays, to
+            an action; always the same action for the same observation. It is called once per distinct observation of a
+            batch, with a copy. Masks are not passed.
     """
 
     noise_size = 0
 
-    def __init__(self, function: Callable[[Array], object]) -> None:
+    def __init__(self, function: Callable[[Any], object]) -> None:
         if not callable(function):
             raise ValueError(f"function must be callable, got {function!r}.")
         self.function = function
@@ -91,21 +94,23 @@ class FunctionPlanner:
         """Remember the action space, against which every action is checked."""
         self._action_space = action_space
 
-    def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
+    def act(self, observations: Observation, noise: FloatArray, action_masks: BoolArray | None) -> Array:
         """The function's actions; ValueError for one outside the action space, and what the function itself raises."""
-        rows = observations.reshape(len(observations), -1)
-        distinct, which = np.unique(rows, axis=0, return_inverse=True)
-        actions: Array = np.stack([self._action(seen) for seen in distinct.reshape(-1, *observations.shape[1:])])
+        arrays = list(observations.values()) if isinstance(observations, Mapping) else [observations]
+        rows = np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
+        _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        distinct = select(observations, first)  # a copy, in which the function may write
+        actions: Array = np.stack([self._action(select(distinct, k)) for k in range(len(first))])
         return actions[which.ravel()]  # NumPy 2.0.0 gives `which` a second axis
 
-    def tabular(self, observations: Array, action_masks: BoolArray | None) -> FloatArray | None:
+    def tabular(self, observations: Observation, action_masks: BoolArray | None) -> FloatArray | None:
         """One on the function's action, zero elsewhere; None where actions are not Discrete."""
         if not isinstance(self._action_space, spaces.Discrete):
             return None
-        actions = self.act(observations, np.empty((len(observations), 0)), None) - self._action_space.start
+        actions = self.act(observations, np.empty((num_rows(observations), 0)), None) - self._action_space.start
         return np.asarray(np.eye(int(self._action_space.n))[actions])
 
-    def _action(self, observation: Array) -> Array:
+    def _action(self, observation: Observation) -> Array:
         space = self._action_space
         assert space is not None
         given = np.asarray(self.function(observation))

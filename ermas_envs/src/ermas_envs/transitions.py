@@ -20,6 +20,9 @@ class GameInfo:
     """Number of states if the game is tabular, else None."""
     action_spaces: Mapping[str, spaces.Space[object]]
     """Action space of every agent and of the planner."""
+    risk_aversion: FloatArray | None = None
+    """(number of agents,) η of each agent's isoelastic utility of coin, where agents have one; `Transition.coin` then
+    tells their coin."""
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,5 @@ class Transition:
     """0-based number of this step in its episode, (num_envs,) int64."""
     episodes: IntArray
     """Index of the episode of each replica, (num_envs,) int64; a reset sets where the count starts."""
+    coin: tuple[FloatArray, FloatArray] | None = None
+    """Coin of the agents before and after the step, (agents, num_envs) float64 each; None in games without coin."""

@@ -71,7 +71,7 @@ class BimatrixEngine(Engine):
         self._planner_levels = np.zeros(self.num_envs, dtype=np.int64)
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
 
-    def reset(self, replicas: IntArray, streams: ReplicaStreams) -> None:
+    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
         """Uniform start cell, planner level 0, full time left."""
         self._cells[replicas] = streams.integers(self.rules.next_cell.shape[0], replicas)
         self._planner_levels[replicas] = 0
@@ -100,8 +100,8 @@ class BimatrixEngine(Engine):
         earned: FloatArray = rule.weight[levels, actions] * outcome - rule.cost[levels, actions]
         return earned
 
-    def observe(self) -> tuple[dict[str, Array], dict[str, BoolArray]]:
-        """Rows of the observation and mask tables at the current states."""
+    def observe(self, fresh: bool = True) -> tuple[dict[str, Array], dict[str, BoolArray]]:
+        """Rows of the observation and mask tables at the current states; always fresh."""
         states = self.states()
         rows = self._steps * self._num_states + states
         seen = {role: table.take(rows, axis=0) for role, table in self._flat.items()}

@@ -6,18 +6,14 @@ square, the higher its payoff, each map on its own range. A frame and two disks 
 
 import math
 from dataclasses import dataclass
-from functools import cache
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ermas_envs.arrays import FloatArray
 from ermas_envs.bimatrix.rules import BimatrixRules
-
-Colour: TypeAlias = tuple[int, int, int]
-Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
+from ermas_envs.drawing import BLACK, WHITE, Colour, font, text_width
 
 TITLES = ("agent_0: r_1", "agent_1: r_2", "planner: r_p")
 ROW_LABEL, COLUMN_LABEL = "level of agent_0", "level of agent_1"
@@ -30,8 +26,6 @@ NO_RANGE_BRIGHTNESS = 0.5
 DARK_INK_FROM = 0.45
 """Brightness from which a square's number is black; white below."""
 
-BLACK: Colour = (0, 0, 0)
-WHITE: Colour = (255, 255, 255)
 DARKEST: Colour = (16, 18, 38)
 BRIGHTEST: Colour = (255, 248, 214)
 GRID_COLOUR: Colour = (120, 118, 112)
@@ -99,7 +93,7 @@ def picture(view: View) -> NDArray[np.uint8]:
     layout = _Layout.of(view)
     image = Image.new("RGB", (layout.width, layout.height), WHITE)
     draw = ImageDraw.Draw(image)
-    draw.text((MARGIN, MARGIN), view.header, BLACK, _font(HEADER_SIZE))
+    draw.text((MARGIN, MARGIN), view.header, BLACK, font(HEADER_SIZE))
     _draw_legend(draw, MARGIN, MARGIN + HEADER_SIZE + 2 * LINE_GAP)
     for index, (title, matrix) in enumerate(zip(TITLES, view.landscapes, strict=True)):
         _draw_map(image, layout, layout.left(index), title, matrix)
@@ -123,15 +117,6 @@ def _text_matrix(matrix: FloatArray, cell: int) -> str:
     return "\n".join((f"{label:>4}" + "".join(f"{x:>{width}}" for x in row)).rstrip() for label, row in lines)
 
 
-@cache
-def _font(size: int) -> Font:
-    return ImageFont.load_default(size)
-
-
-def _length(written: str, size: int) -> int:
-    return math.ceil(_font(size).getlength(written))
-
-
 def _scale_labels(matrix: FloatArray) -> tuple[str, str]:
     return f"min {_number(float(matrix.min()))}", f"max {_number(float(matrix.max()))}"
 
@@ -152,13 +137,13 @@ class _Layout:
     @classmethod
     def of(cls, view: View) -> "_Layout":
         levels, maps = view.rules.levels, view.landscapes
-        number = max(_length(_number(x), NUMBER_SIZE) for matrix in maps for x in matrix.ravel().tolist())
-        under = MARGIN + max(_length("".join(_scale_labels(matrix)), LABEL_SIZE) for matrix in maps)
-        above = max(_length(title, TITLE_SIZE) for title in TITLES)
-        label = max(_length(name, LABEL_SIZE) for name in (ROW_LABEL, COLUMN_LABEL))
+        number = max(text_width(_number(x), NUMBER_SIZE) for matrix in maps for x in matrix.ravel().tolist())
+        under = MARGIN + max(text_width("".join(_scale_labels(matrix)), LABEL_SIZE) for matrix in maps)
+        above = max(text_width(title, TITLE_SIZE) for title in TITLES)
+        label = max(text_width(name, LABEL_SIZE) for name in (ROW_LABEL, COLUMN_LABEL))
         side = max(SMALLEST_SQUARE, number + 2 * NUMBER_PADDING, math.ceil(max(under, above, label) / levels))
         panels = len(TITLES) * (cls.gutter + levels * side + MARGIN) + MARGIN
-        return cls(levels, side, max(panels, _length(view.header, HEADER_SIZE) + 2 * MARGIN))
+        return cls(levels, side, max(panels, text_width(view.header, HEADER_SIZE) + 2 * MARGIN))
 
     @property
     def extent(self) -> int:
@@ -192,29 +177,29 @@ def _colour(brightness: float) -> Colour:
 def _draw_map(image: Image.Image, layout: _Layout, left: int, title: str, matrix: FloatArray) -> None:
     draw = ImageDraw.Draw(image)
     above = (left + layout.extent // 2, layout.top - LINE_GAP)
-    draw.text(above, title, BLACK, _font(TITLE_SIZE), anchor="md")
+    draw.text(above, title, BLACK, font(TITLE_SIZE), anchor="md")
     for (row, column), brightness in np.ndenumerate(_brightness(matrix)):
         corners = layout.square(left, row, column)
         draw.rectangle(corners, _colour(brightness), outline=GRID_COLOUR)
         centre = ((corners[0] + corners[2]) / 2, (corners[1] + corners[3]) / 2)
         ink = BLACK if brightness >= DARK_INK_FROM else WHITE
-        draw.text(centre, _number(float(matrix[row, column])), ink, _font(NUMBER_SIZE), anchor="mm")
+        draw.text(centre, _number(float(matrix[row, column])), ink, font(NUMBER_SIZE), anchor="mm")
     _draw_axes(image, layout, left)
     _draw_scale(draw, layout, left, matrix)
 
 
 def _draw_axes(image: Image.Image, layout: _Layout, left: int) -> None:
-    draw, font = ImageDraw.Draw(image), _font(LABEL_SIZE)
+    draw, label_font = ImageDraw.Draw(image), font(LABEL_SIZE)
     bottom = layout.top + layout.extent
     for level in range(layout.levels):
         along = level * layout.side + layout.side // 2
-        draw.text((left - LINE_GAP, layout.top + along), str(level), BLACK, font, anchor="rm")
-        draw.text((left + along, bottom + LINE_GAP), str(level), BLACK, font, anchor="mt")
+        draw.text((left - LINE_GAP, layout.top + along), str(level), BLACK, label_font, anchor="rm")
+        draw.text((left + along, bottom + LINE_GAP), str(level), BLACK, label_font, anchor="mt")
     label_top = bottom + LABEL_SIZE + 2 * LINE_GAP
-    draw.text((left + layout.extent // 2, label_top), COLUMN_LABEL, BLACK, font, anchor="mt")
+    draw.text((left + layout.extent // 2, label_top), COLUMN_LABEL, BLACK, label_font, anchor="mt")
     upright = Image.new("RGB", (layout.extent, LABEL_SIZE + LINE_GAP), WHITE)
     centre = (upright.width // 2, upright.height // 2)
-    ImageDraw.Draw(upright).text(centre, ROW_LABEL, BLACK, font, anchor="mm")
+    ImageDraw.Draw(upright).text(centre, ROW_LABEL, BLACK, label_font, anchor="mm")
     image.paste(upright.transpose(Image.Transpose.ROTATE_90), (left - layout.gutter, layout.top))
 
 
@@ -225,8 +210,8 @@ def _draw_scale(draw: ImageDraw.ImageDraw, layout: _Layout, left: int, matrix: F
         draw.line((left + x, top, left + x, bottom), _colour(x / last))
     draw.rectangle((left, top, left + last, bottom), outline=BLACK)
     low, high = _scale_labels(matrix)
-    draw.text((left, bottom + LINE_GAP), low, BLACK, _font(LABEL_SIZE), anchor="lt")
-    draw.text((left + last, bottom + LINE_GAP), high, BLACK, _font(LABEL_SIZE), anchor="rt")
+    draw.text((left, bottom + LINE_GAP), low, BLACK, font(LABEL_SIZE), anchor="lt")
+    draw.text((left + last, bottom + LINE_GAP), high, BLACK, font(LABEL_SIZE), anchor="rt")
 
 
 def _draw_mark(draw: ImageDraw.ImageDraw, layout: _Layout, left: int, cell: tuple[int, int]) -> None:
@@ -239,11 +224,11 @@ def _draw_mark(draw: ImageDraw.ImageDraw, layout: _Layout, left: int, cell: tupl
 
 
 def _draw_legend(draw: ImageDraw.ImageDraw, x: int, y: int) -> None:
-    middle, font = y + LABEL_SIZE // 2, _font(LABEL_SIZE)
+    middle, label_font = y + LABEL_SIZE // 2, font(LABEL_SIZE)
     for name, colour in zip(LEGEND, DISK_COLOURS, strict=True):
         draw.circle((x + DISK_RADIUS, middle), DISK_RADIUS, colour, outline=WHITE)
-        draw.text((x + 2 * DISK_RADIUS + LINE_GAP, middle), name, BLACK, font, anchor="lm")
-        x += 2 * DISK_RADIUS + LINE_GAP + _length(name, LABEL_SIZE) + MARGIN
+        draw.text((x + 2 * DISK_RADIUS + LINE_GAP, middle), name, BLACK, label_font, anchor="lm")
+        x += 2 * DISK_RADIUS + LINE_GAP + text_width(name, LABEL_SIZE) + MARGIN
     frame = (x, middle - DISK_RADIUS, x + 2 * DISK_RADIUS, middle + DISK_RADIUS)
     draw.rectangle(frame, outline=FRAME_COLOUR, width=FRAME_WIDTH)
-    draw.text((frame[2] + LINE_GAP, middle), "current cell", BLACK, font, anchor="lm")
+    draw.text((frame[2] + LINE_GAP, middle), "current cell", BLACK, label_font, anchor="lm")

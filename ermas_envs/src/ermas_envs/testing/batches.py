@@ -1,16 +1,18 @@
 """Checks of the batched face (`BatchedEnv`)."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.arrays import Array, BoolArray
+from ermas_envs.arrays import Array, BoolArray, Observation
 from ermas_envs.batch import BatchedEnv, BatchObservation, BatchStep
+from ermas_envs.observations import num_rows, select
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.parallel_batch import AnyParallelEnv
+from ermas_envs.spaces import flat_mask, mask_size, split_mask
 from ermas_envs.streams import Seed
 from ermas_envs.testing.actions import BatchActionSource
 from ermas_envs.testing.comparison import difference
@@ -29,8 +31,8 @@ def enough_steps(batch: BatchedEnv) -> int:
 def check_replica_independence(make_batch: MakeBatch) -> None:
     """Replica k does the same in batches of 1, 2 and 5, whatever the others do and wherever its seed is.
 
-    Bit-exact comparison of observations, masks, rewards, payoffs, flags and final observations over two episodes
-    and more (100 steps where the environment has no horizon).
+    Bit-exact comparison of observations, masks, rewards, payoffs, flags (also of whether the planner acts) and final
+    observations over two episodes and more (100 steps where the environment has no horizon).
     """
     five = list(range(5))
     reference = _histories(make_batch, 11, five)
@@ -56,7 +58,7 @@ def check_batched_equals_single(make_batch: MakeBatch, make_env: Callable[[], An
     seen = batch.reset(seeds)
     for replica, (env, seed) in enumerate(zip(singles, seeds, strict=True)):
         observations, infos = env.reset(seed=seed)
-        _same_sight(seen, replica, observations, infos, "after reset")
+        _same_sight(batch.planner, seen, replica, observations, infos, "after reset")
     episodes = [0] * len(seeds)
     for step in range(enough_steps(batch)):
         actions = source.draw(seen)
@@ -64,16 +66,19 @@ def check_batched_equals_single(make_batch: MakeBatch, make_env: Callable[[], An
         for replica, env in enumerate(singles):
             when = f"at step {step} of replica {replica}"
             single = env.step({agent: values[replica] for agent, values in actions.items()})
-            _same_step(seen, replica, single, when)
+            _same_step(batch.planner, seen, replica, single, when)
             if not env.agents:
                 episodes[replica] += 1
                 first = env.reset(options={"first_episode": episodes[replica]})
-                _same_sight(seen, replica, first[0], first[1], f"after the reset {when}")
+                _same_sight(batch.planner, seen, replica, first[0], first[1], f"after the reset {when}")
     assert min(episodes) > 0, "no episode ended: the check saw no auto-reset"
 
 
 def check_batch_observations(make_batch: MakeBatch) -> None:
-    """Observations, final ones too, have their space's dtype and shape, lie in it, and may be kept."""
+    """Observations, final ones too, have their space's dtype and shape, lie in it, and may be kept.
+
+    A Dict space has one level of Box entries, and its observations have exactly its keys.
+    """
     batch = make_batch(3)
     source = BatchActionSource(batch, [0, 1, 2])
     seen = batch.reset(5)
@@ -96,6 +101,9 @@ def check_batch_observations(make_batch: MakeBatch) -> None:
 def check_masks(make_batch: MakeBatch) -> None:
     """Masks are bool, of the right shape, never all False; in tabular games they also tell the truth.
 
+    For MultiDiscrete the mask of each part allows something. Where the batch says that the planner does not act, the
+    planner's mask allows one action only.
+
     The truth: an action that is masked out has the same next state and rewards as some allowed action (it is
     clamped), no two allowed actions have the same, and the masks seen in play are those of the state.
     """
@@ -109,6 +117,7 @@ def check_masks(make_batch: MakeBatch) -> None:
     for step in range(enough_steps(batch)):
         for agent, mask in seen.action_masks.items():
             _well_formed(batch, agent, mask)
+        _idle_planner_has_no_choice(batch, seen)
         if game is not None and step < game.horizon:
             _masks_of_state(game, seen, batch.possible_agents, step)
         seen = batch.step(source.draw(seen))
@@ -117,8 +126,12 @@ def check_masks(make_batch: MakeBatch) -> None:
 def _histories(make_batch: MakeBatch, seed: Seed, action_seeds: Sequence[int]) -> list[list[Any]]:
     """What each replica returned, reset and steps, when replica k acts by `action_seeds[k]`."""
     batch = make_batch(len(action_seeds))
-    frames = list(_frames(batch, seed, BatchActionSource(batch, list(action_seeds))))
-    return [[_row(frame, replica) for frame in frames] for replica in range(batch.num_envs)]
+    histories: list[list[Any]] = [[] for _ in action_seeds]
+    for seen in _frames(batch, seed, BatchActionSource(batch, list(action_seeds))):
+        frame = copy.deepcopy(seen)  # a batch that reuses its arrays would otherwise be compared with itself
+        for replica, history in enumerate(histories):
+            history.append(_row(frame, replica))
+    return histories
 
 
 def _frames(batch: BatchedEnv, seed: Seed, source: BatchActionSource) -> Iterator[BatchObservation]:
@@ -133,6 +146,7 @@ def _row(seen: BatchObservation, replica: int) -> dict[str, Any]:
     row = {
         "observations": _rows(seen.observations, replica),
         "action_masks": _rows(seen.action_masks, replica),
+        "planner_acts": None if seen.planner_acts is None else seen.planner_acts[replica],
     }
     if isinstance(seen, BatchStep):
         row |= {"rewards": _rows(seen.rewards, replica), "payoffs": _rows(seen.payoffs, replica)}
@@ -143,9 +157,8 @@ def _row(seen: BatchObservation, replica: int) -> dict[str, Any]:
     return row
 
 
-def _rows(arrays: dict[str, Any], replica: int) -> dict[str, Any]:
-    # Copies: a batch that reuses its arrays would otherwise be compared with itself.
-    return {agent: np.array(values[replica]) for agent, values in arrays.items()}
+def _rows(by_agent: Mapping[str, Observation], replica: int) -> dict[str, Any]:
+    return {agent: select(values, (replica, ...)) for agent, values in by_agent.items()}
 
 
 def _compare(histories: list[list[Any]], reference: list[list[Any]], between: str) -> None:
@@ -157,15 +170,19 @@ def _compare(histories: list[list[Any]], reference: list[list[Any]], between: st
             )
 
 
-def _same_sight(seen: BatchObservation, replica: int, observations: Any, infos: Any, when: str) -> None:
+def _same_sight(planner: str, seen: BatchObservation, replica: int, observations: Any, infos: Any, when: str) -> None:
     found = difference(_rows(seen.observations, replica), dict(observations), f"observations {when}")
     assert found is None, f"batched and single face differ: {found}"
-    masks = {agent: _as_bool(info["action_mask"]) for agent, info in infos.items() if "action_mask" in info}
+    masks = {agent: flat_mask(info["action_mask"]) for agent, info in infos.items() if "action_mask" in info}
     found = difference(_rows(seen.action_masks, replica), masks, f"action masks {when}")
     assert found is None, f"batched and single face differ: {found}"
+    if planner in infos:  # it acts from outside
+        acts = None if seen.planner_acts is None else bool(seen.planner_acts[replica])
+        found = difference(acts, infos[planner].get("acts"), f"whether the planner acts {when}")
+        assert found is None, f"batched and single face differ: {found}"
 
 
-def _same_step(seen: BatchStep, replica: int, single: Any, when: str) -> None:
+def _same_step(planner: str, seen: BatchStep, replica: int, single: Any, when: str) -> None:
     observations, rewards, terminations, truncations, infos = single
     row = _row(seen, replica)
     over = "final_observations" in row
@@ -173,7 +190,7 @@ def _same_step(seen: BatchStep, replica: int, single: Any, when: str) -> None:
         found = difference(row["final_observations"], dict(observations), f"final observations {when}")
         assert found is None, f"batched and single face differ: {found}"
     else:
-        _same_sight(seen, replica, observations, infos, when)
+        _same_sight(planner, seen, replica, observations, infos, when)
     payoffs = {agent: info["payoff"] for agent, info in infos.items() if "payoff" in info}
     for name, ours, theirs in (
         ("rewards", row["rewards"], rewards),
@@ -189,28 +206,52 @@ def _as_numpy(values: dict[str, Any]) -> dict[str, Array]:
     return {agent: np.asarray(value) for agent, value in values.items()}
 
 
-def _as_bool(mask: Any) -> BoolArray:
-    return np.asarray(mask, dtype=np.bool_)
-
-
-def _inside_spaces(batch: BatchedEnv, observations: dict[str, Array], what: str) -> None:
+def _inside_spaces(batch: BatchedEnv, observations: Mapping[str, Observation], what: str) -> None:
     assert set(observations) == set(batch.possible_agents), f"{what} name {sorted(observations)}"
-    for agent, rows in observations.items():
+    for agent, seen in observations.items():
         space = batch.observation_spaces[agent]
-        shape = (batch.num_envs, *(space.shape or ()))
-        assert rows.shape == shape, f"{what} of {agent!r} have shape {rows.shape}, not {shape}"
-        assert rows.dtype == space.dtype, f"{what} of {agent!r} have dtype {rows.dtype}, not {space.dtype}"
-        for row in rows:
-            assert space.contains(row), f"{what} of {agent!r} lie outside {space}: {row}"
+        if not isinstance(space, spaces.Dict):
+            _inside(batch.num_envs, space, seen, f"{what} of {agent!r}")
+            continue
+        assert isinstance(seen, Mapping), f"{what} of {agent!r} are a {type(seen).__name__}, not a mapping"
+        assert set(seen) == set(space.spaces), f"{what} of {agent!r} have keys {sorted(seen)}, not {sorted(space)}"
+        for key, part in space.items():
+            assert isinstance(part, spaces.Box), f"{key!r} of {agent!r} is no Box: {part}"
+            _inside(batch.num_envs, part, seen[key], f"{what} of {agent!r}, {key!r},")
+
+
+def _inside(num_envs: int, space: spaces.Space[Any], rows: Any, what: str) -> None:
+    shape = (num_envs, *(space.shape or ()))
+    assert isinstance(rows, np.ndarray), f"{what} are a {type(rows).__name__}, not an array"
+    assert rows.shape == shape, f"{what} have shape {rows.shape}, not {shape}"
+    assert rows.dtype == space.dtype, f"{what} have dtype {rows.dtype}, not {space.dtype}"
+    for row in rows:
+        assert space.contains(row), f"{what} lie outside {space}: {row}"
 
 
 def _well_formed(batch: BatchedEnv, agent: str, mask: BoolArray) -> None:
     space = batch.action_spaces[agent]
-    assert isinstance(space, spaces.Discrete), f"{agent!r} has an action mask but no Discrete actions: {space}"
-    shape = (batch.num_envs, int(space.n))
+    size = mask_size(space)
+    assert size is not None, f"{agent!r} has an action mask but no Discrete or MultiDiscrete actions: {space}"
+    shape = (batch.num_envs, size)
     assert mask.shape == shape, f"action mask of {agent!r} has shape {mask.shape}, not {shape}"
     assert mask.dtype == np.bool_, f"action mask of {agent!r} has dtype {mask.dtype}, not bool"
-    assert mask.any(axis=1).all(), f"action mask of {agent!r} allows no action in some replica"
+    for part in split_mask(space, mask):
+        assert part.any(axis=1).all(), f"action mask of {agent!r} allows no action in some replica"
+
+
+def _idle_planner_has_no_choice(batch: BatchedEnv, seen: BatchObservation) -> None:
+    acts = seen.planner_acts
+    if acts is None:
+        return
+    assert acts.shape == (batch.num_envs,), f"planner_acts has shape {acts.shape}, not {(batch.num_envs,)}"
+    assert acts.dtype == np.bool_, f"planner_acts has dtype {acts.dtype}, not bool"
+    space = batch.action_spaces.get(batch.planner)
+    if space is None or mask_size(space) is None or acts.all():
+        return
+    assert batch.planner in seen.action_masks, "planner_acts is False in some replica, but the planner has no mask"
+    for part in split_mask(space, seen.action_masks[batch.planner][~acts]):
+        assert (part.sum(axis=1) == 1).all(), "the planner's mask allows several actions where planner_acts is False"
 
 
 def _honest_table(game: TabularGame, role: str) -> None:
@@ -230,11 +271,11 @@ def _honest_table(game: TabularGame, role: str) -> None:
 
 def _masks_of_state(game: TabularGame, seen: BatchObservation, agents: Sequence[str], step: int) -> None:
     """Each replica's masks are those of a state in which everyone sees what it sees there."""
-    num_envs = len(next(iter(seen.observations.values())))
+    num_envs = num_rows(next(iter(seen.observations.values())))
     looks = np.ones((num_envs, game.start.size), dtype=np.bool_)
     fits = looks.copy()
     for agent in agents:
-        rows = seen.observations[agent].reshape(num_envs, 1, -1)
+        rows = np.asarray(seen.observations[agent]).reshape(num_envs, 1, -1)
         looks &= (rows == game.observations[agent][step].reshape(1, game.start.size, -1)).all(axis=-1)
         if agent in seen.action_masks:
             fits &= (seen.action_masks[agent][:, None] == game.action_masks[agent][None]).all(axis=-1)

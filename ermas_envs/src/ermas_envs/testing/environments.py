@@ -35,8 +35,8 @@ _Frame: TypeAlias = dict[str, Any]  # what one reset or step returned, by kind
 def check_determinism(make_env: Callable[[], AnyParallelEnv], seed: int = 0) -> None:
     """One seed gives bit-identical whole episodes: in two fresh instances, and in one that is reset again.
 
-    Compares observations, rewards, flags and action masks. The global generators of `random` and NumPy are
-    reseeded before every step, so that an environment that draws from them fails.
+    Compares observations, rewards, flags, action masks and whether the planner acts. The global generators of
+    `random` and NumPy are reseeded before every step, so that an environment that draws from them fails.
 
     Args:
         make_env: makes the environment.
@@ -120,7 +120,7 @@ def _frames(
     source = ActionSource({agent: env.action_space(agent) for agent in env.possible_agents}, seed)
     before_step()
     observations, infos = env.reset(seed=seed)
-    frame = {"observations": observations, "masks": _masks(observations, infos)}
+    frame = {"observations": observations, "masks": _masks(observations, infos), "acts": _told(infos, "acts")}
     yield copy.deepcopy(frame) if copied else frame
     for _ in range(MAX_STEPS):
         if not env.agents:
@@ -131,6 +131,7 @@ def _frames(
         frame = {
             "observations": observations,
             "masks": _masks(observations, infos),
+            "acts": _told(infos, "acts"),
             "rewards": rewards,
             "terminations": terminations,
             "truncations": truncations,
@@ -153,12 +154,18 @@ def _compare(first: Iterator[_Frame], second: Iterator[_Frame], between: str) ->
 
 def _masks(observations: dict[str, Any], infos: dict[str, Any]) -> dict[str, Any]:
     inside = {a: o["action_mask"] for a, o in observations.items() if isinstance(o, dict) and "action_mask" in o}
-    return inside | {agent: info["action_mask"] for agent, info in infos.items() if "action_mask" in info}
+    return inside | _told(infos, "action_mask")
+
+
+def _told(infos: dict[str, Any], what: str) -> dict[str, Any]:
+    return {agent: info[what] for agent, info in infos.items() if what in info}
 
 
 def _inside(space: spaces.Space[Any], observation: Any, what: str) -> None:
     if isinstance(space, spaces.Dict):
         assert isinstance(observation, dict), f"{what} is a {type(observation).__name__}, not a dict"
+        more = sorted(observation.keys() - space.spaces.keys())
+        assert not more, f"{what} has keys that its space has not: {more}"
         for key, part in space.spaces.items():
             assert key in observation, f"{what} lacks {key!r}"
             _inside(part, observation[key], f"{key!r} in the {what}")

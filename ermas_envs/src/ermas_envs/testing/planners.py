@@ -1,11 +1,13 @@
 """Check of a planner object (`ermas_envs.planners.Planner`)."""
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
 
-from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.arrays import Array, BoolArray, FloatArray, Observation
 from ermas_envs.batch import BatchedEnv
+from ermas_envs.observations import num_rows, select
 from ermas_envs.planners import Planner
 from ermas_envs.spaces import check_action_batch
 from ermas_envs.testing.actions import BatchActionSource
@@ -45,12 +47,13 @@ def check_planner(planner: Planner, make_batch: Callable[[int, Planner | str], B
     check_replica_independence(lambda num_envs: make_batch(num_envs, planner))
 
 
-def _checked_act(planner: Planner, rows: Array, noise: FloatArray, masks: BoolArray | None) -> Array:
+def _checked_act(planner: Planner, rows: Observation, noise: FloatArray, masks: BoolArray | None) -> Array:
     """The planner's actions, compared with a second call, with single rows and with the rows reversed."""
 
     def act(order: slice) -> Array:
         generators.disturb()
-        return np.array(planner.act(rows[order].copy(), noise[order].copy(), None if masks is None else masks[order]))
+        seen = copy.deepcopy(select(rows, order))
+        return np.array(planner.act(seen, noise[order].copy(), None if masks is None else masks[order]))
 
     with exposed_global_generators() as generators:
         chosen = act(slice(None))
@@ -58,24 +61,25 @@ def _checked_act(planner: Planner, rows: Array, noise: FloatArray, masks: BoolAr
         assert again is None, f"the same observations and noise give different actions: {again}"
         turned = difference(chosen[::-1], act(slice(None, None, -1)), "actions")
         assert turned is None, f"the actions depend on the order of the replicas: {turned}"
-        for k in range(len(rows)):
+        for k in range(num_rows(rows)):
             alone = difference(chosen[k : k + 1], act(slice(k, k + 1)), "actions")
             assert alone is None, f"the actions depend on the number of replicas: {alone}"
     return chosen
 
 
-def _check_probabilities(planner: Planner, rows: Array, masks: BoolArray | None) -> None:
+def _check_probabilities(planner: Planner, rows: Observation, masks: BoolArray | None) -> None:
     """`tabular` gives probabilities, and `act` follows them within six standard errors over `_DRAWS` draws."""
     probabilities = planner.tabular(rows, masks)
     if probabilities is None:
         return
-    assert probabilities.shape[:1] == (len(rows),), f"tabular() has shape {probabilities.shape} for {len(rows)} rows"
+    count = num_rows(rows)
+    assert probabilities.shape[:1] == (count,), f"tabular() has shape {probabilities.shape} for {count} rows"
     sums = probabilities.sum(axis=-1)
     assert (probabilities >= 0).all(), f"tabular() gives a negative probability: {probabilities.min()}"
     assert np.allclose(sums, 1.0, atol=1e-5), f"tabular() gives probabilities that sum to {sums}"
     noise = np.random.default_rng(1)
     for row, expected in enumerate(probabilities):
-        repeated = np.repeat(rows[row : row + 1], _DRAWS, axis=0)
+        repeated = select(rows, np.full(_DRAWS, row))
         mask = None if masks is None else np.repeat(masks[row : row + 1], _DRAWS, axis=0)
         chosen = planner.act(repeated, noise.random((_DRAWS, planner.noise_size)), mask)
         frequencies = np.bincount(chosen, minlength=expected.size) / _DRAWS
