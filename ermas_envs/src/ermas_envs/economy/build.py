@@ -1,0 +1,56 @@
+"""Building houses (SPEC section 6)."""
+
+from typing import NamedTuple
+
+from ermas_envs.arrays import IntArray
+from ermas_envs.economy.actions import BUILD
+from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.state import COIN, HOUSE, NUM_PLANES, STONE, WOOD, Agents, Tallies, World
+
+
+class BuildParameters(NamedTuple):
+    """Constants of the component."""
+
+    labor: float
+    """Labor of a house."""
+
+
+@compiled
+def can_build(world: World, agents: Agents, replica: int, agent: int) -> bool:
+    """Whether an agent holds the material and stands on a tile without resources, house, water or source."""
+    inventory = agents.inventory
+    if inventory[replica, agent, STONE] < 1.0 or inventory[replica, agent, WOOD] < 1.0:
+        return False
+    row, column = agents.row[replica, agent], agents.column[replica, agent]
+    for plane in range(NUM_PLANES - 1):
+        if world.planes[replica, plane, row, column] > 0:
+            return False
+    return True
+
+
+@compiled
+def build(
+    parameters: BuildParameters,
+    world: World,
+    agents: Agents,
+    tallies: Tallies,
+    actions: IntArray,
+    order: IntArray,
+    replica: int,
+) -> None:
+    """Agents in the given order (n,) build where their action (n, 6) says so and they can."""
+    for agent in range(len(order)):
+        tallies.built[replica, agent] = -1.0
+    for agent in order:
+        if actions[agent, BUILD] != 1 or not can_build(world, agents, replica, agent):
+            continue
+        row, column = agents.row[replica, agent], agents.column[replica, agent]
+        income = agents.build_payment[replica, agent]
+        agents.inventory[replica, agent, STONE] -= 1.0
+        agents.inventory[replica, agent, WOOD] -= 1.0
+        agents.inventory[replica, agent, COIN] += income
+        agents.labor[replica, agent] += parameters.labor
+        world.planes[replica, HOUSE, row, column] = 1
+        world.owners[replica, row, column] = agent + 2
+        tallies.built[replica, agent] = income
+        tallies.builds[replica, agent] += 1

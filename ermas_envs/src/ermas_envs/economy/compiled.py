@@ -1,0 +1,56 @@
+"""How kernels are compiled: Numba without the interpreter lock, cached under a key of all kernels' sources.
+
+Numba's cache of one function does not notice that a function, or a constant, in another file has changed. The cache's
+directory is therefore named after a hash of every module that has kernels or structs, so that rules can live in several
+modules.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_MARKS = (b"@compiled", b"NamedTuple")  # what modules contain whose change must empty the cache
+
+
+@cache
+def cache_directory() -> str:
+    """Where compiled kernels are kept: in `NUMBA_CACHE_DIR` if it is set, else in the user's cache."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        source = path.read_bytes()
+        if any(mark in source for mark in _MARKS):
+            digest.update(path.name.encode() + source)
+    given = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    try:
+        base = Path(given) if given else Path.home() / ".cache"
+        folder = base / "ermas_envs" / digest.hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # no home, or one that cannot be written
+        folder = Path(tempfile.mkdtemp(prefix="ermas_envs-"))
+    return str(folder)
+
+
+def compiled(function: Function) -> Function:
+    """`function` compiled at its first call, or taken from the cache.
+
+    Floating point follows IEEE (x / 0 is inf). Numba's reference counting is off, which costs most of the time where
+    structs of arrays are passed around; a kernel that allocates does not compile. Kernels are inlined into those that
+    call them: passing a struct takes longer than most of them.
+    """
+    settings: Any = numba.config
+    jit: Any = numba.njit
+    before, settings.CACHE_DIR = settings.CACHE_DIR, cache_directory()
+    try:
+        kernel: Any = jit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function)
+    finally:
+        settings.CACHE_DIR = before
+    typed: Function = kernel
+    return typed

@@ -1,0 +1,253 @@
+"""Batched engine of the gather-trade-build economy: settings in, kernels over replicas, arrays out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ermas_envs.arguments import check_integer
+from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.economy import metrics, rendering
+from ermas_envs.economy.actions import agent_space, planner_space
+from ermas_envs.economy.objectives import ObjectiveScratch
+from ermas_envs.economy.reset import ResetScratch
+from ermas_envs.economy.rules import economy_rules, first_map, map_of, num_prices, reset_parameters
+from ermas_envs.economy.saez import SaezState, fill_buffer, saez_state, work_array
+from ermas_envs.economy.scene import scene_of
+from ermas_envs.economy.settings import EconomySettings
+from ermas_envs.economy.state import (
+    COIN,
+    STONE_SOURCE,
+    WOOD_SOURCE,
+    allocate_agents,
+    allocate_draws,
+    allocate_market,
+    allocate_progress,
+    allocate_tallies,
+    allocate_taxes,
+    allocate_world,
+)
+from ermas_envs.economy.step import EconomyState, Scratch, Views, reset_replicas, run, run_compactly
+from ermas_envs.economy.tax_planners import Saez
+from ermas_envs.economy.tax_schedule import annealed_cap
+from ermas_envs.economy.threads import ReplicaThreads
+from ermas_envs.economy.uniform_layout import uniform_scratch
+from ermas_envs.economy.views import Sight
+from ermas_envs.engine import Engine, Outcome
+from ermas_envs.ids import PLANNER, agent_id
+from ermas_envs.oracles.tabular import TabularGame
+from ermas_envs.streams import ReplicaStreams
+
+
+class EconomyEngine(Engine):
+    """Agents who gather, trade and build, and a planner who taxes them; see `economy_v0` for the game.
+
+    Args:
+        name: registered name of the game.
+        num_envs: number of replicas, at least 1.
+        settings: checked; ValueError names the argument.
+        planner: who sets the taxes: a `TaxPlanner`, whose rule the engine applies, or anything else, which acts.
+        num_threads: threads that share the replicas; None: as many as there are cores. Results do not depend on it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        num_envs: int,
+        settings: EconomySettings,
+        planner: object = "learned",
+        num_threads: int | None = None,
+    ) -> None:
+        self.name, self.settings = name, settings
+        self.num_envs = check_integer("num_envs", num_envs, 1)
+        self.horizon = settings.horizon
+        self.agents = tuple(agent_id(index) for index in range(settings.num_agents))
+        self.planner_payoff_scale = 1.0
+        self.num_states = None
+        layout, self.size = map_of(settings)
+        self.rules = economy_rules(settings, planner, self.size, layout is not None)
+        self.reset_parameters = reset_parameters(settings, layout, self.size)
+        self._first_map = first_map(settings, layout, self.size)
+        self._threads = ReplicaThreads(self.num_envs, num_threads)
+        self._samples = planner.samples if isinstance(planner, Saez) else ()
+        self.sight = Sight(settings, self.rules, self.num_envs)
+        self.views = self.sight.views
+        self.observation_spaces = self.sight.observation_spaces()
+        actions = self.rules.actions
+        self.action_spaces = {
+            **dict.fromkeys(self.agents, agent_space(actions)),
+            PLANNER: planner_space(self.rules.planner_multi, self.rules.planner_brackets, self.rules.planner_rates),
+        }
+        self._allocate()
+
+    def _allocate(self) -> None:
+        rules, replicas, agents = self.rules, self.num_envs, self.settings.num_agents
+        brackets, pad = len(rules.tax.cutoffs), self.reset_parameters.pad
+        sources = self.size[0] * self.size[1]
+        if not self.reset_parameters.drawn:
+            sources = int(max(self._first_map[[STONE_SOURCE, WOOD_SOURCE]].sum(axis=(1, 2)).max(), 1))
+        prices = num_prices(self.settings)
+        padded = (self.size[0] + 2 * pad, self.size[1] + 2 * pad)
+        self.state = EconomyState(
+            allocate_world(replicas, padded, sources),
+            allocate_agents(replicas, agents),
+            allocate_market(replicas, agents, rules.trade.max_num_orders if prices else 0, prices),
+            allocate_taxes(replicas, agents, brackets),
+            self._saez(),
+            allocate_tallies(replicas, agents, brackets),
+            allocate_progress(replicas, agents),
+        )
+        threads = self._threads.count
+        welfare = ObjectiveScratch(np.zeros((threads, agents)), np.zeros((threads, agents)))
+        work = np.stack([work_array(rules.saez)] * threads)
+        self.scratch = Scratch(allocate_draws(threads, agents, sources, brackets), welfare, work)
+        self._everybody = np.arange(replicas, dtype=np.int64)
+        height, width = self.size
+        self._reset_scratch = ResetScratch(
+            np.zeros((2, height, width), np.uint8), uniform_scratch(height, width), np.zeros(agents, np.int64)
+        )
+        self._agent_actions = np.zeros((replicas, agents, self.agent_entries), np.int64)
+        self._planner_actions = np.zeros((replicas, self.planner_entries), np.int64)
+        self._streams = np.zeros((replicas, 2), np.uint64)
+
+    def _saez(self) -> SaezState:
+        state = saez_state(self.num_envs, len(self.rules.tax.cutoffs), self.rules.saez)
+        return fill_buffer(state, np.asarray(self._samples, np.float64)) if len(self._samples) else state
+
+    @property
+    def agent_entries(self) -> int:
+        """Numbers in an agent's action."""
+        return max(len(self.rules.actions.kinds), 1) if self.rules.actions.multi else 1
+
+    @property
+    def planner_entries(self) -> int:
+        """Numbers in the planner's action."""
+        return self.rules.planner_brackets if self.rules.planner_multi else 1
+
+    @property
+    def memory_per_replica(self) -> int:
+        """Bytes that one replica takes: its state, and what is seen of it."""
+        arrays = [array for part in self.state for array in part] + list(self.views)
+        return sum(array.nbytes for array in arrays) // self.num_envs
+
+    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
+        """See `Engine.reset`; the warm-up and Saez's samples go on over episodes, and begin again where `anew`."""
+        self._streams = streams.state
+        taxes, progress = self.state.taxes, self.state.progress
+        if anew:
+            self.state = self.state._replace(saez=self._saez())
+            progress.positive_steps[replicas] = 0
+            rules = self.rules.tax
+            taxes.rate_cap[replicas] = annealed_cap(0, rules.warmup, rules.slope, rules.rate_max)
+        self._clear(replicas)
+        reset_replicas(
+            self.reset_parameters,
+            self.rules,
+            self.state,
+            self._streams,
+            self.scratch,
+            self._reset_scratch,
+            replicas,
+            episodes,
+        )
+        self.look(replicas)
+
+    def _clear(self, replicas: IntArray) -> None:
+        """The first map, empty books, nothing tallied."""
+        self.state.world.planes[replicas] = self._first_map
+        for array in (self.state.world.owners, self.state.world.standing, *self.state.market, *self.state.tallies):
+            array[replicas] = 0
+        self.state.tallies.built[replicas] = -1.0
+
+    def step(self, actions: Mapping[str, Array]) -> Outcome:
+        """See `Engine.step`; the planner's payoff is also its outcome."""
+        for index, agent in enumerate(self.agents):
+            given = actions[agent]
+            self._agent_actions[:, index] = given if given.ndim == 2 else given[:, None]
+        given = actions[PLANNER]
+        self._planner_actions[:] = given if given.ndim == 2 else given[:, None]
+        self.advance(self._agent_actions, self._planner_actions)
+        progress = self.state.progress
+        rewards, planner = progress.rewards.T.copy(), progress.planner_reward.copy()
+        payoffs = {agent: rewards[index] for index, agent in enumerate(self.agents)}
+        return Outcome(
+            {**payoffs, PLANNER: planner},
+            planner,
+            np.zeros(self.num_envs, dtype=np.bool_),
+            np.asarray(progress.timestep >= self.horizon),
+            (progress.coin_before.T.copy(), (self.state.agents.inventory + self.state.agents.escrow)[:, :, COIN].T),
+        )
+
+    def risk_aversion(self) -> FloatArray:
+        """η of each agent."""
+        return self.rules.objectives.eta
+
+    def advance(self, agent_actions: IntArray, planner_actions: IntArray, looks: bool = True) -> None:
+        """Step all replicas by actions (R, n, entries) and (R, entries) int64, which are not checked.
+
+        Args:
+            agent_actions: see `actions.ActionTable`.
+            planner_actions: one entry per bracket, or one in all.
+            looks: False leaves observations and masks as they are.
+        """
+        self._run(self._everybody, agent_actions, planner_actions, True, looks)
+
+    def look(self, replicas: IntArray) -> None:
+        """Write what is seen in some replicas, masks too, into `views`."""
+        self._run(replicas, self._agent_actions, self._planner_actions, False, True)
+
+    def _run(
+        self, replicas: IntArray, agent_actions: IntArray, planner_actions: IntArray, plays: bool, looks: bool
+    ) -> None:
+        kernel = run_compactly if self.settings.observations == "compact" else run
+
+        def share(slot: int, first: int, last: int) -> None:
+            kernel(
+                self.rules,
+                self.state,
+                self._streams,
+                agent_actions,
+                planner_actions,
+                self.views,
+                self.scratch,
+                slot,
+                replicas[first:last],
+                plays,
+                looks,
+            )
+
+        self._threads.share(share, len(replicas))
+
+    def observe(self, fresh: bool = True) -> tuple[Mapping[str, Observation], Mapping[str, BoolArray]]:
+        """See `Engine.observe`."""
+        views = self.views
+        if fresh:
+            views = Views(*(array.copy() for array in views))
+        masks = {agent: views.agent_mask[:, index] for index, agent in enumerate(self.agents)}
+        return self.sight.observations(views), {**masks, PLANNER: views.planner_mask}
+
+    def planner_acts(self) -> BoolArray:
+        """True at the start of a tax period, where the planner has a choice."""
+        if self.rules.planner_rates == 0:
+            return np.zeros(self.num_envs, dtype=np.bool_)
+        return np.asarray(self.state.taxes.position == 1)
+
+    @property
+    def last_actions(self) -> tuple[IntArray, IntArray]:
+        """Actions of the last `step`, of the agents (R, n, entries) and the planner (R, entries) int64; not a copy."""
+        return self._agent_actions, self._planner_actions
+
+    def metrics(self) -> dict[str, FloatArray]:
+        """The episode so far, per metric (num_envs,) float64; see `economy.metrics`."""
+        return metrics.episode_metrics(self.settings, self.rules, self.state)
+
+    def states(self) -> None:
+        """None: the economy is not tabular."""
+
+    def tabular_game(self) -> TabularGame | None:
+        """None: the economy is not tabular."""
+        return None
+
+    def render(self, replica: int, mode: str) -> str | Array:
+        """The map, who has what, and the tax schedule."""
+        scene = scene_of(self.name, self.rules, self.state, replica)
+        return rendering.text(scene) if mode == "ansi" else rendering.picture(scene)

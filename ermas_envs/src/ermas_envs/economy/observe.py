@@ -1,0 +1,235 @@
+"""Vectors and maps that agents and the planner see, as the original defines them (SPEC section 13).
+
+The order of what is written is that of `observation_entries`.
+"""
+
+from typing import NamedTuple
+
+from ermas_envs.arrays import Array, IntArray
+from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.lanes import copy_rectangle
+from ermas_envs.economy.state import ASK, BID, COIN, STONE, WOOD, Agents, Market, Progress, Taxes, World
+from ermas_envs.economy.tax_schedule import marginal_rate
+from ermas_envs.economy.taxes import TaxParameters, income_so_far
+
+
+class ObservationParameters(NamedTuple):
+    """Constants of the observations."""
+
+    builds: bool
+    """Whether there is the component Build."""
+    gathers: bool
+    """Whether there is the component Gather."""
+    prices: int
+    """Number of prices, 0 without a market."""
+    brackets: int
+    """Number of brackets, 0 without taxes."""
+    period: int
+    """Steps of a tax period."""
+    payment: float
+    """Payment for a house at skill 1."""
+    scale: float
+    """Factor of inventories and price histories."""
+    time_scale: float
+    """What the time is divided by."""
+    pad: int
+    """Tiles of padding of the maps."""
+    height: int
+    """Rows of the world."""
+    width: int
+    """Columns of the world."""
+    full: bool
+    """Whether agents see the whole map."""
+    halfwidth: int
+    """Half width of the window of those who do not."""
+    planner_inventories: bool
+    """Whether the planner sees inventories."""
+    planner_spatial: bool
+    """Whether the planner sees places."""
+    agent_planes: IntArray
+    """(C,) planes of the map in an agent's window."""
+    planner_planes: IntArray
+    """(C,) planes of the map of those who see all of it."""
+
+
+@compiled
+def agent_vector(
+    parameters: ObservationParameters,
+    tax_parameters: TaxParameters,
+    agents: Agents,
+    market: Market,
+    taxes: Taxes,
+    progress: Progress,
+    replica: int,
+    agent: int,
+    out: Array,
+) -> None:
+    """Write an agent's vector, (size of `agent_entries`,) float32."""
+    cursor = 0
+    if parameters.builds:
+        out[0] = agents.build_payment[replica, agent] / parameters.payment
+        out[1] = agents.build_skill[replica, agent]
+        cursor = 2
+    if parameters.prices > 0:
+        cursor = _agent_books(parameters, market, replica, agent, out, cursor)
+    if parameters.gathers:
+        out[cursor] = agents.bonus_gather_prob[replica, agent]
+        cursor += 1
+    if parameters.brackets > 0:
+        cursor = shared_taxes(parameters.brackets, parameters.period, taxes, replica, out, cursor)
+        income = income_so_far(taxes, agents, replica, agent)
+        out[cursor] = marginal_rate(income, tax_parameters.cutoffs, taxes.rates[replica])
+        out[cursor + 1] = taxes.position[replica] / parameters.period
+        cursor += 2
+    out[cursor] = progress.timestep[replica] / parameters.time_scale
+    cursor = _inventory(parameters, agents, replica, agent, out, cursor + 1)
+    if not parameters.full:
+        _place(parameters, agents, replica, agent, out, cursor)
+
+
+@compiled
+def _agent_books(
+    parameters: ObservationParameters, market: Market, replica: int, agent: int, out: Array, cursor: int
+) -> int:
+    prices = parameters.prices
+    for side in (ASK, BID):
+        for commodity in range(2):
+            for price in range(prices):
+                others = market.total_depth[replica, commodity, side, price]
+                out[cursor + price] = others - market.depth[replica, commodity, side, agent, price]
+            cursor += prices
+    for commodity in range(2):
+        out[cursor + commodity] = market.rates[replica, commodity]
+    cursor += 2
+    for side in (ASK, BID):
+        for commodity in range(2):
+            for price in range(prices):
+                out[cursor + price] = market.depth[replica, commodity, side, agent, price]
+            cursor += prices
+    return _price_history(parameters, market, replica, out, cursor)
+
+
+@compiled
+def _price_history(parameters: ObservationParameters, market: Market, replica: int, out: Array, cursor: int) -> int:
+    for commodity in range(2):
+        for price in range(parameters.prices):
+            out[cursor + price] = market.history[replica, commodity, price] * parameters.scale
+        cursor += parameters.prices
+    return cursor
+
+
+@compiled
+def schedule(brackets: int, period: int, taxes: Taxes, replica: int, out: Array, cursor: int) -> int:
+    """Write the rates shown, whether a period begins, and whether the next step ends one; return where to go on."""
+    for bracket in range(brackets):
+        out[cursor + bracket] = taxes.shown_rates[replica, bracket]
+    cursor += brackets
+    out[cursor] = 1.0 if taxes.position[replica] == 1 else 0.0
+    out[cursor + 1] = 1.0 if taxes.position[replica] >= period else 0.0
+    return cursor + 2
+
+
+@compiled
+def shared_taxes(brackets: int, period: int, taxes: Taxes, replica: int, out: Array, cursor: int) -> int:
+    """Write what everybody sees of taxes: `schedule` and the sorted incomes; return where to go on."""
+    cursor = schedule(brackets, period, taxes, replica, out, cursor)
+    num_agents = taxes.sorted_income.shape[1]
+    for rank in range(num_agents):
+        out[cursor + rank] = taxes.sorted_income[replica, rank] / period
+    return cursor + num_agents
+
+
+@compiled
+def _inventory(
+    parameters: ObservationParameters, agents: Agents, replica: int, agent: int, out: Array, cursor: int
+) -> int:
+    out[cursor] = agents.inventory[replica, agent, COIN] * parameters.scale
+    out[cursor + 1] = agents.inventory[replica, agent, STONE] * parameters.scale
+    out[cursor + 2] = agents.inventory[replica, agent, WOOD] * parameters.scale
+    return cursor + 3
+
+
+@compiled
+def _place(
+    parameters: ObservationParameters, agents: Agents, replica: int, agent: int, out: Array, cursor: int
+) -> None:
+    out[cursor] = (agents.column[replica, agent] - parameters.pad) / parameters.width
+    out[cursor + 1] = (agents.row[replica, agent] - parameters.pad) / parameters.height
+
+
+@compiled
+def planner_vector(
+    parameters: ObservationParameters, market: Market, taxes: Taxes, progress: Progress, replica: int, out: Array
+) -> None:
+    """Write the planner's vector, (size of `planner_entries`,) float32; its inventory stays 0."""
+    cursor = 0
+    if parameters.prices > 0:
+        for side in (ASK, BID):
+            for commodity in range(2):
+                for price in range(parameters.prices):
+                    out[cursor + price] = market.total_depth[replica, commodity, side, price]
+                cursor += parameters.prices
+        for commodity in range(2):
+            out[cursor + commodity] = market.rates[replica, commodity]
+        cursor = _price_history(parameters, market, replica, out, cursor + 2)
+    if parameters.brackets > 0:
+        cursor = shared_taxes(parameters.brackets, parameters.period, taxes, replica, out, cursor)
+        out[cursor] = taxes.position[replica] / parameters.period
+        cursor += 1
+    out[cursor] = progress.timestep[replica] / parameters.time_scale
+
+
+@compiled
+def planner_vector_of_agent(
+    parameters: ObservationParameters,
+    tax_parameters: TaxParameters,
+    agents: Agents,
+    taxes: Taxes,
+    replica: int,
+    agent: int,
+    out: Array,
+) -> None:
+    """Write what the planner sees of an agent, (size of `planner_entries_of_agent`,) float32."""
+    cursor = 0
+    if parameters.brackets > 0:
+        income = income_so_far(taxes, agents, replica, agent)
+        out[0] = marginal_rate(income, tax_parameters.cutoffs, taxes.rates[replica])
+        out[1] = taxes.last_income[replica, agent] / parameters.period
+        out[2] = taxes.last_marginal_rate[replica, agent]
+        cursor = 3
+    if parameters.planner_inventories:
+        cursor = _inventory(parameters, agents, replica, agent, out, cursor)
+        if parameters.planner_spatial:
+            _place(parameters, agents, replica, agent, out, cursor)
+
+
+@compiled
+def window(
+    planes: IntArray,
+    world: World,
+    replica: int,
+    me: int,
+    top: int,
+    left: int,
+    rows: int,
+    columns: int,
+    maps: Array,
+    ids: Array,
+) -> None:
+    """Write a rectangle of the map.
+
+    Args:
+        planes: (C,) which planes.
+        me: id, agent + 2, that is written as 1 into `ids`; −1 for none.
+        top: first padded row.
+        left: first padded column.
+        rows: rows of the rectangle.
+        columns: columns of the rectangle.
+        maps: (C · rows · columns,).
+        ids: (2 · rows · columns,): owners of houses, who stands there; 0 nobody, agent + 2.
+    """
+    size = rows * columns
+    for channel in range(len(planes)):
+        copy_rectangle(world.planes[replica, planes[channel]], top, left, rows, columns, maps, channel * size, -1)
+    copy_rectangle(world.owners[replica], top, left, rows, columns, ids, 0, me)
+    copy_rectangle(world.standing[replica], top, left, rows, columns, ids, size, me)

@@ -1,0 +1,310 @@
+"""What a user can set in the economy (SPEC sections 3 to 11, 13 and 18): with the original's option names."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+
+from ermas_envs.arguments import check_choice, check_integer, check_number, unknown_name
+from ermas_envs.economy.skills import DISTRIBUTIONS
+from ermas_envs.economy.uniform_layout import UniformLayoutSettings
+
+Options = TypeVar("Options")
+
+PLANNER_OBJECTIVES = (
+    "coin_eq_times_productivity",
+    "inv_income_weighted_coin_endowments",
+    "inv_income_weighted_utility",
+)
+OBSERVATIONS = ("original", "compact")
+MAP_DTYPES = ("float32", "uint8")
+COMPATIBILITY = ("stale_first_rates", "full_observability_hides_inventories")
+"""Defects of the original that recordings of it contain: the first observation of an episode shows rates under the cap
+of the episode before, or Saez's last ones (SPEC 11); with full observability the planner does not see the agents'
+inventories (SPEC 13)."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """Houses from one wood and one stone (SPEC 6)."""
+
+    skill_dist: str = "none"
+    """Distribution of the agents' skills: none, pareto or lognormal (SPEC 4.4)."""
+    payment: float = 10.0
+    """Coin for a house at skill 1."""
+    payment_max_skill_multiplier: float = 1.0
+    """Largest multiple of the payment that a skilled agent gets."""
+    build_labor: float = 10.0
+    """Labor of building a house."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the option."""
+        check_choice("Build: skill_dist", self.skill_dist, DISTRIBUTIONS)
+        for name, least in (("payment", 0.0), ("payment_max_skill_multiplier", 1.0), ("build_labor", 0.0)):
+            check_number(f"Build: {name}", getattr(self, name), least)
+
+
+@dataclass(frozen=True)
+class ContinuousDoubleAuction:
+    """A market for wood and one for stone (SPEC 9)."""
+
+    max_bid_ask: int = 10
+    """Largest price, in whole coin; prices are 0 … max_bid_ask."""
+    order_labor: float = 0.25
+    """Labor of an order."""
+    order_duration: int = 50
+    """Steps that an order stays open after the one that placed it."""
+    max_num_orders: int | None = None
+    """Open bids and asks that an agent may have in a market; None: as many as order_duration."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the option."""
+        check_integer("ContinuousDoubleAuction: max_bid_ask", self.max_bid_ask, 1)
+        check_number("ContinuousDoubleAuction: order_labor", self.order_labor, 0.0)
+        check_integer("ContinuousDoubleAuction: order_duration", self.order_duration, 1)
+        if self.max_num_orders is not None:
+            check_integer("ContinuousDoubleAuction: max_num_orders", self.max_num_orders, 1)
+
+
+@dataclass(frozen=True)
+class Gather:
+    """Moving and collecting (SPEC 7)."""
+
+    move_labor: float = 1.0
+    """Labor of a move that succeeds."""
+    collect_labor: float = 1.0
+    """Labor of collecting from a tile."""
+    skill_dist: str = "none"
+    """Distribution of the probability of a bonus unit: none, pareto or lognormal (SPEC 4.4)."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the option."""
+        check_number("Gather: move_labor", self.move_labor, 0.0)
+        check_number("Gather: collect_labor", self.collect_labor, 0.0)
+        check_choice("Gather: skill_dist", self.skill_dist, DISTRIBUTIONS)
+
+
+@dataclass(frozen=True)
+class PeriodicBracketTax:
+    """Income taxes by brackets, collected every period and redistributed (SPEC 11). Who sets the rates is the planner's
+    matter: the argument `planner` of the environment."""
+
+    disable_taxes: bool = False
+    """True: all rates are zero, and the planner has no actions."""
+    period: int = 100
+    """Steps between two collections."""
+    rate_min: float = 0.0
+    """Smallest rate, in [0, 1]."""
+    rate_max: float = 1.0
+    """Largest rate, in [0, 1]."""
+    rate_disc: float = 0.05
+    """Distance of the rates that a learned planner can choose from."""
+    n_brackets: int = 5
+    """Brackets of the spacings linear and log; us-federal has 7."""
+    top_bracket_cutoff: float = 100.0
+    """Income, in coin, where the top bracket begins; linear and log only."""
+    usd_scaling: float = 1000.0
+    """Dollars in a coin, of the cutoffs of us-federal."""
+    bracket_spacing: str = "us-federal"
+    """us-federal, linear or log."""
+    tax_annealing_schedule: Sequence[float] | None = None
+    """[w, s]: rates are at most clip(s · (episode − w), 0, 1) · rate_max; None: no annealing."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the option; cutoffs and rates are checked where they are made (`tax_schedule`)."""
+        check_integer("PeriodicBracketTax: period", self.period, 1)
+        low = check_number("PeriodicBracketTax: rate_min", self.rate_min, 0.0, 1.0)
+        check_number("PeriodicBracketTax: rate_max", self.rate_max, low, 1.0)
+        check_number("PeriodicBracketTax: rate_disc", self.rate_disc, 1e-6, 1.0)
+        if self.tax_annealing_schedule is not None:
+            if len(self.tax_annealing_schedule) != 2:
+                raise ValueError("PeriodicBracketTax: tax_annealing_schedule must be [warm-up episodes, slope].")
+            for value in self.tax_annealing_schedule:
+                check_number("PeriodicBracketTax: tax_annealing_schedule", value)
+
+
+@dataclass(frozen=True)
+class WealthRedistribution:
+    """All agents get the same coin, in every step (SPEC 17)."""
+
+
+Component: TypeAlias = Build | ContinuousDoubleAuction | Gather | PeriodicBracketTax | WealthRedistribution
+COMPONENTS: Mapping[str, type[Component]] = {
+    kind.__name__: kind for kind in (Build, ContinuousDoubleAuction, Gather, PeriodicBracketTax, WealthRedistribution)
+}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """How a resource grows back (SPEC 8)."""
+
+    regen_weight: float = 0.01
+    """Probability per step that a source with one unit's worth in its neighbourhood gains a unit."""
+    regen_halfwidth: int = 0
+    """Half width of the neighbourhood whose mean multiplies regen_weight."""
+    max_health: int = 1
+    """Largest number of units on a tile, at most 254."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the option."""
+        check_number("regen_weight", self.regen_weight, 0.0, 1.0)
+        check_integer("regen_halfwidth", self.regen_halfwidth, 0)
+        if check_integer("max_health", self.max_health, 1) > 254:
+            raise ValueError(f"max_health must be at most 254, got {self.max_health}.")
+
+
+PAPER_COMPONENTS: tuple[Component, ...] = (
+    Build("pareto", 10.0, 3.0),
+    ContinuousDoubleAuction(max_num_orders=5),
+    Gather(skill_dist="pareto"),
+    PeriodicBracketTax(),
+)
+"""Those of the original's second phase of training, without annealing (SPEC 18)."""
+
+
+@dataclass(frozen=True)
+class EconomySettings:
+    """Arguments of `economy_v0`; ValueError naming the argument for what is out of range."""
+
+    num_agents: int = 4
+    """Agents, 2 to 250."""
+    horizon: int = 1000
+    """Steps in an episode."""
+    components: Sequence[Any] = PAPER_COMPONENTS
+    """In the order in which they act: objects of this module, names, or {name: options}."""
+    layout: Any = "open_quadrant"
+    """Where sources and water are: see `layouts.as_layout`; a `UniformLayoutSettings`, or a mapping of its fields, for
+    layouts that are drawn anew in every episode."""
+    world_size: Sequence[int] = (25, 25)
+    """Rows and columns of layouts that are drawn; other layouts have their own."""
+    wood: Resource = Resource()
+    """How wood grows back."""
+    stone: Resource = Resource()
+    """How stone grows back."""
+    starting_agent_coin: float = 0.0
+    """Coin of every agent at the start."""
+    fixed_four_skill_and_loc: bool = True
+    """Fixed skills, and start tiles in the corners by skill (SPEC 4.3); needs Build with skill_dist pareto."""
+    isoelastic_eta: float | Sequence[float] = 0.23
+    """Relative risk aversion η ≥ 0, of all agents or of each; 1 is log utility."""
+    energy_cost: float = 0.21
+    """Utility of a unit of labor."""
+    energy_warmup_constant: float = 0.0
+    """Time constant of the warm-up of energy_cost; 0: none (SPEC 10)."""
+    energy_warmup_method: str = "decay"
+    """decay: by episodes; auto: by steps whose mean reward was positive."""
+    planner_reward_type: str = "coin_eq_times_productivity"
+    """Objective of the planner (SPEC 10)."""
+    mixing_weight_gini_vs_coin: float = 0.0
+    """Weight, in [0, 1], of productivity alone in coin_eq_times_productivity."""
+    multi_action_mode_agents: bool = False
+    """True: an agent may build, trade and move in one step (MultiDiscrete actions)."""
+    multi_action_mode_planner: bool = True
+    """True: the planner sets all brackets at once (MultiDiscrete actions); False: one of them per period."""
+    observations: str = "original"
+    """original: as the original defines them; compact: vectors for small networks."""
+    flatten_observations: bool = True
+    """True: one vector `flat` and the maps; False: one entry per quantity. Original observations only."""
+    full_observability: bool = False
+    """True: agents see the whole map instead of a window. Original observations only."""
+    mobile_agent_observation_range: int = 5
+    """Half width of the window that an agent sees."""
+    planner_gets_spatial_info: bool = False
+    """True: the planner sees the map and where agents are."""
+    allow_observation_scaling: bool = True
+    """True: inventories and price histories are multiplied by 0.01, time runs from 0 to 1."""
+    map_dtype: str = "float32"
+    """dtype of the maps: float32 and int16 for the map of ids, as the original, or small integers: uint8."""
+    compatibility: Sequence[str] = field(default_factory=tuple)
+    """Defects of the original to be reproduced; see `COMPATIBILITY`."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the argument."""
+        if check_integer("num_agents", self.num_agents, 2) > 250:
+            raise ValueError(f"num_agents must be at most 250, got {self.num_agents}.")
+        check_integer("horizon", self.horizon, 1)
+        if len(self.world_size) != 2:
+            raise ValueError(f"world_size must be rows and columns, got {self.world_size!r}.")
+        check_integer("mobile_agent_observation_range", self.mobile_agent_observation_range, 0)
+        for name, value in zip(("isoelastic_eta",) * self.num_agents, self.etas(), strict=False):
+            check_number(name, value, 0.0)
+        for name, least, most in (
+            ("starting_agent_coin", 0.0, float("inf")),
+            ("energy_cost", 0.0, float("inf")),
+            ("energy_warmup_constant", 0.0, float("inf")),
+            ("mixing_weight_gini_vs_coin", 0.0, 1.0),
+        ):
+            check_number(name, getattr(self, name), least, most)
+        check_choice("energy_warmup_method", self.energy_warmup_method, ("decay", "auto"))
+        check_choice("planner_reward_type", self.planner_reward_type, PLANNER_OBJECTIVES)
+        check_choice("observations", self.observations, OBSERVATIONS)
+        check_choice("map_dtype", self.map_dtype, MAP_DTYPES)
+        for name in self.compatibility:
+            check_choice("compatibility", name, COMPATIBILITY)
+        build = self.component(Build)
+        if self.fixed_four_skill_and_loc and (build is None or build.skill_dist != "pareto"):
+            raise ValueError("fixed_four_skill_and_loc needs the component Build with skill_dist 'pareto'.")
+
+    def etas(self) -> tuple[float, ...]:
+        """η of each agent."""
+        return risk_aversions(self.isoelastic_eta, self.num_agents)
+
+    def component_list(self) -> tuple[Component, ...]:
+        """The components as objects, each kind at most once."""
+        found = tuple(as_component(given) for given in self.components)
+        for kind in COMPONENTS.values():
+            if sum(isinstance(component, kind) for component in found) > 1:
+                raise ValueError(f"components: {kind.__name__} stands there twice.")
+        return found
+
+    def component(self, kind: type[Options]) -> Options | None:
+        """The component of a kind, or None."""
+        return next((found for found in self.component_list() if isinstance(found, kind)), None)
+
+
+def risk_aversions(given: float | Sequence[float], num_agents: int) -> tuple[float, ...]:
+    """η of each agent from a number, or one per agent; ValueError naming isoelastic_eta unless all are ≥ 0."""
+    values = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else (given,) * num_agents
+    if len(values) != num_agents:
+        raise ValueError(f"isoelastic_eta must be a number or {num_agents} numbers, got {len(values)}.")
+    return tuple(check_number("isoelastic_eta", value, 0.0) for value in values)
+
+
+def as_component(given: Any, kinds: Mapping[str, type[Any]] = COMPONENTS) -> Any:
+    """A component of one of these kinds from an object, a name, (name, options) or {name: options}.
+
+    Raises:
+        ValueError: unknown component or option (with the nearest match), or an option out of range.
+    """
+    if isinstance(given, tuple(kinds.values())):
+        return given
+    if isinstance(given, str):
+        given = (given, {})
+    elif isinstance(given, Mapping) and len(given) == 1:
+        given = next(iter(given.items()))
+    if not isinstance(given, Sequence) or len(given) != 2:
+        raise ValueError(f"components: each is a name or {{name: options}}, got {given!r}.")
+    name, options = given
+    kind = kinds[check_choice("components", name, kinds)]
+    return from_options(kind, options or {}, name)
+
+
+def from_options(kind: type[Options], options: Mapping[str, Any], what: str) -> Options:
+    """A dataclass from a mapping of its fields; ValueError with the nearest match for an unknown one."""
+    known = [option.name for option in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for option in options:
+        if option not in known:
+            raise unknown_name(f"{what}: option", option, known)
+    return kind(**options)
+
+
+def as_resource(what: str, given: Any) -> Resource:
+    """A `Resource` from an object or a mapping of its fields."""
+    return given if isinstance(given, Resource) else from_options(Resource, given, what)
+
+
+def as_uniform_layout(given: Any) -> UniformLayoutSettings | None:
+    """The settings of a layout that is drawn anew in every episode, if `given` is that."""
+    if isinstance(given, UniformLayoutSettings):
+        return given
+    return from_options(UniformLayoutSettings, given, "layout") if isinstance(given, Mapping) else None

@@ -1,0 +1,349 @@
+"""One step of the economy: draw, build → trade → gather → tax, regenerate, reward, observe (SPEC section 1)."""
+
+from typing import NamedTuple
+
+from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, UIntArray
+from ermas_envs.economy import compact, observe
+from ermas_envs.economy.actions import ActionTable, decode_agents, decode_planner
+from ermas_envs.economy.build import BuildParameters, build
+from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.gather import GatherParameters, gather
+from ermas_envs.economy.masks import agent_mask, planner_mask
+from ermas_envs.economy.objectives import ObjectiveParameters, ObjectiveScratch, reward
+from ermas_envs.economy.observe import ObservationParameters, planner_vector_of_agent, window
+from ermas_envs.economy.random_draws import permutation, uniform, uniforms
+from ermas_envs.economy.regeneration import RegenerationParameters, regenerate
+from ermas_envs.economy.reset import ResetParameters, ResetScratch, reset
+from ermas_envs.economy.saez import SaezParameters, SaezState
+from ermas_envs.economy.state import COIN, Agents, Draws, Market, Progress, Tallies, Taxes, World
+from ermas_envs.economy.taxes import SAEZ, TaxParameters, redistribute, tax
+from ermas_envs.economy.trade import TradeParameters, trade
+
+BUILD, TRADE, GATHER, TAX, REDISTRIBUTE = range(5)
+"""Codes of the components, in the order of `settings.COMPONENTS`."""
+
+
+class Rules(NamedTuple):
+    """Everything that does not change."""
+
+    components: IntArray
+    """(components,) codes, in the order in which they act."""
+    horizon: int
+    """Steps in an episode."""
+    actions: ActionTable
+    """How agents' actions are decoded."""
+    planner_multi: bool
+    """Whether the planner sets all brackets at once."""
+    planner_brackets: int
+    """Entries of the planner's action, 1 where it has no choice."""
+    planner_rates: int
+    """Rates that the planner can choose from, 0 where it has no choice."""
+    build: BuildParameters
+    """Building."""
+    trade: TradeParameters
+    """The markets."""
+    gather: GatherParameters
+    """Moving and collecting."""
+    tax: TaxParameters
+    """Taxes."""
+    saez: SaezParameters
+    """Saez's formula."""
+    regeneration: RegenerationParameters
+    """Resources."""
+    objectives: ObjectiveParameters
+    """Utilities."""
+    observations: ObservationParameters
+    """What is seen."""
+
+
+class EconomyState(NamedTuple):
+    """All replicas."""
+
+    world: World
+    """The map."""
+    agents: Agents
+    """The agents."""
+    market: Market
+    """The order books."""
+    taxes: Taxes
+    """The tax clock and schedule."""
+    saez: SaezState
+    """What Saez's formula knows."""
+    tallies: Tallies
+    """Sums and events."""
+    progress: Progress
+    """Clocks, objectives, rewards."""
+
+
+class Views(NamedTuple):
+    """What is seen, written anew at every step; arrays of size 0 are not written."""
+
+    agent_vector: Array
+    """(R, n, F) float32."""
+    agent_maps: Array
+    """(R, n, C · rows · columns)."""
+    agent_ids: Array
+    """(R, n, 2 · rows · columns)."""
+    agent_mask: BoolArray
+    """(R, n, mask size)."""
+    planner_vector: Array
+    """(R, F) float32."""
+    planner_agents: Array
+    """(R, n, F) float32."""
+    planner_maps: Array
+    """(R, C · H · W)."""
+    planner_ids: Array
+    """(R, 2 · H · W)."""
+    planner_mask: BoolArray
+    """(R, mask size)."""
+
+
+class Scratch(NamedTuple):
+    """Work space; the leading axis is the number of threads."""
+
+    draws: Draws
+    """Random numbers and decoded actions of one replica's step."""
+    objectives: ObjectiveScratch
+    """For welfare."""
+    saez: FloatArray
+    """(threads, …) see `saez.work_array`."""
+
+
+@compiled
+def draw(rules: Rules, state: EconomyState, streams: UIntArray, draws: Draws, slot: int, replica: int) -> None:
+    """All random numbers of a step (SPEC 15): orders of the agents, bonus units, sources, Saez's first rates."""
+    for component in rules.components:
+        if component == BUILD:
+            permutation(streams, replica, draws.build_order[slot])
+        elif component == GATHER:
+            permutation(streams, replica, draws.gather_order[slot])
+            uniforms(streams, replica, draws.gather_uniforms[slot])
+        elif component == TAX and rules.tax.setter == SAEZ and not state.saez.ready[replica]:
+            uniforms(streams, replica, draws.rates[slot])
+    for resource in range(2):
+        if rules.regeneration.weight[resource] > 0.0:
+            for source in range(state.world.source_counts[replica, resource]):
+                draws.regeneration[slot, resource, source] = uniform(streams, replica)
+
+
+@compiled
+def advance(rules: Rules, state: EconomyState, scratch: Scratch, slot: int, replica: int) -> None:
+    """A step by the decoded actions and random numbers in `scratch.draws`."""
+    world, agents, tallies, draws = state.world, state.agents, state.tallies, scratch.draws
+    actions = draws.actions[slot]
+    state.progress.timestep[replica] += 1
+    for agent in range(actions.shape[0]):
+        coin = agents.inventory[replica, agent, COIN] + agents.escrow[replica, agent, COIN]
+        state.progress.coin_before[replica, agent] = coin
+    for component in rules.components:
+        if component == BUILD:
+            build(rules.build, world, agents, tallies, actions, draws.build_order[slot], replica)
+        elif component == TRADE:
+            trade(rules.trade, state.market, agents, tallies, actions, replica)
+        elif component == GATHER:
+            order, bonus = draws.gather_order[slot], draws.gather_uniforms[slot]
+            gather(rules.gather, world, agents, tallies, actions, order, bonus, replica)
+        elif component == TAX:
+            _tax(rules, state, scratch, slot, replica)
+        else:
+            redistribute(agents, replica)
+    regenerate(rules.regeneration, world, draws.regeneration[slot], replica)
+    reward(rules.objectives, agents, state.progress, scratch.objectives, slot, replica)
+    if state.progress.timestep[replica] >= rules.horizon:
+        state.progress.completions[replica] += 1
+
+
+@compiled
+def _tax(rules: Rules, state: EconomyState, scratch: Scratch, slot: int, replica: int) -> None:
+    draws = scratch.draws
+    tax(
+        rules.tax,
+        state.taxes,
+        rules.saez,
+        state.saez,
+        state.agents,
+        state.tallies,
+        draws.planner_actions[slot],
+        draws.rates[slot],
+        scratch.saez[slot],
+        replica,
+    )
+
+
+@compiled
+def decode(
+    rules: Rules, agent_actions: IntArray, planner_actions: IntArray, draws: Draws, slot: int, replica: int
+) -> None:
+    """Decode actions (R, n, entries) and (R, entries) of one replica."""
+    decode_agents(rules.actions, agent_actions, replica, draws.actions[slot])
+    decode_planner(rules.planner_multi, rules.planner_rates, planner_actions, replica, draws.planner_actions[slot])
+
+
+@compiled
+def write_masks(rules: Rules, state: EconomyState, views: Views, replica: int) -> None:
+    """Write all masks of a replica."""
+    for agent in range(state.agents.row.shape[1]):
+        mask = views.agent_mask[replica, agent]
+        agent_mask(rules.actions, rules.trade, state.world, state.agents, state.market, replica, agent, mask)
+    planner_mask(
+        rules.tax,
+        state.taxes,
+        rules.planner_multi,
+        rules.planner_brackets,
+        rules.planner_rates,
+        replica,
+        views.planner_mask[replica],
+    )
+
+
+@compiled
+def look(rules: Rules, state: EconomyState, views: Views, replica: int) -> None:
+    """Write the original observations of a replica."""
+    for agent in range(state.agents.row.shape[1]):
+        _look_of_agent(rules, state, views, replica, agent)
+    seen = rules.observations
+    observe.planner_vector(seen, state.market, state.taxes, state.progress, replica, views.planner_vector[replica])
+    for agent in range(views.planner_agents.shape[1]):
+        out = views.planner_agents[replica, agent]
+        planner_vector_of_agent(seen, rules.tax, state.agents, state.taxes, replica, agent, out)
+    if seen.planner_spatial:
+        maps, ids = views.planner_maps[replica], views.planner_ids[replica]
+        window(seen.planner_planes, state.world, replica, -1, seen.pad, seen.pad, seen.height, seen.width, maps, ids)
+
+
+@compiled
+def _look_of_agent(rules: Rules, state: EconomyState, views: Views, replica: int, agent: int) -> None:
+    seen, agents = rules.observations, state.agents
+    vector = views.agent_vector[replica, agent]
+    observe.agent_vector(seen, rules.tax, agents, state.market, state.taxes, state.progress, replica, agent, vector)
+    maps, ids = views.agent_maps[replica, agent], views.agent_ids[replica, agent]
+    top, left, rows, columns = seen.pad, seen.pad, seen.height, seen.width
+    if not seen.full:
+        top = agents.row[replica, agent] - seen.halfwidth
+        left = agents.column[replica, agent] - seen.halfwidth
+        rows = columns = 2 * seen.halfwidth + 1
+    window(seen.agent_planes, state.world, replica, agent + 2, top, left, rows, columns, maps, ids)
+
+
+@compiled
+def look_compactly(rules: Rules, state: EconomyState, views: Views, scratch: Scratch, slot: int, replica: int) -> None:
+    """Write the compact observations of a replica."""
+    for agent in range(state.agents.row.shape[1]):
+        compact.agent_vector(
+            rules.observations,
+            rules.tax,
+            rules.trade,
+            state.world,
+            state.agents,
+            state.market,
+            state.taxes,
+            state.progress,
+            replica,
+            agent,
+            views.agent_vector[replica, agent],
+        )
+    compact.planner_vector(
+        rules.observations,
+        state.agents,
+        state.market,
+        state.taxes,
+        state.progress,
+        state.tallies.builds,
+        scratch.objectives.coins[slot],
+        scratch.objectives.sorted[slot],
+        replica,
+        views.planner_vector[replica],
+    )
+
+
+@compiled
+def play(
+    rules: Rules,
+    state: EconomyState,
+    streams: UIntArray,
+    agent_actions: IntArray,
+    planner_actions: IntArray,
+    scratch: Scratch,
+    slot: int,
+    replica: int,
+) -> None:
+    """Decode, draw, advance."""
+    decode(rules, agent_actions, planner_actions, scratch.draws, slot, replica)
+    draw(rules, state, streams, scratch.draws, slot, replica)
+    advance(rules, state, scratch, slot, replica)
+
+
+@compiled
+def run(
+    rules: Rules,
+    state: EconomyState,
+    streams: UIntArray,
+    agent_actions: IntArray,
+    planner_actions: IntArray,
+    views: Views,
+    scratch: Scratch,
+    slot: int,
+    replicas: IntArray,
+    plays: bool,
+    looks: bool,
+) -> None:
+    """Some replicas, in work space number `slot`: a step if `plays`, masks and original observations if `looks`."""
+    for replica in replicas:
+        if plays:
+            play(rules, state, streams, agent_actions, planner_actions, scratch, slot, replica)
+        if looks:
+            write_masks(rules, state, views, replica)
+            look(rules, state, views, replica)
+
+
+@compiled
+def run_compactly(
+    rules: Rules,
+    state: EconomyState,
+    streams: UIntArray,
+    agent_actions: IntArray,
+    planner_actions: IntArray,
+    views: Views,
+    scratch: Scratch,
+    slot: int,
+    replicas: IntArray,
+    plays: bool,
+    looks: bool,
+) -> None:
+    """`run` with compact observations; a kernel of its own, so that nobody waits for the compilation of both."""
+    for replica in replicas:
+        if plays:
+            play(rules, state, streams, agent_actions, planner_actions, scratch, slot, replica)
+        if looks:
+            write_masks(rules, state, views, replica)
+            look_compactly(rules, state, views, scratch, slot, replica)
+
+
+@compiled
+def reset_replicas(
+    parameters: ResetParameters,
+    rules: Rules,
+    state: EconomyState,
+    streams: UIntArray,
+    scratch: Scratch,
+    reset_scratch: ResetScratch,
+    replicas: IntArray,
+    episodes: IntArray,
+) -> None:
+    """Start an episode, of a given number each, in some replicas; see `reset.reset` for what must be cleared before."""
+    for index in range(len(replicas)):
+        reset(
+            parameters,
+            rules.objectives,
+            rules.tax,
+            state.world,
+            state.agents,
+            state.taxes,
+            state.saez,
+            state.progress,
+            streams,
+            reset_scratch,
+            scratch.objectives,
+            episodes[index],
+            replicas[index],
+        )

@@ -1,0 +1,1 @@
+"""The one-step economy (SPEC section 17): agents choose hours of work once, under taxes that the planner has set."""

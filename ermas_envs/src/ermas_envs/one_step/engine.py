@@ -1,0 +1,201 @@
+"""Batched engine of the one-step economy: settings in, kernels over replicas, arrays out."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from gymnasium import spaces
+
+from ermas_envs.arguments import check_integer
+from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.economy.actions import planner_space
+from ermas_envs.economy.objectives import ObjectiveScratch
+from ermas_envs.economy.saez import SaezState, fill_buffer, saez_state, work_array
+from ermas_envs.economy.tax_planners import Saez
+from ermas_envs.economy.tax_schedule import annealed_cap
+from ermas_envs.economy.threads import ReplicaThreads
+from ermas_envs.engine import Engine, Outcome
+from ermas_envs.ids import PLANNER, agent_id
+from ermas_envs.one_step import metrics, rendering
+from ermas_envs.one_step.labor import HOURS
+from ermas_envs.one_step.rules import one_step_rules
+from ermas_envs.one_step.settings import OneStepSettings
+from ermas_envs.one_step.state import allocate_one_step
+from ermas_envs.one_step.step import OneStepScratch, OneStepViews, reset_replicas, step_replicas
+from ermas_envs.one_step.views import OneStepSight
+from ermas_envs.oracles.tabular import TabularGame
+from ermas_envs.streams import ReplicaStreams
+
+
+class OneStepEngine(Engine):
+    """Agents who choose hours of work, and a planner who taxes them; see `one_step_economy_v0` for the game.
+
+    Args:
+        name: registered name of the game.
+        num_envs: number of replicas, at least 1.
+        settings: checked; ValueError names the argument.
+        planner: who sets the taxes: a `TaxPlanner`, whose rule the engine applies, or anything else, which acts.
+        num_threads: threads that share the replicas; None: as many as there are cores. Results do not depend on it.
+        skills: (n,) wages, coin per hour, instead of drawn ones.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        num_envs: int,
+        settings: OneStepSettings,
+        planner: object = "learned",
+        num_threads: int | None = None,
+        skills: Sequence[float] | FloatArray | None = None,
+    ) -> None:
+        self.name, self.settings = name, settings
+        self.num_envs = check_integer("num_envs", num_envs, 1)
+        self.horizon = settings.horizon
+        self.agents = tuple(agent_id(index) for index in range(settings.num_agents))
+        self.planner_payoff_scale = 1.0
+        self.num_states = None
+        self.rules = one_step_rules(settings, planner, skills)
+        self._threads = ReplicaThreads(self.num_envs, num_threads)
+        self._samples = planner.samples if isinstance(planner, Saez) else ()
+        self.sight = OneStepSight(settings, self.rules, self.num_envs)
+        self.views = self.sight.arrays()
+        self._seen: dict[str, Observation] = {}
+        self._given_away = True
+        self.observation_spaces = self.sight.observation_spaces()
+        choices = self.rules.planner_multi, self.rules.planner_brackets, self.rules.planner_rates
+        hours: spaces.Space[object] = spaces.Discrete(HOURS + 1)
+        self.action_spaces = {**dict.fromkeys(self.agents, hours), PLANNER: planner_space(*choices)}
+        self._allocate()
+
+    def _allocate(self) -> None:
+        agents, brackets, threads = self.settings.num_agents, len(self.rules.tax.cutoffs), self._threads.count
+        self.state = allocate_one_step(self.num_envs, agents, brackets, self._saez())
+        self.scratch = OneStepScratch(
+            np.zeros((threads, brackets), np.int64),
+            np.zeros((threads, brackets)),
+            np.zeros((threads, agents)),
+            ObjectiveScratch(np.zeros((threads, agents)), np.zeros((threads, agents))),
+            np.stack([work_array(self.rules.saez)] * threads),
+        )
+        self._hours = np.zeros((agents, self.num_envs), np.int64)
+        self._planner_actions = np.zeros((self.num_envs, self.planner_entries), np.int64)
+        self._streams = np.zeros((self.num_envs, 2), np.uint64)
+
+    @property
+    def planner_entries(self) -> int:
+        """Numbers in the planner's action."""
+        return self.rules.planner_brackets if self.rules.planner_multi else 1
+
+    @property
+    def memory_per_replica(self) -> int:
+        """Bytes that one replica takes: its state, and what is seen of it."""
+        state = self.state
+        parts = (state.agents, state.taxes, state.saez, state.tallies, state.progress, self.views, (state.production,))
+        return sum(array.nbytes for part in parts for array in part) // self.num_envs
+
+    def _saez(self) -> SaezState:
+        state = saez_state(self.num_envs, len(self.rules.tax.cutoffs), self.rules.saez)
+        return fill_buffer(state, np.asarray(self._samples, np.float64)) if len(self._samples) else state
+
+    def _own_views(self, keep: bool) -> None:
+        """New arrays of what is seen, if the caller may keep the present ones; `keep`: with their content."""
+        if not self._given_away:
+            return
+        before, self.views = self.views, self.sight.arrays()
+        if keep:
+            self._threads.share(lambda _, first, last: _copy(before, self.views, first, last), self.num_envs)
+        self._seen = self.sight.observations(self.views)
+        self._given_away = False
+
+    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
+        """See `Engine.reset`; Saez's samples go on over episodes, and begin again where `anew`."""
+        self._streams = streams.state
+        self._own_views(keep=len(replicas) < self.num_envs)
+        if anew:
+            self.state = self.state._replace(saez=self._saez())
+            taxes = self.rules.tax
+            self.state.taxes.rate_cap[replicas] = annealed_cap(0, taxes.warmup, taxes.slope, taxes.rate_max)
+
+        def run(slot: int, first: int, last: int) -> None:
+            reset_replicas(self.rules, self.state, self.views, self.scratch, replicas, episodes, slot, first, last)
+
+        self._threads.share(run, len(replicas))
+
+    def step(self, actions: Mapping[str, Array]) -> Outcome:
+        """See `Engine.step`; the planner's payoff is also its outcome."""
+        np.concatenate([actions[agent] for agent in self.agents], out=self._hours.reshape(-1))
+        given = actions[PLANNER]
+        self._planner_actions[:] = given if given.ndim == 2 else given[:, None]
+        rewards = self.advance(self._hours, self._planner_actions)
+        planner = self.state.progress.planner_reward.copy()
+        payoffs = dict(zip(self.agents, rewards, strict=True))
+        return Outcome(
+            {**payoffs, PLANNER: planner},
+            planner,
+            np.zeros(self.num_envs, dtype=np.bool_),
+            np.asarray(self.state.progress.timestep >= self.horizon),
+        )
+
+    def advance(self, hours: IntArray, planner_actions: IntArray) -> FloatArray:
+        """Step all replicas by actions that are not checked.
+
+        Args:
+            hours: (n, R) int64 of the agents, 0 … 100.
+            planner_actions: (R, entries) int64, one entry per bracket, or one in all.
+
+        Returns:
+            (n, R) float64 payoffs of the agents.
+        """
+        rewards = np.empty(hours.shape)
+        self._own_views(keep=False)
+
+        def run(slot: int, first: int, last: int) -> None:
+            step_replicas(
+                self.rules,
+                self.state,
+                self._streams,
+                hours,
+                planner_actions,
+                self.views,
+                self.scratch,
+                slot,
+                first,
+                last,
+                rewards,
+            )
+
+        self._threads.share(run, self.num_envs)
+        return rewards
+
+    def observe(self, fresh: bool = True) -> tuple[Mapping[str, Observation], Mapping[str, BoolArray]]:
+        """See `Engine.observe`; all agents have the same array as mask."""
+        # Arrays that the caller may keep are given away, not copied: the next step or reset writes into new ones.
+        self._given_away = self._given_away or fresh
+        return self.sight.copied(self._seen), self.sight.masks(self.views)
+
+    def planner_acts(self) -> BoolArray:
+        """True at the start of a tax period, where the planner has a choice."""
+        if self.rules.planner_rates == 0:
+            return np.zeros(self.num_envs, dtype=np.bool_)
+        return np.asarray(self.state.taxes.position == 1)
+
+    def metrics(self) -> dict[str, FloatArray]:
+        """The episode so far, per metric (num_envs,) float64; see `one_step.metrics`."""
+        return metrics.episode_metrics(self.settings, self.rules, self.state)
+
+    def states(self) -> None:
+        """None: the economy is not tabular."""
+
+    def tabular_game(self) -> TabularGame | None:
+        """None: the economy is not tabular."""
+        return None
+
+    def render(self, replica: int, mode: str) -> str | Array:
+        """Rates and incomes by skill; see `one_step.rendering`."""
+        view = rendering.View(self.name, self.horizon, self.rules, self.state, replica)
+        return rendering.text(view) if mode == "ansi" else rendering.picture(view)
+
+
+def _copy(old: OneStepViews, new: OneStepViews, first: int, last: int) -> None:
+    """Copy what is seen in replicas first … last − 1."""
+    for target, source in zip(new, old, strict=True):
+        target[first:last] = source[first:last]

@@ -1,0 +1,202 @@
+"""Vectors that agents and the planner see (SPEC section 17): the original's, and compact ones for small networks.
+
+Kernels write in the order of the entries, which for the original ones is the alphabetical order of its names.
+"""
+
+from typing import NamedTuple, TypeAlias
+
+from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.observation_entries import TAXES_OF_AGENT, tax_entries
+from ermas_envs.economy.observe import schedule, shared_taxes
+from ermas_envs.economy.state import COIN, Taxes
+from ermas_envs.economy.welfare import equality, productivity
+from ermas_envs.one_step.state import OneStepState, coin_endowments
+
+Entries: TypeAlias = tuple[tuple[str, int], ...]
+"""(name, size) of each entry of a vector; see `observation_entries.Entries`."""
+DECILES = 11
+"""Least income, nine deciles, largest."""
+COIN_SCALE = 0.01
+"""Factor of coin in compact observations."""
+
+
+class OneStepObservations(NamedTuple):
+    """Constants of the observations."""
+
+    brackets: int
+    """Number of brackets, 0 without taxes."""
+    period: int
+    """Steps of a tax period."""
+    top_wage: float
+    """What wages are divided by."""
+    time_scale: float
+    """What the time is divided by."""
+    coin_scale: float
+    """Factor of coin in compact observations."""
+    mask_first_step: bool
+    """Whether agents' masks forbid work before the first step."""
+
+
+def agent_entries(num_agents: int, brackets: int) -> Entries:
+    """(name, size) of an agent's vector."""
+    return (*tax_entries(num_agents, brackets, marginal=True), ("SimpleLabor-skill", 1), ("time", 1))
+
+
+def planner_entries(num_agents: int, brackets: int) -> Entries:
+    """(name, size) of the planner's vector."""
+    welfare = (("world-equality", 1), ("world-normalized_per_capita_productivity", 1))
+    return (*tax_entries(num_agents, brackets, marginal=False), ("time", 1), *welfare)
+
+
+def planner_entries_of_agent(brackets: int) -> Entries:
+    """(name, size) of what the planner sees of each agent."""
+    return TAXES_OF_AGENT if brackets else ()
+
+
+def compact_agent_entries(brackets: int) -> Entries:
+    """(name, size) of an agent's compact vector."""
+    own = (("skill", 1), ("coin", 1))
+    if brackets == 0:
+        return (("time", 1), *own)
+    return (("time", 1), *_compact_taxes(brackets), ("mean_income", 1), *own, ("marginal_rate", 1), ("last_income", 1))
+
+
+def compact_planner_entries(brackets: int) -> Entries:
+    """(name, size) of the planner's compact vector."""
+    taxes = (*_compact_taxes(brackets), ("last_incomes", DECILES)) if brackets else ()
+    return (("time", 1), *taxes, ("equality", 1), ("mean_coin", 1))
+
+
+def _compact_taxes(brackets: int) -> Entries:
+    return (("rates", brackets), ("is_first_day", 1), ("is_tax_day", 1), ("tax_phase", 1))
+
+
+@compiled
+def agent_vectors(
+    parameters: OneStepObservations,
+    state: OneStepState,
+    skills: FloatArray,
+    marginal: FloatArray,
+    replica: int,
+    out: Array,
+) -> None:
+    """Write all agents' vectors, (n, size of `agent_entries`) float32; skills and marginal tax rates are (n,)."""
+    taxes, first, size = state.taxes, out[0], out.shape[1]
+    cursor = 0
+    if parameters.brackets > 0:
+        cursor = shared_taxes(parameters.brackets, parameters.period, taxes, replica, first, 0)
+        first[cursor + 1] = taxes.position[replica] / parameters.period
+        cursor += 2
+    first[cursor + 1] = state.progress.timestep[replica] / parameters.time_scale
+    for agent in range(len(out)):
+        vector = out[agent]
+        for entry in range(size):  # nearly all of it is the same for everybody
+            vector[entry] = first[entry]
+        if parameters.brackets > 0:
+            vector[cursor - 2] = marginal[agent]
+        vector[cursor] = skills[agent] / parameters.top_wage
+
+
+@compiled
+def planner_vector(
+    parameters: OneStepObservations,
+    state: OneStepState,
+    coins: FloatArray,
+    scratch: FloatArray,
+    replica: int,
+    out: Array,
+) -> None:
+    """Write the planner's vector, (size of `planner_entries`,) float32; coins and scratch are work space (n,)."""
+    taxes = state.taxes
+    cursor = 0
+    if parameters.brackets > 0:
+        cursor = shared_taxes(parameters.brackets, parameters.period, taxes, replica, out, 0)
+        out[cursor] = taxes.position[replica] / parameters.period
+        cursor += 1
+    coin_endowments(state.agents, replica, coins)
+    out[cursor] = state.progress.timestep[replica] / parameters.time_scale
+    out[cursor + 1] = equality(coins, scratch)
+    out[cursor + 2] = productivity(coins) / len(coins) / 1000.0
+
+
+@compiled
+def planner_vectors_of_agents(
+    parameters: OneStepObservations, state: OneStepState, marginal: FloatArray, replica: int, out: Array
+) -> None:
+    """Write what the planner sees of the agents, (n, size of `planner_entries_of_agent`) float32."""
+    taxes = state.taxes
+    for agent in range(len(out)):
+        out[agent, 0] = marginal[agent]
+        out[agent, 1] = taxes.last_income[replica, agent] / parameters.period
+        out[agent, 2] = taxes.last_marginal_rate[replica, agent]
+
+
+@compiled
+def compact_agent_vectors(
+    parameters: OneStepObservations,
+    state: OneStepState,
+    skills: FloatArray,
+    marginal: FloatArray,
+    replica: int,
+    out: Array,
+) -> None:
+    """Write all agents' vectors, (n, size of `compact_agent_entries`) float32; see `agent_vectors`."""
+    taxes, num_agents = state.taxes, len(out)
+    first, brackets, scale = out[0], parameters.brackets, parameters.coin_scale
+    first[0] = state.progress.timestep[replica] / parameters.time_scale
+    cursor = 1
+    if brackets > 0:
+        cursor = _compact_schedule(parameters, taxes, replica, first)
+        first[cursor] = productivity(taxes.last_income[replica]) / num_agents * scale
+        cursor += 1
+    for agent in range(num_agents):
+        vector = out[agent]
+        for entry in range(cursor):
+            vector[entry] = first[entry]
+        vector[cursor] = skills[agent] / parameters.top_wage
+        vector[cursor + 1] = state.agents.inventory[replica, agent, COIN] * scale
+        if brackets > 0:
+            vector[cursor + 2] = marginal[agent]
+            vector[cursor + 3] = taxes.last_income[replica, agent] * scale
+
+
+@compiled
+def compact_planner_vector(
+    parameters: OneStepObservations,
+    state: OneStepState,
+    coins: FloatArray,
+    scratch: FloatArray,
+    replica: int,
+    out: Array,
+) -> None:
+    """Write the planner's vector, (size of `compact_planner_entries`,) float32; coins, scratch are work space (n,)."""
+    taxes, last = state.taxes, len(coins) - 1
+    out[0] = state.progress.timestep[replica] / parameters.time_scale
+    cursor = 1
+    if parameters.brackets > 0:
+        cursor = _compact_schedule(parameters, taxes, replica, out)
+        for decile in range(DECILES):
+            income = taxes.sorted_income[replica, decile * last // (DECILES - 1)]
+            out[cursor + decile] = income * parameters.coin_scale
+        cursor += DECILES
+    coin_endowments(state.agents, replica, coins)
+    out[cursor] = equality(coins, scratch)
+    out[cursor + 1] = productivity(coins) / len(coins) * parameters.coin_scale
+
+
+@compiled
+def _compact_schedule(parameters: OneStepObservations, taxes: Taxes, replica: int, out: Array) -> int:
+    """Rates, flags and the phase from entry 1 on; returns where to go on."""
+    cursor = schedule(parameters.brackets, parameters.period, taxes, replica, out, 1)
+    out[cursor] = taxes.position[replica] / parameters.period
+    return cursor + 1
+
+
+@compiled
+def agent_mask(parameters: OneStepObservations, state: OneStepState, replica: int, out: BoolArray) -> None:
+    """Write the mask that all agents have, (HOURS + 1,): no work, or before the first step, if so set, only that."""
+    allowed = state.progress.timestep[replica] > 0 or not parameters.mask_first_step
+    out[0] = True
+    for hours in range(1, len(out)):
+        out[hours] = allowed

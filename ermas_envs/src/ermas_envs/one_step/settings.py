@@ -1,0 +1,111 @@
+"""What a user can set in the one-step economy (SPEC section 17): dataclasses with the original's option names."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ermas_envs.arguments import check_choice, check_integer, check_number
+from ermas_envs.economy.settings import OBSERVATIONS, PeriodicBracketTax, as_component, risk_aversions
+
+AGENT_OBJECTIVES = ("coin_minus_labor_cost", "isoelastic_coin_minus_labor")
+COMPATIBILITY = ("stale_first_rates",)
+PLANNER_OBJECTIVES = ("coin_eq_times_productivity", "inv_income_weighted_utility")
+
+
+@dataclass(frozen=True)
+class SimpleLabor:
+    """Hours of work, 0 to 100 in a step, paid by skill."""
+
+    mask_first_step: bool = True
+    """Whether the masks of an episode's first step leave agents no choice but not to work (masks bind nobody)."""
+    payment_max_skill_multiplier: float = 3.0
+    """Largest wage, coin per hour; the smallest possible one is 1."""
+    pareto_param: float = 4.0
+    """Shape of the Lomax distribution of wages; the original takes this option and always draws with 4."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the option."""
+        check_number("SimpleLabor: payment_max_skill_multiplier", self.payment_max_skill_multiplier, 1.0)
+        if check_number("SimpleLabor: pareto_param", self.pareto_param, 0.0) == 0.0:
+            raise ValueError("SimpleLabor: pareto_param must be > 0, got 0.")
+
+
+COMPONENTS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (SimpleLabor, PeriodicBracketTax)}
+
+
+@dataclass(frozen=True)
+class OneStepSettings:
+    """Arguments of `one_step_economy_v0`; ValueError names the argument that is out of range."""
+
+    num_agents: int = 100
+    """Agents, at least 2."""
+    horizon: int = 2
+    """Steps in an episode; in the original's game the planner acts before the first one and agents in the second."""
+    components: Sequence[Any] = (SimpleLabor(), PeriodicBracketTax(period=2))
+    """SimpleLabor, then PeriodicBracketTax or nothing: objects, names, or {name: options}."""
+    agent_reward_type: str = "coin_minus_labor_cost"
+    """Utility of coin C and the hours L last worked: C − c·L^δ (coin_minus_labor_cost), or isoelastic utility of C
+    less c·L (isoelastic_coin_minus_labor). Rewards are its changes."""
+    labor_cost: float = 1.0
+    """c."""
+    labor_exponent: float = 2.0
+    """δ; coin_minus_labor_cost only."""
+    isoelastic_eta: float | Sequence[float] = 0.23
+    """Relative risk aversion η ≥ 0, of all agents or of each; isoelastic_coin_minus_labor only; 1 is log utility."""
+    planner_reward_type: str = "inv_income_weighted_utility"
+    """Objective of the planner: utilities weighted by 1 / production (at least 1), or coin_eq_times_productivity."""
+    mixing_weight_gini_vs_coin: float = 0.0
+    """Weight, in [0, 1], of productivity alone in coin_eq_times_productivity."""
+    multi_action_mode_planner: bool = True
+    """True: the planner sets all brackets at once (MultiDiscrete actions); False: one of them per period."""
+    observations: str = "original"
+    """original: as the original defines them; compact: vectors whose length does not grow with the number of agents."""
+    flatten_observations: bool = True
+    """True: one vector `flat`; False: one entry per quantity. Original observations only."""
+    allow_observation_scaling: bool = True
+    """True: time runs from 0 to 1; compact observations also give coin in hundreds."""
+    compatibility: Sequence[str] = ()
+    """Defects of the original to be reproduced: stale_first_rates; see `economy.settings.COMPATIBILITY`."""
+    skill_seed: int = 0
+    """Seed of the agents' wages, which are drawn once; agent 0 has the lowest."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the argument."""
+        check_integer("num_agents", self.num_agents, 2)
+        check_integer("horizon", self.horizon, 1)
+        self.component_list()
+        check_choice("agent_reward_type", self.agent_reward_type, AGENT_OBJECTIVES)
+        check_number("labor_cost", self.labor_cost, 0.0)
+        check_number("labor_exponent", self.labor_exponent, 0.0)
+        self.etas()
+        check_choice("planner_reward_type", self.planner_reward_type, PLANNER_OBJECTIVES)
+        check_number("mixing_weight_gini_vs_coin", self.mixing_weight_gini_vs_coin, 0.0, 1.0)
+        check_choice("observations", self.observations, OBSERVATIONS)
+        for name in self.compatibility:
+            check_choice("compatibility", name, COMPATIBILITY)
+        check_integer("skill_seed", self.skill_seed, 0)
+
+    def component_list(self) -> tuple[Any, ...]:
+        """The components as objects."""
+        found = tuple(as_component(given, COMPONENTS) for given in self.components)
+        names = [type(component).__name__ for component in found]
+        if names not in (["SimpleLabor"], ["SimpleLabor", "PeriodicBracketTax"]):
+            raise ValueError(
+                f"components must be SimpleLabor, and PeriodicBracketTax or nothing after it, got {names}."
+            )
+        return found
+
+    @property
+    def labor(self) -> SimpleLabor:
+        """The component of labor."""
+        component: SimpleLabor = self.component_list()[0]
+        return component
+
+    @property
+    def taxes(self) -> PeriodicBracketTax | None:
+        """The component of taxes, or None."""
+        return next(iter(self.component_list()[1:]), None)
+
+    def etas(self) -> tuple[float, ...]:
+        """η of each agent."""
+        return risk_aversions(self.isoelastic_eta, self.num_agents)
