@@ -13,7 +13,7 @@ import pytest
 from gymnasium import spaces
 from pettingzoo.utils import parallel_to_aec
 
-from ermas_envs import ParallelEnvBatch
+from ermas_envs import ParallelEnvBatch, bimatrix_v0
 from ermas_envs.batch import BatchObservation, BatchStep
 from ermas_envs.engine import Engine, Outcome
 from ermas_envs.engine_batch import EngineBatch
@@ -547,3 +547,12 @@ def test_joint_check_gives_what_the_check_of_every_role_gives(change: dict[str, 
 def test_joint_check_names_the_culprit(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         JointActionCheck(SPACES, 2)({**GOOD, **change})
+
+
+def test_the_episode_index_goes_on_without_a_seed_and_begins_again_with_one() -> None:
+    batch = bimatrix_v0.batched_env(2, horizon=2, agents_observe="own")
+    found = []
+    for arguments in ({}, {}, {"first_episode": 7}, {}, {"seed": 3}, {}):
+        batch.reset(**arguments)
+        found.append(batch._episodes.tolist())
+    assert found == [[0, 0], [1, 1], [7, 7], [8, 8], [0, 0], [1, 1]]

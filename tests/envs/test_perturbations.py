@@ -259,5 +259,6 @@ def test_augmented_game_adds_a_users_perturbation_to_its_adversity() -> None:
 
 
 def test_registry_makes_every_shipped_perturbation() -> None:
-    assert perturbation_registry.names() == ("bounded", "planner_adversity", "random_offset", "random_tables", "sum")
+    shipped = ("bounded", "planner_adversity", "random_offset", "random_tables", "risk_aversion", "sum")
+    assert perturbation_registry.names() == shipped
     assert perturbation_registry.make("planner_adversity", q=0.5).q == 0.5

@@ -2,8 +2,11 @@
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
 
 
 def unknown_name(argument: str, given: object, known: Iterable[str]) -> ValueError:
@@ -17,9 +20,31 @@ def unknown_name(argument: str, given: object, known: Iterable[str]) -> ValueErr
 def check_choice(argument: str, given: object, known: Iterable[str]) -> str:
     """Return `given` if it is one of `known`, else raise the error of `unknown_name`."""
     names = tuple(known)
-    if given not in names:
+    if not isinstance(given, str) or given not in names:
         raise unknown_name(argument, given, names)
     return str(given)
+
+
+def check_flag(argument: str, given: object) -> bool:
+    """Return `given` as a bool; ValueError unless it is True or False."""
+    if not isinstance(given, (bool, np.bool_)):
+        raise ValueError(f"{argument} must be True or False, got {given!r}.")
+    return bool(given)
+
+
+def check_sequence(argument: str, given: object, example: str) -> Sequence[Any]:
+    """Return `given` as a tuple; ValueError unless it is a sequence or a 1-D array, such as `example`."""
+    array = isinstance(given, np.ndarray) and given.ndim == 1
+    if not array and (not isinstance(given, Sequence) or isinstance(given, (str, bytes))):
+        raise ValueError(f"{argument} must be a sequence such as {example}, got {given!r}.")
+    return tuple(given)  # type: ignore[arg-type]
+
+
+def check_mapping(argument: str, given: object) -> Mapping[str, Any]:
+    """Return `given`; ValueError unless it is a mapping from names."""
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{argument} must be a mapping from names to values, got {given!r}.")
+    return given
 
 
 def check_integer(argument: str, given: object, minimum: int) -> int:
@@ -45,7 +70,7 @@ def check_number(argument: str, given: object, minimum: float = -math.inf, maxim
     )
     allowed = f"a finite number{' ' + bounds if bounds else ''}"
     try:
-        if isinstance(given, (bool, str)):  # which float() would take
+        if isinstance(given, (bool, np.bool_, str, bytes)):  # which float() would take
             raise TypeError
         value = float(given)  # type: ignore[arg-type]
     except (TypeError, ValueError):

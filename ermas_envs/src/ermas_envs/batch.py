@@ -91,12 +91,13 @@ class BatchedEnv(Protocol):
     def action_spaces(self) -> Mapping[str, spaces.Space[object]]:
         """Action space of every acting agent."""
 
-    def reset(self, seed: Seed | None = None, first_episode: int = 0) -> BatchObservation:
+    def reset(self, seed: Seed | None = None, first_episode: int | None = None) -> BatchObservation:
         """Start a new episode in every replica.
 
         Args:
             seed: one integer (replica k gets the stream (seed, k)), one integer per replica, or None: streams go on.
-            first_episode: index that the new episode has for schedules over episodes (table redraws).
+            first_episode: index that the new episode has for schedules over episodes (table redraws, annealing of
+                taxes); None: 0 with a seed and at the first reset, else one more than each replica's last.
         """
 
     def step(self, actions: Mapping[str, Array]) -> BatchStep:

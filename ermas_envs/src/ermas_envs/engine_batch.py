@@ -52,7 +52,7 @@ class EngineBatch:
     ) -> None:
         if isinstance(planner, str):
             check_choice("planner (a name, or a planner object)", planner, ("learned",))
-        elif not hasattr(planner, "act"):
+        elif isinstance(planner, type) or not hasattr(planner, "act"):  # a planner's class has its methods, too
             raise ValueError(f'planner must be "learned" or a planner object, got {planner!r}.')
         if perturbation is not None:
             check_perturbation_object(perturbation)
@@ -85,9 +85,10 @@ class EngineBatch:
         self._over = np.zeros(self.num_envs, dtype=np.bool_)
         self._seen: tuple[Mapping[str, Observation], Mapping[str, BoolArray]] = ({}, {})
 
-    def reset(self, seed: Seed | None = None, first_episode: int = 0) -> BatchObservation:
+    def reset(self, seed: Seed | None = None, first_episode: int | None = None) -> BatchObservation:
         """See `BatchedEnv.reset`."""
-        check_integer("first_episode", first_episode, 0)
+        if first_episode is not None:
+            check_integer("first_episode", first_episode, 0)
         if seed is None and self._streams is None:
             seed = fresh_seed()
         anew = seed is not None
@@ -96,7 +97,8 @@ class EngineBatch:
             self._planner_streams = ReplicaStreams(seed, self.num_envs, _PLANNER)
             self._tremble_streams = ReplicaStreams(seed, self.num_envs, _TREMBLE)
         self._steps[:] = 0
-        self._episodes[:] = first_episode
+        begun = np.zeros_like(self._episodes) if anew else self._episodes + 1
+        self._episodes[:] = begun if first_episode is None else first_episode
         self._over[:] = False
         self._reset_engine(np.arange(self.num_envs), anew)
         return self._observe(fresh=not self.reuse_arrays)

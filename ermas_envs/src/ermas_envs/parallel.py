@@ -64,8 +64,9 @@ class EngineParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Pe
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-        """Start an episode; the option `first_episode` sets the index it has for schedules over episodes."""
-        seen = self.batch.reset(seed, (options or {}).get("first_episode", 0))
+        """Start an episode; the option `first_episode` sets the index it has for schedules over episodes, which is
+        otherwise 0 with a seed and one more than the last without."""
+        seen = self.batch.reset(seed, (options or {}).get("first_episode"))
         self.agents = list(self.possible_agents)
         self._show()
         return self._first(seen.observations), self._infos(seen)

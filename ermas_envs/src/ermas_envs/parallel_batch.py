@@ -82,13 +82,16 @@ class ParallelEnvBatch:
         self._episodes = np.zeros(self.num_envs, dtype=np.int64)
         self._flags: list[dict[str, bool]] = [{} for _ in self._envs]  # last termination flag of each agent
 
-    def reset(self, seed: Seed | None = None, first_episode: int = 0) -> BatchObservation:
+    def reset(self, seed: Seed | None = None, first_episode: int | None = None) -> BatchObservation:
         """See `BatchedEnv.reset`."""
+        if first_episode is not None:
+            check_integer("first_episode", first_episode, 0)
         if seed is None and self._streams is None:
             seed = fresh_seed()
+        begun = self._episodes + 1 if seed is None else np.zeros_like(self._episodes)
         if seed is not None:
             self._streams = ReplicaStreams(seed, self.num_envs)
-        self._episodes[:] = check_integer("first_episode", first_episode, 0)
+        self._episodes[:] = begun if first_episode is None else first_episode
         seen = self._nothing_seen()
         self._reset_into(seen, np.arange(self.num_envs))
         return BatchObservation(seen.observations, seen.action_masks)

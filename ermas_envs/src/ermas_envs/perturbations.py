@@ -8,6 +8,7 @@ from gymnasium import spaces
 
 from ermas_envs.arguments import check_integer, check_number
 from ermas_envs.arrays import FloatArray, IntArray
+from ermas_envs.economy.settings import LARGEST_ETA
 from ermas_envs.economy.welfare import utilities_of_coin
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.registry import Registry
@@ -68,11 +69,13 @@ class RiskAversion:
     For games whose agents have isoelastic utility (`GameInfo.risk_aversion`): rewards become what they would be at η′.
 
     Args:
-        eta: η′ ≥ 0, of all agents or one per agent; 1 is log utility.
+        eta: η′ in [0, 30], of all agents or one per agent; 1 is log utility.
     """
 
-    def __init__(self, eta: float | Sequence[float]) -> None:
-        self.eta = [check_number("eta", value, 0.0) for value in (eta if isinstance(eta, Sequence) else [eta])]
+    def __init__(self, eta: float | Sequence[float] | FloatArray) -> None:
+        several = isinstance(eta, (Sequence, np.ndarray)) and np.iterable(eta) and not isinstance(eta, str)
+        values: Sequence[float] = list(eta) if several else [eta]  # type: ignore[arg-type, list-item]
+        self.eta = [check_number("eta", value, 0.0, LARGEST_ETA) for value in values]
         self._agents: tuple[str, ...] = ()
         self._pairs: list[tuple[float, float]] = []
 

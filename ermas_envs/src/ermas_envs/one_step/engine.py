@@ -10,6 +10,7 @@ from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observatio
 from ermas_envs.economy.actions import planner_space
 from ermas_envs.economy.objectives import ObjectiveScratch
 from ermas_envs.economy.saez import SaezState, fill_buffer, saez_state, work_array
+from ermas_envs.economy.state import COIN
 from ermas_envs.economy.tax_planners import Saez
 from ermas_envs.economy.tax_schedule import annealed_cap
 from ermas_envs.economy.threads import ReplicaThreads
@@ -67,14 +68,14 @@ class OneStepEngine(Engine):
         self._allocate()
 
     def _allocate(self) -> None:
-        agents, brackets, threads = self.settings.num_agents, len(self.rules.tax.cutoffs), self._threads.count
+        agents, brackets, slots = self.settings.num_agents, len(self.rules.tax.cutoffs), self._threads.slots
         self.state = allocate_one_step(self.num_envs, agents, brackets, self._saez())
         self.scratch = OneStepScratch(
-            np.zeros((threads, brackets), np.int64),
-            np.zeros((threads, brackets)),
-            np.zeros((threads, agents)),
-            ObjectiveScratch(np.zeros((threads, agents)), np.zeros((threads, agents))),
-            np.stack([work_array(self.rules.saez)] * threads),
+            np.zeros((slots, brackets), np.int64),
+            np.zeros((slots, brackets)),
+            np.zeros((slots, agents)),
+            ObjectiveScratch(np.zeros((slots, agents)), np.zeros((slots, agents))),
+            np.stack([work_array(self.rules.saez)] * slots),
         )
         self._hours = np.zeros((agents, self.num_envs), np.int64)
         self._planner_actions = np.zeros((self.num_envs, self.planner_entries), np.int64)
@@ -113,6 +114,7 @@ class OneStepEngine(Engine):
         if anew:
             self.state = self.state._replace(saez=self._saez())
             taxes = self.rules.tax
+            self.state.taxes.rates[replicas] = 0.0
             self.state.taxes.rate_cap[replicas] = annealed_cap(0, taxes.warmup, taxes.slope, taxes.rate_max)
 
         def run(slot: int, first: int, last: int) -> None:
@@ -125,6 +127,7 @@ class OneStepEngine(Engine):
         np.concatenate([actions[agent] for agent in self.agents], out=self._hours.reshape(-1))
         given = actions[PLANNER]
         self._planner_actions[:] = given if given.ndim == 2 else given[:, None]
+        before = self._coin()
         rewards = self.advance(self._hours, self._planner_actions)
         planner = self.state.progress.planner_reward.copy()
         payoffs = dict(zip(self.agents, rewards, strict=True))
@@ -133,7 +136,17 @@ class OneStepEngine(Engine):
             planner,
             np.zeros(self.num_envs, dtype=np.bool_),
             np.asarray(self.state.progress.timestep >= self.horizon),
+            (before, self._coin()),
         )
+
+    def _coin(self) -> FloatArray:
+        """(n, R) coin of the agents."""
+        return self.state.agents.inventory[:, :, COIN].T.copy()
+
+    def risk_aversion(self) -> FloatArray | None:
+        """η of each agent, where their utility has one."""
+        isoelastic = self.settings.agent_reward_type == "isoelastic_coin_minus_labor"
+        return np.array(self.settings.etas(), dtype=np.float64) if isoelastic else None
 
     def advance(self, hours: IntArray, planner_actions: IntArray) -> FloatArray:
         """Step all replicas by actions that are not checked.

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ermas_envs.arguments import check_choice, check_integer, check_number
+from ermas_envs.arguments import check_choice, check_flag, check_integer, check_number, check_sequence
+from ermas_envs.arrays import FloatArray
 from ermas_envs.economy.settings import OBSERVATIONS, PeriodicBracketTax, as_component, risk_aversions
 
 AGENT_OBJECTIVES = ("coin_minus_labor_cost", "isoelastic_coin_minus_labor")
@@ -25,11 +26,14 @@ class SimpleLabor:
 
     def __post_init__(self) -> None:
         """ValueError naming the option."""
+        check_flag("SimpleLabor: mask_first_step", self.mask_first_step)
         check_number("SimpleLabor: payment_max_skill_multiplier", self.payment_max_skill_multiplier, 1.0)
         if check_number("SimpleLabor: pareto_param", self.pareto_param, 0.0) == 0.0:
             raise ValueError("SimpleLabor: pareto_param must be > 0, got 0.")
 
 
+FLAGS = ("multi_action_mode_planner", "flatten_observations", "allow_observation_scaling")
+"""Arguments that are True or False."""
 COMPONENTS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (SimpleLabor, PeriodicBracketTax)}
 
 
@@ -50,8 +54,9 @@ class OneStepSettings:
     """c."""
     labor_exponent: float = 2.0
     """δ; coin_minus_labor_cost only."""
-    isoelastic_eta: float | Sequence[float] = 0.23
-    """Relative risk aversion η ≥ 0, of all agents or of each; isoelastic_coin_minus_labor only; 1 is log utility."""
+    isoelastic_eta: float | Sequence[float] | FloatArray = 0.23
+    """Relative risk aversion η in [0, 30], of all agents or of each; isoelastic_coin_minus_labor only; 1 is log
+    utility."""
     planner_reward_type: str = "inv_income_weighted_utility"
     """Objective of the planner: utilities weighted by 1 / production (at least 1), or coin_eq_times_productivity."""
     mixing_weight_gini_vs_coin: float = 0.0
@@ -81,13 +86,16 @@ class OneStepSettings:
         check_choice("planner_reward_type", self.planner_reward_type, PLANNER_OBJECTIVES)
         check_number("mixing_weight_gini_vs_coin", self.mixing_weight_gini_vs_coin, 0.0, 1.0)
         check_choice("observations", self.observations, OBSERVATIONS)
-        for name in self.compatibility:
+        for name in FLAGS:
+            check_flag(name, getattr(self, name))
+        for name in check_sequence("compatibility", self.compatibility, "('stale_first_rates',)"):
             check_choice("compatibility", name, COMPATIBILITY)
         check_integer("skill_seed", self.skill_seed, 0)
 
     def component_list(self) -> tuple[Any, ...]:
         """The components as objects."""
-        found = tuple(as_component(given, COMPONENTS) for given in self.components)
+        listed = check_sequence("components", self.components, "('SimpleLabor', 'PeriodicBracketTax')")
+        found = tuple(as_component(given, COMPONENTS) for given in listed)
         names = [type(component).__name__ for component in found]
         if names not in (["SimpleLabor"], ["SimpleLabor", "PeriodicBracketTax"]):
             raise ValueError(

@@ -59,7 +59,7 @@ class OneStepViews(NamedTuple):
 
 
 class OneStepScratch(NamedTuple):
-    """Work space; the leading axis is the number of threads."""
+    """Work space; the leading axis has a row per thread (`threads.ReplicaThreads.slots`)."""
 
     planner_actions: IntArray
     """(threads, B) the planner's action, decoded."""
