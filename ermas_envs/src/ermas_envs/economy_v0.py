@@ -44,8 +44,8 @@ inventory, place |
 
 `flatten_observations=False` names every quantity by a key of its own; `full_observability` and
 `planner_gets_spatial_info` give whole maps; `map_dtype="uint8"` gives maps of small integers.
-`ermas_envs.economy.observation_entries` lists the order within `flat`. `observations="compact"`: one float32 vector, 66
-numbers for agents and 33 for the planner, without images (`ermas_envs.economy.compact`).
+`ermas_envs.economy.observation_entries` lists the order within `flat`. `observations="compact"`: one float32 vector, 63
+numbers for agents and 30 for the planner, without images (`ermas_envs.economy.compact`).
 
 ### Rewards
 Changes of an objective. Agents: isoelastic utility of their coin, (C^(1−η) − 1)/(1−η) (ln C at η = 1), minus

@@ -213,3 +213,12 @@ def test_hours_outside_the_action_space() -> None:
     for hours in (-1, 101):
         with pytest.raises(ValueError, match=r"actions\['agent_0'\] must lie in Discrete\(101\)"):
             batch.step({"agent_0": [hours], "agent_1": [0], "planner": [[0] * 7]})
+
+
+def test_a_seed_starts_anew_whatever_rates_there_were() -> None:
+    batch = one_step_economy_v0.batched_env(
+        2, num_agents=3, planner=planner_registry.make("saez"), compatibility=["stale_first_rates"]
+    )
+    first = flat(batch.reset(5))
+    batch.step({"agent_0": [9, 9], "agent_1": [9, 9], "agent_2": [9, 9]})
+    np.testing.assert_array_equal(flat(batch.reset(5)), first)

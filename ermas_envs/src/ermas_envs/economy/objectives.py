@@ -37,7 +37,7 @@ class ObjectiveParameters(NamedTuple):
 
 
 class ObjectiveScratch(NamedTuple):
-    """Work space; the leading axis is the number of threads."""
+    """Work space; the leading axis has a row per thread (`threads.ReplicaThreads.slots`)."""
 
     coins: FloatArray
     """(threads, n)."""

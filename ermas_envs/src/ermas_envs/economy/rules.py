@@ -31,7 +31,7 @@ from ermas_envs.economy.skills import NONE, fixed_four_skills, fixed_four_tiles,
 from ermas_envs.economy.state import INSIDE, NUM_PLANES, STONE_SOURCE, STONE_UNITS, WATER, WOOD_SOURCE, WOOD_UNITS
 from ermas_envs.economy.step import Rules
 from ermas_envs.economy.tax_planners import Saez, TaxPlanner
-from ermas_envs.economy.tax_schedule import bracket_cutoffs, check_annealing, discretised_rates
+from ermas_envs.economy.tax_schedule import bracket_cutoffs, check_annealing, check_bracket_rates, discretised_rates
 from ermas_envs.economy.taxes import FIXED, LEARNED, SAEZ, TaxParameters
 from ermas_envs.economy.trade import TradeParameters
 from ermas_envs.economy.uniform_layout import UniformLayoutSettings
@@ -45,14 +45,18 @@ def tax_parameters(component: PeriodicBracketTax | None, planner: object, stale_
     cutoffs = bracket_cutoffs(
         component.bracket_spacing, component.n_brackets, component.top_bracket_cutoff, component.usd_scaling
     )
-    low, high = (0.0, 0.0) if component.disable_taxes else (component.rate_min, component.rate_max)
+    low, high = (0.0, 0.0) if component.disable_taxes else (float(component.rate_min), float(component.rate_max))
     warmup, slope = check_annealing(component.tax_annealing_schedule)
     setter, fixed = LEARNED, np.zeros(len(cutoffs))
     if isinstance(planner, TaxPlanner):
         rates = planner.rates(cutoffs, component.bracket_spacing)
-        setter, fixed = (SAEZ, fixed) if rates is None else (FIXED, rates)
+        if rates is None and not isinstance(planner, Saez):
+            raise ValueError(f"{type(planner).__name__}.rates must give one rate per bracket; only Saez gives None.")
+        setter = SAEZ if rates is None else FIXED
+        fixed = fixed if rates is None else check_bracket_rates("rates of the planner", rates, len(cutoffs))
     choices = np.zeros(1) if component.disable_taxes else discretised_rates(low, high, component.rate_disc)
-    return TaxParameters(setter, component.period, cutoffs, choices, fixed, low, high, warmup, slope, stale_rates)
+    period = int(component.period)
+    return TaxParameters(setter, period, cutoffs, choices, fixed, low, high, warmup, slope, stale_rates)
 
 
 def planner_choices(component: PeriodicBracketTax | None, planner: object) -> tuple[int, int]:
@@ -85,17 +89,17 @@ def economy_rules(settings: EconomySettings, planner: object, size: tuple[int, i
     resources = [as_resource("stone", settings.stone), as_resource("wood", settings.wood)]
     return Rules(
         components=np.array([kinds.index(type(component)) for component in components], dtype=np.int64),
-        horizon=settings.horizon,
+        horizon=int(settings.horizon),
         actions=action_table(settings),
-        planner_multi=settings.multi_action_mode_planner,
+        planner_multi=bool(settings.multi_action_mode_planner),
         planner_brackets=max(brackets, 1),
         planner_rates=rates,
         build=BuildParameters(float(build.build_labor)),
         trade=TradeParameters(
             num_prices(settings),
             float(market.order_labor),
-            market.order_duration,
-            market.max_num_orders or market.order_duration,
+            int(market.order_duration),
+            int(market.max_num_orders or market.order_duration),
         ),
         gather=GatherParameters(float(gather.move_labor), float(gather.collect_labor)),
         tax=tax_parameters(
@@ -122,12 +126,12 @@ def economy_rules(settings: EconomySettings, planner: object, size: tuple[int, i
 def num_prices(settings: EconomySettings) -> int:
     """Number of prices, 0 without a market."""
     market = settings.component(ContinuousDoubleAuction)
-    return 0 if market is None else market.max_bid_ask + 1
+    return 0 if market is None else int(market.max_bid_ask) + 1
 
 
 def padding(settings: EconomySettings) -> int:
     """Tiles of padding: what a window needs, at least one."""
-    return 1 if settings.full_observability else max(1, settings.mobile_agent_observation_range)
+    return 1 if settings.full_observability else max(1, int(settings.mobile_agent_observation_range))
 
 
 def _observation_parameters(settings: EconomySettings, size: tuple[int, int], water: bool) -> ObservationParameters:
@@ -141,17 +145,17 @@ def _observation_parameters(settings: EconomySettings, size: tuple[int, int], wa
         gathers=settings.component(Gather) is not None,
         prices=num_prices(settings),
         brackets=0 if taxes is None else len(tax_parameters(taxes, None, False).cutoffs),
-        period=1 if taxes is None else taxes.period,
+        period=1 if taxes is None else int(taxes.period),
         payment=float(build.payment) if build is not None and build.payment > 0 else 1.0,
         scale=0.01 if scaled else 1.0,
         time_scale=float(settings.horizon) if scaled else 1.0,
         pad=padding(settings),
         height=size[0],
         width=size[1],
-        full=settings.full_observability,
-        halfwidth=settings.mobile_agent_observation_range,
+        full=bool(settings.full_observability),
+        halfwidth=int(settings.mobile_agent_observation_range),
         planner_inventories=planner_sees_inventories(settings),
-        planner_spatial=settings.planner_gets_spatial_info,
+        planner_spatial=bool(settings.planner_gets_spatial_info),
         agent_planes=np.array(agent_planes, dtype=np.int64),
         planner_planes=np.array(all_planes, dtype=np.int64),
     )
@@ -208,7 +212,7 @@ def reset_parameters(settings: EconomySettings, layout: Layout | None, size: tup
         "fixed_tiles": np.zeros((settings.num_agents, 2), dtype=np.int64),
     }
     if settings.fixed_four_skill_and_loc:
-        fixed["fixed_payments"] = fixed_four_skills(settings.num_agents, payment, most)
+        fixed["fixed_payments"] = fixed_four_skills(settings.num_agents, payment, most).copy()  # read-only is a type
         fixed["fixed_tiles"] = fixed_four_tiles(settings.num_agents, *size)
         _check_start_tiles(fixed["fixed_tiles"], layout)
     return ResetParameters(

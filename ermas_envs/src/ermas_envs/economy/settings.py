@@ -5,7 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
-from ermas_envs.arguments import check_choice, check_integer, check_number, unknown_name
+import numpy as np
+
+from ermas_envs.arguments import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_mapping,
+    check_number,
+    check_sequence,
+    unknown_name,
+)
+from ermas_envs.arrays import FloatArray
 from ermas_envs.economy.skills import DISTRIBUTIONS
 from ermas_envs.economy.uniform_layout import UniformLayoutSettings
 
@@ -17,6 +28,8 @@ PLANNER_OBJECTIVES = (
     "inv_income_weighted_utility",
 )
 OBSERVATIONS = ("original", "compact")
+LARGEST_ETA = 30.0
+"""Largest relative risk aversion: utilities of no coin overflow from about 31 on."""
 MAP_DTYPES = ("float32", "uint8")
 COMPATIBILITY = ("stale_first_rates", "full_observability_hides_inventories")
 """Defects of the original that recordings of it contain: the first observation of an episode shows rates under the cap
@@ -112,15 +125,18 @@ class PeriodicBracketTax:
 
     def __post_init__(self) -> None:
         """ValueError naming the option; cutoffs and rates are checked where they are made (`tax_schedule`)."""
+        check_flag("PeriodicBracketTax: disable_taxes", self.disable_taxes)
         check_integer("PeriodicBracketTax: period", self.period, 1)
         low = check_number("PeriodicBracketTax: rate_min", self.rate_min, 0.0, 1.0)
         check_number("PeriodicBracketTax: rate_max", self.rate_max, low, 1.0)
         check_number("PeriodicBracketTax: rate_disc", self.rate_disc, 1e-6, 1.0)
         if self.tax_annealing_schedule is not None:
-            if len(self.tax_annealing_schedule) != 2:
-                raise ValueError("PeriodicBracketTax: tax_annealing_schedule must be [warm-up episodes, slope].")
-            for value in self.tax_annealing_schedule:
-                check_number("PeriodicBracketTax: tax_annealing_schedule", value)
+            name = "PeriodicBracketTax: tax_annealing_schedule"
+            values = check_sequence(name, self.tax_annealing_schedule, "[warm-up episodes, slope]")
+            if len(values) != 2:
+                raise ValueError(f"{name} must be [warm-up episodes, slope], got {len(values)} numbers.")
+            for value in values:
+                check_number(name, value)
 
 
 @dataclass(frozen=True)
@@ -162,6 +178,18 @@ PAPER_COMPONENTS: tuple[Component, ...] = (
 """Those of the original's second phase of training, without annealing (SPEC 18)."""
 
 
+FLAGS = (
+    "fixed_four_skill_and_loc",
+    "multi_action_mode_agents",
+    "multi_action_mode_planner",
+    "flatten_observations",
+    "full_observability",
+    "planner_gets_spatial_info",
+    "allow_observation_scaling",
+)
+"""Arguments that are True or False."""
+
+
 @dataclass(frozen=True)
 class EconomySettings:
     """Arguments of `economy_v0`; ValueError naming the argument for what is out of range."""
@@ -185,8 +213,8 @@ class EconomySettings:
     """Coin of every agent at the start."""
     fixed_four_skill_and_loc: bool = True
     """Fixed skills, and start tiles in the corners by skill (SPEC 4.3); needs Build with skill_dist pareto."""
-    isoelastic_eta: float | Sequence[float] = 0.23
-    """Relative risk aversion η ≥ 0, of all agents or of each; 1 is log utility."""
+    isoelastic_eta: float | Sequence[float] | FloatArray = 0.23
+    """Relative risk aversion η in [0, 30], of all agents or of each; 1 is log utility."""
     energy_cost: float = 0.21
     """Utility of a unit of labor."""
     energy_warmup_constant: float = 0.0
@@ -223,11 +251,17 @@ class EconomySettings:
         if check_integer("num_agents", self.num_agents, 2) > 250:
             raise ValueError(f"num_agents must be at most 250, got {self.num_agents}.")
         check_integer("horizon", self.horizon, 1)
-        if len(self.world_size) != 2:
+        size = check_sequence("world_size", self.world_size, "(25, 25)")
+        if len(size) != 2:
             raise ValueError(f"world_size must be rows and columns, got {self.world_size!r}.")
+        for side in size:
+            check_integer("world_size", side, 1)
+        as_resource("wood", self.wood)
+        as_resource("stone", self.stone)
+        for name in FLAGS:
+            check_flag(name, getattr(self, name))
         check_integer("mobile_agent_observation_range", self.mobile_agent_observation_range, 0)
-        for name, value in zip(("isoelastic_eta",) * self.num_agents, self.etas(), strict=False):
-            check_number(name, value, 0.0)
+        self.etas()
         for name, least, most in (
             ("starting_agent_coin", 0.0, float("inf")),
             ("energy_cost", 0.0, float("inf")),
@@ -239,7 +273,7 @@ class EconomySettings:
         check_choice("planner_reward_type", self.planner_reward_type, PLANNER_OBJECTIVES)
         check_choice("observations", self.observations, OBSERVATIONS)
         check_choice("map_dtype", self.map_dtype, MAP_DTYPES)
-        for name in self.compatibility:
+        for name in check_sequence("compatibility", self.compatibility, "('stale_first_rates',)"):
             check_choice("compatibility", name, COMPATIBILITY)
         build = self.component(Build)
         if self.fixed_four_skill_and_loc and (build is None or build.skill_dist != "pareto"):
@@ -251,7 +285,8 @@ class EconomySettings:
 
     def component_list(self) -> tuple[Component, ...]:
         """The components as objects, each kind at most once."""
-        found = tuple(as_component(given) for given in self.components)
+        listed = check_sequence("components", self.components, "('Build', {'Gather': {'move_labor': 2}})")
+        found = tuple(as_component(given) for given in listed)
         for kind in COMPONENTS.values():
             if sum(isinstance(component, kind) for component in found) > 1:
                 raise ValueError(f"components: {kind.__name__} stands there twice.")
@@ -262,12 +297,14 @@ class EconomySettings:
         return next((found for found in self.component_list() if isinstance(found, kind)), None)
 
 
-def risk_aversions(given: float | Sequence[float], num_agents: int) -> tuple[float, ...]:
-    """η of each agent from a number, or one per agent; ValueError naming isoelastic_eta unless all are ≥ 0."""
-    values = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else (given,) * num_agents
+def risk_aversions(given: float | Sequence[float] | FloatArray, num_agents: int) -> tuple[float, ...]:
+    """η of each agent from a number, or one per agent; ValueError naming isoelastic_eta unless all are in [0, 30]."""
+    values: tuple[Any, ...] = (given,) * num_agents
+    if isinstance(given, (Sequence, np.ndarray)) and np.iterable(given) and not isinstance(given, (str, bytes)):
+        values = tuple(given)
     if len(values) != num_agents:
         raise ValueError(f"isoelastic_eta must be a number or {num_agents} numbers, got {len(values)}.")
-    return tuple(check_number("isoelastic_eta", value, 0.0) for value in values)
+    return tuple(check_number("isoelastic_eta", value, 0.0, LARGEST_ETA) for value in values)
 
 
 def as_component(given: Any, kinds: Mapping[str, type[Any]] = COMPONENTS) -> Any:
@@ -282,17 +319,17 @@ def as_component(given: Any, kinds: Mapping[str, type[Any]] = COMPONENTS) -> Any
         given = (given, {})
     elif isinstance(given, Mapping) and len(given) == 1:
         given = next(iter(given.items()))
-    if not isinstance(given, Sequence) or len(given) != 2:
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
         raise ValueError(f"components: each is a name or {{name: options}}, got {given!r}.")
     name, options = given
     kind = kinds[check_choice("components", name, kinds)]
-    return from_options(kind, options or {}, name)
+    return from_options(kind, {} if options is None else options, name)
 
 
 def from_options(kind: type[Options], options: Mapping[str, Any], what: str) -> Options:
     """A dataclass from a mapping of its fields; ValueError with the nearest match for an unknown one."""
     known = [option.name for option in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    for option in options:
+    for option in check_mapping(what, options):
         if option not in known:
             raise unknown_name(f"{what}: option", option, known)
     return kind(**options)

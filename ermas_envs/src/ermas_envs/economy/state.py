@@ -41,9 +41,9 @@ class World(NamedTuple):
     planes: Array
     """(R, 7, H + 2 pad, W + 2 pad) uint8."""
     owners: Array
-    """(R, H + 2 pad, W + 2 pad) int16: 0 no house, i + 2 that of agent i."""
+    """(R, H + 2 pad, W + 2 pad) uint8: 0 no house, i + 2 that of agent i."""
     standing: Array
-    """(R, H + 2 pad, W + 2 pad) int16: 0 nobody, i + 2 agent i."""
+    """(R, H + 2 pad, W + 2 pad) uint8: 0 nobody, i + 2 agent i."""
     source_rows: Array
     """(R, 2, S) int32: padded row of each source of stone, of wood."""
     source_columns: Array
@@ -191,8 +191,8 @@ def allocate_world(replicas: int, padded: tuple[int, int], sources: int) -> Worl
         World,
         {
             "planes": ((replicas, NUM_PLANES, *padded), np.uint8),
-            "owners": ((replicas, *padded), np.int16),
-            "standing": ((replicas, *padded), np.int16),
+            "owners": ((replicas, *padded), np.uint8),
+            "standing": ((replicas, *padded), np.uint8),
             "source_rows": ((replicas, 2, sources), np.int32),
             "source_columns": ((replicas, 2, sources), np.int32),
             "source_counts": ((replicas, 2), np.int32),
@@ -294,7 +294,7 @@ def allocate_progress(replicas: int, agents: int) -> Progress:
 
 
 class Draws(NamedTuple):
-    """Random numbers of one step of one replica; the leading axis is the number of threads."""
+    """Random numbers of one replica's step; the leading axis has a row per thread (`threads.ReplicaThreads.slots`)."""
 
     build_order: IntArray
     """(threads, n) int64 permutation of the agents."""

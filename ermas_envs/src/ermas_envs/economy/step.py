@@ -99,7 +99,7 @@ class Views(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Work space; the leading axis is the number of threads."""
+    """Work space; the leading axis has a row per thread (`threads.ReplicaThreads.slots`)."""
 
     draws: Draws
     """Random numbers and decoded actions of one replica's step."""

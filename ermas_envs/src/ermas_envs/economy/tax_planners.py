@@ -80,9 +80,9 @@ class FixedBrackets(TaxPlanner):
         rates: one in [0, 1] per bracket; a larger one than the component's rate_max is capped.
     """
 
-    def __init__(self, rates: Sequence[float]) -> None:
+    def __init__(self, rates: Sequence[float] | FloatArray) -> None:
         super().__init__()
-        self.given = tuple(rates)
+        self.given = tuple(rates) if np.iterable(rates) and not isinstance(rates, str) else rates
 
     def rates(self, cutoffs: FloatArray, spacing: str) -> FloatArray:
         """The given ones; ValueError unless there is one per bracket, in [0, 1]."""
@@ -103,14 +103,20 @@ class Saez(TaxPlanner):
         self,
         pareto_weight_type: str = "inverse_income",
         fixed_elasticity: float | None = None,
-        samples: Sequence[tuple[float, float]] = (),
+        samples: Sequence[tuple[float, float]] | FloatArray = (),
     ) -> None:
         super().__init__()
         self.pareto_weight_type = check_choice("pareto_weight_type", pareto_weight_type, WEIGHT_TYPES)
         self.fixed_elasticity = (
             None if fixed_elasticity is None else check_number("fixed_elasticity", fixed_elasticity, 0.0)
         )
-        self.samples = samples
+        pairs = np.array(samples, dtype=object)
+        if pairs.size and (pairs.ndim != 2 or pairs.shape[1] != 2):
+            raise ValueError(f"samples must be pairs (income, marginal rate), got an array of shape {pairs.shape}.")
+        for income, rate in pairs:
+            check_number("samples: income", income)
+            check_number("samples: marginal rate", rate, 0.0, 1.0)
+        self.samples = pairs.astype(np.float64).reshape(-1, 2)
 
     def rates(self, cutoffs: FloatArray, spacing: str) -> None:
         """None: they follow from incomes."""

@@ -1,0 +1,68 @@
+"""Where compiled kernels are kept: a directory that can be written, named after the sources of all kernels."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ermas_envs
+from ermas_envs.economy import compiled
+
+
+@pytest.fixture
+def directory(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`cache_directory`, without what it remembers, and without the variables that name a place."""
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return compiled.cache_directory.__wrapped__
+
+
+def test_it_lies_in_the_user_s_cache(directory: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = Path(directory())
+    assert found.is_dir()
+    assert found.parent == tmp_path / ".cache" / "ermas_envs"
+
+
+@pytest.mark.parametrize("variable", ["NUMBA_CACHE_DIR", "XDG_CACHE_HOME"])
+def test_a_variable_moves_it(directory: Any, variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert Path(directory()).parent == tmp_path / "ermas_envs"
+
+
+def test_a_home_that_cannot_be_written_is_replaced(
+    directory: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file in the way, as rights do not bind root."""
+    (tmp_path / "home").write_text("no directory")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(compiled.tempfile, "mkdtemp", lambda prefix: str(tmp_path / f"{prefix}elsewhere"))
+    assert directory() == str(tmp_path / "ermas_envs-elsewhere")
+
+
+def key_of(sources: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> str:
+    """The name of the directory that a package with these sources uses."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    spec = importlib.util.spec_from_file_location("compiled_copy", sources / "economy" / "compiled.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Path(module.cache_directory()).name
+
+
+def test_its_name_follows_the_sources_of_kernels_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sources, cache = tmp_path / "ermas_envs", tmp_path / "cache"
+    shutil.copytree(Path(ermas_envs.__file__).parent, sources, ignore=shutil.ignore_patterns("__pycache__"))
+    before = key_of(sources, monkeypatch, cache)
+    with (sources / "economy" / "scripted.py").open("a", encoding="utf-8") as file:  # no kernels there
+        file.write("\n# a remark\n")
+    assert key_of(sources, monkeypatch, cache) == before
+    kernels = sources / "economy" / "trade.py"
+    trade = kernels.read_text(encoding="utf-8")
+    kernels.write_text(trade.replace("HISTORY_DECAY = 0.995", "HISTORY_DECAY = 0.9"), encoding="utf-8")
+    assert key_of(sources, monkeypatch, cache) != before
+    kernels.write_text(trade, encoding="utf-8")
+    assert key_of(sources, monkeypatch, cache) == before
