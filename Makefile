@@ -70,6 +70,7 @@ examples: venv
 
 bench: venv-dev
 	$(BIN)/python -m ermas_envs.bench bimatrix
+	$(BIN)/python -m ermas_envs.bench economy
 	$(BIN)/python -m ermas_algos.bench
 
 clean: # keeps .venv and runs/

@@ -54,3 +54,37 @@ def compiled(function: Function) -> Function:
         settings.CACHE_DIR = before
     typed: Function = kernel
     return typed
+
+
+class Entry:
+    """The way into a kernel that many calls take: argument types are looked up only when other structs come.
+
+    Numba looks them up at every call. With structs of a hundred arrays that takes 20 µs, as long as many a step.
+
+    Args:
+        kernel: compiled; it is neither called nor compiled here.
+    """
+
+    def __init__(self, kernel: Any) -> None:
+        self._kernel = kernel
+        self._structs: tuple[Any, ...] = ()
+        self._code: Callable[..., None] | None = None
+
+    def __reduce__(self) -> tuple[type["Entry"], tuple[Any]]:
+        return Entry, (self._kernel,)  # machine code cannot be pickled
+
+    def code(self, structs: tuple[Any, ...], arguments: tuple[Any, ...]) -> Callable[..., None]:
+        """The kernel's machine code, which reads arguments of other types wrongly.
+
+        Args:
+            structs: those of the arguments that may come to be of another type.
+            arguments: all of them; the others must have the same types in every call, arrays the same dtype, number of
+                dimensions and C order.
+        """
+        known = len(structs) == len(self._structs)
+        if self._code is None or not known or any(a is not b for a, b in zip(structs, self._structs, strict=True)):
+            type_of: Any = numba.typeof
+            self._code = self._kernel.compile(tuple(type_of(argument) for argument in arguments))
+            self._structs = structs
+        assert self._code is not None
+        return self._code

@@ -8,6 +8,7 @@ from ermas_envs.arguments import check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observation
 from ermas_envs.economy import metrics, rendering
 from ermas_envs.economy.actions import agent_space, planner_space
+from ermas_envs.economy.compiled import Entry
 from ermas_envs.economy.objectives import ObjectiveScratch
 from ermas_envs.economy.reset import ResetScratch
 from ermas_envs.economy.rules import economy_rules, first_map, map_of, num_prices, reset_parameters
@@ -68,6 +69,7 @@ class EconomyEngine(Engine):
         self.reset_parameters = reset_parameters(settings, layout, self.size)
         self._first_map = first_map(settings, layout, self.size)
         self._threads = ReplicaThreads(self.num_envs, num_threads)
+        self._entry = Entry(run_compactly if settings.observations == "compact" else run)
         self._samples = planner.samples if isinstance(planner, Saez) else ()
         self.sight = Sight(settings, self.rules, self.num_envs)
         self.views = self.sight.views
@@ -96,10 +98,10 @@ class EconomyEngine(Engine):
             allocate_tallies(replicas, agents, brackets),
             allocate_progress(replicas, agents),
         )
-        threads = self._threads.count
-        welfare = ObjectiveScratch(np.zeros((threads, agents)), np.zeros((threads, agents)))
-        work = np.stack([work_array(rules.saez)] * threads)
-        self.scratch = Scratch(allocate_draws(threads, agents, sources, brackets), welfare, work)
+        slots = self._threads.slots
+        welfare = ObjectiveScratch(np.zeros((slots, agents)), np.zeros((slots, agents)))
+        work = np.stack([work_array(rules.saez)] * slots)
+        self.scratch = Scratch(allocate_draws(slots, agents, sources, brackets), welfare, work)
         self._everybody = np.arange(replicas, dtype=np.int64)
         height, width = self.size
         self._reset_scratch = ResetScratch(
@@ -137,6 +139,7 @@ class EconomyEngine(Engine):
             self.state = self.state._replace(saez=self._saez())
             progress.positive_steps[replicas] = 0
             rules = self.rules.tax
+            taxes.rates[replicas] = 0.0
             taxes.rate_cap[replicas] = annealed_cap(0, rules.warmup, rules.slope, rules.rate_max)
         self._clear(replicas)
         reset_replicas(
@@ -198,22 +201,17 @@ class EconomyEngine(Engine):
     def _run(
         self, replicas: IntArray, agent_actions: IntArray, planner_actions: IntArray, plays: bool, looks: bool
     ) -> None:
-        kernel = run_compactly if self.settings.observations == "compact" else run
+        structs = (self.rules, self.state, self.views, self.scratch)
+        integers = (agent_actions, planner_actions, replicas)
+        agent_actions, planner_actions, replicas = (np.ascontiguousarray(given, np.int64) for given in integers)
+        given = (
+            *(self.rules, self.state, self._streams, agent_actions, planner_actions),
+            *(self.views, self.scratch),
+        )
+        code = self._entry.code(structs, (*given, 0, replicas, plays, looks))
 
         def share(slot: int, first: int, last: int) -> None:
-            kernel(
-                self.rules,
-                self.state,
-                self._streams,
-                agent_actions,
-                planner_actions,
-                self.views,
-                self.scratch,
-                slot,
-                replicas[first:last],
-                plays,
-                looks,
-            )
+            code(*given, slot, replicas[first:last], plays, looks)
 
         self._threads.share(share, len(replicas))
 

@@ -1,8 +1,8 @@
-"""Copies of map rows in vector registers: what most of an observation is made of.
+"""Copies in vector registers, of map rows and rows of prices: what most of an observation is made of.
 
 A compiler does not do this by itself, because it cannot know that source and target are different memory. Sixteen tiles
-are read and written at once; what a short row writes past its end is overwritten by the next row, so that only the last
-rows of a rectangle are copied tile by tile.
+are read and written at once; what a short row writes past its end is overwritten by the next row, or rectangle, so that
+only the last rows of the last rectangle are copied tile by tile.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from ermas_envs.arrays import Array
+from ermas_envs.arrays import Array, BoolArray
 from ermas_envs.economy.compiled import compiled
 
 LANES = 16
@@ -64,6 +64,88 @@ def _copy_lanes_codegen(typing_context: Any, target: Any, to: Any, source: Any, 
 _copy_lanes: Any = intrinsic(_copy_lanes_codegen)
 
 
+def _difference_lanes_codegen(
+    typing_context: Any, target: Any, to: Any, minuend: Any, subtrahend: Any, start: Any
+) -> Any:
+    """target.flat[to : to + LANES] = (minuend − subtrahend).flat[start : start + LANES]; integers into float32."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        into, first, second = (builder.extract_value(arguments[position], _DATA) for position in (0, 2, 3))
+        element = context.get_data_type(signature.args[2].dtype)
+        parts = []
+        for out_of in (first, second):
+            pointer = builder.gep(out_of, [arguments[4]])
+            values = builder.load(builder.bitcast(pointer, ir.VectorType(element, LANES).as_pointer()))
+            values.align = element.width // 8
+            parts.append(values)
+        wide = ir.VectorType(ir.FloatType(), LANES)
+        place = builder.bitcast(builder.gep(into, [arguments[1]]), wide.as_pointer())
+        stored = builder.store(builder.sitofp(builder.sub(*parts), wide), place)
+        stored.align = 4
+        return context.get_dummy_value()
+
+    return types.void(target, types.int64, minuend, subtrahend, types.int64), codegen
+
+
+_difference_lanes: Any = intrinsic(_difference_lanes_codegen)
+
+
+def _below_lanes_codegen(typing_context: Any, target: Any, to: Any, limit: Any) -> Any:
+    """target.flat[to : to + LANES] = (0, …, LANES − 1) < limit; limit in 0 … LANES, target of bool."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte = ir.IntType(8)
+        vector = ir.VectorType(byte, LANES)
+        into = builder.extract_value(arguments[0], _DATA)
+        limit = builder.insert_element(
+            ir.Constant(vector, ir.Undefined), builder.trunc(arguments[2], byte), ir.Constant(ir.IntType(32), 0)
+        )
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        limits = builder.shuffle_vector(limit, ir.Constant(vector, ir.Undefined), zeros)
+        numbers = ir.Constant(vector, list(range(LANES)))
+        values = builder.zext(builder.icmp_unsigned("<", numbers, limits), vector)
+        pointer = builder.gep(builder.bitcast(into, byte.as_pointer()), [arguments[1]])
+        stored = builder.store(values, builder.bitcast(pointer, vector.as_pointer()))
+        stored.align = 1
+        return context.get_dummy_value()
+
+    return types.void(target, types.int64, types.int64), codegen
+
+
+_below_lanes: Any = intrinsic(_below_lanes_codegen)
+
+
+@compiled
+def write_difference(target: Array, first: int, minuend: Array, subtrahend: Array) -> None:
+    """Write minuend − subtrahend into target, from element `first` on.
+
+    Args:
+        target: 1-D float32; as in `copy_rectangle`, up to `LANES` elements more are written, as far as it reaches.
+        first: index of the first element.
+        minuend: 1-D C-contiguous integers, with `LANES` elements more behind its end, like the subtrahend.
+        subtrahend: as many integers.
+    """
+    index = 0
+    while index < len(minuend) and first + index + LANES <= len(target):
+        _difference_lanes(target, first + index, minuend, subtrahend, index)
+        index += LANES
+    while index < len(minuend):
+        target[first + index] = minuend[index] - subtrahend[index]
+        index += 1
+
+
+@compiled
+def write_below(target: BoolArray, first: int, size: int, limit: int) -> None:
+    """Write 0 < limit, …, size − 1 < limit into target, from element `first` on, and more as `write_difference`."""
+    index = 0
+    while index < size and first + index + LANES <= len(target):
+        _below_lanes(target, first + index, min(max(limit - index, 0), LANES))
+        index += LANES
+    while index < size:
+        target[first + index] = index < limit
+        index += 1
+
+
 @compiled
 def copy_rectangle(
     source: Array, top: int, left: int, rows: int, columns: int, target: Array, first: int, me: int
@@ -76,16 +158,17 @@ def copy_rectangle(
         left: first column.
         rows: number of rows.
         columns: number of columns.
-        target: 1-D, float32 or integers; rows · columns elements from `first` on are written.
+        target: 1-D, float32 or integers; rows · columns elements from `first` on are written, and up to `LANES` more as
+            far as it reaches, which a later call must write: rectangles are copied in the order in which they stand.
         first: index of the first one.
         me: value that is written as 1; −1 for none, where the source's largest value must not occur.
     """
-    end = first + rows * columns
+    last = len(target) - LANES
     start = top * source.shape[1] + left
     row, to = 0, first
     while row < rows:  # `while`: with `for` the compiler unrolls the short tail into something four times as slow
         column = 0
-        while column < columns and to + column + LANES <= end:
+        while column < columns and to + column <= last:
             _copy_lanes(target, to + column, source, start + column, me)
             column += LANES
         while column < columns:

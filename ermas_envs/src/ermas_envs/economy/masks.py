@@ -1,10 +1,13 @@
 """Action masks: which actions have their effect in the current state (SPEC section 14)."""
 
+import math
+
 from ermas_envs.arrays import BoolArray
 from ermas_envs.economy.actions import BUILD, BUY_STONE, MOVE, MOVE_COLUMN, MOVE_ROW, ActionTable
 from ermas_envs.economy.build import can_build
 from ermas_envs.economy.compiled import compiled
 from ermas_envs.economy.gather import can_enter
+from ermas_envs.economy.lanes import write_below
 from ermas_envs.economy.state import COIN, Agents, Market, Taxes, World
 from ermas_envs.economy.taxes import TaxParameters
 from ermas_envs.economy.trade import TradeParameters
@@ -44,14 +47,12 @@ def agent_mask(
         else:
             commodity, sells = (kind - BUY_STONE) // 2, (kind - BUY_STONE) % 2
             free = market.open_orders[replica, commodity, agent] < trade_parameters.max_num_orders
-            if sells:
-                allowed = free and agents.inventory[replica, agent, commodity] > 0
-                for price in range(size):
-                    out[cursor + price] = allowed
-            else:
-                coin = agents.inventory[replica, agent, COIN]
-                for price in range(size):
-                    out[cursor + price] = free and price <= coin
+            prices = 0  # how many of them, from 0 on, can be paid or asked
+            if free and sells:
+                prices = size if agents.inventory[replica, agent, commodity] > 0 else 0
+            elif free:
+                prices = int(min(math.floor(agents.inventory[replica, agent, COIN]), size)) + 1
+            write_below(out, cursor, size, prices)
         cursor += size
 
 

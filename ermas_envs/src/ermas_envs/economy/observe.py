@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ermas_envs.arrays import Array, IntArray
 from ermas_envs.economy.compiled import compiled
-from ermas_envs.economy.lanes import copy_rectangle
+from ermas_envs.economy.lanes import copy_rectangle, write_difference
 from ermas_envs.economy.state import ASK, BID, COIN, STONE, WOOD, Agents, Market, Progress, Taxes, World
 from ermas_envs.economy.tax_schedule import marginal_rate
 from ermas_envs.economy.taxes import TaxParameters, income_so_far
@@ -94,17 +94,15 @@ def _agent_books(
     prices = parameters.prices
     for side in (ASK, BID):
         for commodity in range(2):
-            for price in range(prices):
-                others = market.total_depth[replica, commodity, side, price]
-                out[cursor + price] = others - market.depth[replica, commodity, side, agent, price]
+            own = market.depth[replica, commodity, side, agent]
+            write_difference(out, cursor, market.total_depth[replica, commodity, side], own)
             cursor += prices
     for commodity in range(2):
         out[cursor + commodity] = market.rates[replica, commodity]
     cursor += 2
     for side in (ASK, BID):
         for commodity in range(2):
-            for price in range(prices):
-                out[cursor + price] = market.depth[replica, commodity, side, agent, price]
+            copy_rectangle(market.depth[replica, commodity, side], agent, 0, 1, prices, out, cursor, -1)
             cursor += prices
     return _price_history(parameters, market, replica, out, cursor)
 
@@ -166,8 +164,8 @@ def planner_vector(
     if parameters.prices > 0:
         for side in (ASK, BID):
             for commodity in range(2):
-                for price in range(parameters.prices):
-                    out[cursor + price] = market.total_depth[replica, commodity, side, price]
+                depths = market.total_depth[replica, commodity]
+                copy_rectangle(depths, side, 0, 1, parameters.prices, out, cursor, -1)
                 cursor += parameters.prices
         for commodity in range(2):
             out[cursor + commodity] = market.rates[replica, commodity]

@@ -8,6 +8,7 @@ from gymnasium import spaces
 from ermas_envs.arguments import check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observation
 from ermas_envs.economy.actions import planner_space
+from ermas_envs.economy.compiled import Entry
 from ermas_envs.economy.objectives import ObjectiveScratch
 from ermas_envs.economy.saez import SaezState, fill_buffer, saez_state, work_array
 from ermas_envs.economy.state import COIN
@@ -56,6 +57,7 @@ class OneStepEngine(Engine):
         self.num_states = None
         self.rules = one_step_rules(settings, planner, skills)
         self._threads = ReplicaThreads(self.num_envs, num_threads)
+        self._stepping, self._resetting = Entry(step_replicas), Entry(reset_replicas)
         self._samples = planner.samples if isinstance(planner, Saez) else ()
         self.sight = OneStepSight(settings, self.rules, self.num_envs)
         self.views = self.sight.arrays()
@@ -117,10 +119,9 @@ class OneStepEngine(Engine):
             self.state.taxes.rates[replicas] = 0.0
             self.state.taxes.rate_cap[replicas] = annealed_cap(0, taxes.warmup, taxes.slope, taxes.rate_max)
 
-        def run(slot: int, first: int, last: int) -> None:
-            reset_replicas(self.rules, self.state, self.views, self.scratch, replicas, episodes, slot, first, last)
-
-        self._threads.share(run, len(replicas))
+        given = (self.rules, self.state, self.views, self.scratch, *_integers(replicas, episodes))
+        code = self._resetting.code((self.rules, self.state, self.scratch), (*given, 0, 0, 0))
+        self._threads.share(lambda slot, first, last: code(*given, slot, first, last), len(replicas))
 
     def step(self, actions: Mapping[str, Array]) -> Outcome:
         """See `Engine.step`; the planner's payoff is also its outcome."""
@@ -161,22 +162,12 @@ class OneStepEngine(Engine):
         rewards = np.empty(hours.shape)
         self._own_views(keep=False)
 
-        def run(slot: int, first: int, last: int) -> None:
-            step_replicas(
-                self.rules,
-                self.state,
-                self._streams,
-                hours,
-                planner_actions,
-                self.views,
-                self.scratch,
-                slot,
-                first,
-                last,
-                rewards,
-            )
-
-        self._threads.share(run, self.num_envs)
+        given = (
+            *(self.rules, self.state, self._streams, *_integers(hours, planner_actions)),
+            *(self.views, self.scratch),
+        )
+        code = self._stepping.code((self.rules, self.state, self.scratch), (*given, 0, 0, 0, rewards))
+        self._threads.share(lambda slot, first, last: code(*given, slot, first, last, rewards), self.num_envs)
         return rewards
 
     def observe(self, fresh: bool = True) -> tuple[Mapping[str, Observation], Mapping[str, BoolArray]]:
@@ -206,6 +197,11 @@ class OneStepEngine(Engine):
         """Rates and incomes by skill; see `one_step.rendering`."""
         view = rendering.View(self.name, self.horizon, self.rules, self.state, replica)
         return rendering.text(view) if mode == "ansi" else rendering.picture(view)
+
+
+def _integers(*given: Array) -> list[IntArray]:
+    """Arrays as kernels take them."""
+    return [np.ascontiguousarray(array, dtype=np.int64) for array in given]
 
 
 def _copy(old: OneStepViews, new: OneStepViews, first: int, last: int) -> None:

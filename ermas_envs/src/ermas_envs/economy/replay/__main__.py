@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             found = replay_file(path)
         except ValueError as error:
-            print(f"{path}: {error}", file=sys.stderr)
+            print(error, file=sys.stderr)
             status = 2
             continue
         _report(path, found, given.brief)

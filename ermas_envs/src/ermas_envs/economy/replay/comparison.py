@@ -33,7 +33,7 @@ class Comparison:
 
     def __init__(self) -> None:
         self.quantities: dict[str, Deviation] = {}
-        self.where = "start"
+        self.where = "configuration"
         self.left_out = 0
         """Steps past the end of an episode, which our episodes do not have."""
 

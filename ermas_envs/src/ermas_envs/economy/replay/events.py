@@ -15,7 +15,7 @@ def compare_events(comparison: Comparison, engine: EconomyEngine, recorded: Mapp
     _compare_builds(comparison, engine, recorded.get("build", []))
     _compare_gathering(comparison, engine, recorded.get("gather", []))
     if engine.rules.observations.prices:
-        comparison.equal("events: trades", _trades(engine), [dict(record) for record in recorded.get("trade", [])])
+        comparison.equal("events: trades", trades(engine), [dict(record) for record in recorded.get("trade", [])])
 
 
 def _compare_builds(comparison: Comparison, engine: EconomyEngine, recorded: list[Mapping[str, Any]]) -> None:
@@ -36,7 +36,8 @@ def _compare_gathering(comparison: Comparison, engine: EconomyEngine, recorded: 
     comparison.numbers("events: units gathered", engine.state.tallies.gathered[0], theirs, EXACT)
 
 
-def _trades(engine: EconomyEngine) -> list[dict[str, Any]]:
+def trades(engine: EconomyEngine) -> list[dict[str, Any]]:
+    """Trades of the last step, as recorded."""
     market = engine.state.market
     found = []
     for record in market.trades[0, : market.trade_counts[0]].tolist():

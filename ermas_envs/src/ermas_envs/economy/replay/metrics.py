@@ -3,34 +3,36 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ermas_envs.economy.engine import EconomyEngine
+from ermas_envs.arrays import FloatArray
+from ermas_envs.economy.replay.brackets import PREFIX, bracket_metrics
 from ermas_envs.economy.replay.comparison import FLOAT64, Comparison
-from ermas_envs.economy.replay.taxes import bracket_names
 from ermas_envs.ids import PLANNER, agent_id
+
+ELASTICITY = f"{PREFIX}/saez/estimated_elasticity"
+NOTHING = {f"endow/p/{resource}": 0.0 for resource in ("Coin", "Stone", "Wood")}
+"""What the original's planner holds."""
 
 
 def compare_metrics(
-    comparison: Comparison, engine: EconomyEngine, recorded: Mapping[str, Any], last_elasticity: float
+    comparison: Comparison, ours: Mapping[str, float], recorded: Mapping[str, Any], last_elasticity: float
 ) -> None:
-    """Metrics of the replica's episode; theirs of Saez is the estimate before the last one."""
-    ours = {name: float(values[0]) for name, values in engine.metrics().items()}
-    named = original_names(ours, engine)
-    if "PeriodicTax/saez/estimated_elasticity" in named:
-        named["PeriodicTax/saez/estimated_elasticity"] = last_elasticity
+    """Metrics under the original's names; Saez's estimate before the last, `last_elasticity`, is what it reports."""
+    named = dict(ours)
+    if ELASTICITY in named:
+        named[ELASTICITY] = last_elasticity
     for name in comparison.keys("metrics: names", named, recorded):
-        family = name.split("/")[0]
-        comparison.numbers(f"metrics: {family}", named[name], recorded[name], FLOAT64)
+        comparison.numbers(f"metrics: {name.split('/')[0]}", named[name], recorded[name], FLOAT64)
 
 
-def original_names(ours: Mapping[str, float], engine: EconomyEngine) -> dict[str, float]:
-    """Our metrics under the original's names; it has some twice, and a planner's inventory that stays 0."""
-    roles = {agent_id(index): str(index) for index in range(engine.settings.num_agents)} | {PLANNER: "p"}
-    names = bracket_names(engine.rules.tax.cutoffs)
-    found: dict[str, float] = {f"endow/p/{resource}": 0.0 for resource in ("Coin", "Stone", "Wood")}
+def original_names(metrics: Mapping[str, FloatArray], cutoffs: FloatArray, num_agents: int) -> dict[str, float]:
+    """Our metrics, per name (1,), under the original's names; it has prices three times."""
+    roles = {agent_id(index): str(index) for index in range(num_agents)} | {PLANNER: "p"}
+    ours = {name: float(values[0]) for name, values in metrics.items()}
+    found = bracket_metrics(ours, cutoffs)
     for name, value in ours.items():
         parts = [roles.get(part, part) for part in name.split("/")]
-        if parts[0] == "PeriodicTax" and parts[-1].isdigit():
-            parts[-1] = names[int(parts[-1])]
+        if parts[0] == PREFIX and parts[-1].isdigit():
+            continue
         found["/".join(parts)] = value
         if parts[-1] == "price":
             found |= {"/".join([*parts[:-1], other]): value for other in ("cost", "income")}

@@ -5,12 +5,24 @@ from typing import Any
 
 import numpy as np
 
-from ermas_envs.economy.observation_entries import Entries, slices
-from ermas_envs.economy.replay.comparison import EXACT, FLOAT32, FLOAT64, Comparison
+from ermas_envs.arrays import IntArray
+from ermas_envs.economy.replay.actions import take_actions
+from ermas_envs.economy.replay.brackets import brackets_by_name, share_actions
+from ermas_envs.economy.replay.comparison import EXACT, FLOAT64, Comparison
+from ermas_envs.economy.replay.known_options import check_options
+from ermas_envs.economy.replay.metrics import compare_metrics, original_names
 from ermas_envs.economy.replay.options import tax_component, tax_setter
-from ermas_envs.economy.replay.taxes import TaxComparison, bracket_names, random_rates
+from ermas_envs.economy.replay.sight import (
+    Seen,
+    compare_flat,
+    compare_masks,
+    compare_raw,
+    flat_vector,
+    mask_text,
+    named,
+)
+from ermas_envs.economy.replay.taxes import TaxComparison, random_rates
 from ermas_envs.economy.state import COIN
-from ermas_envs.ids import PLANNER
 from ermas_envs.one_step.engine import OneStepEngine
 from ermas_envs.one_step.settings import COMPATIBILITY, OneStepSettings, SimpleLabor
 from ermas_envs.one_step.step import advance, look
@@ -19,7 +31,7 @@ from ermas_envs.streams import ReplicaStreams
 
 def replay_one_step(recording: Mapping[str, Any]) -> Comparison:
     """Replay all episodes of a recording, which belong to one environment."""
-    replay = OneStepReplay(recording)
+    replay = OneStepReplay(recording, Comparison())
     for number, episode in enumerate(recording["episodes"]):
         replay.episode(number, episode)
     return replay.comparison
@@ -49,15 +61,17 @@ class OneStepReplay:
 
     Args:
         recording: of schema 1.
+        comparison: where deviations go.
     """
 
-    def __init__(self, recording: Mapping[str, Any]) -> None:
+    def __init__(self, recording: Mapping[str, Any], comparison: Comparison) -> None:
         config = recording["config"]
+        check_options(config["kwargs"])
         taxes = config.get("PeriodicBracketTax")
         self.taxed = taxes is not None
         skills = [agent["skill"] for agent in recording["episodes"][0]["initial"]["agents"]]
         self.engine = OneStepEngine("replay", 1, one_step_settings(config), tax_setter(taxes), 1, skills)
-        self.comparison = Comparison()
+        self.comparison = comparison
         self.taxes = TaxComparison(self.engine.rules.tax, self.comparison)
 
     def episode(self, number: int, episode: Mapping[str, Any]) -> None:
@@ -75,14 +89,17 @@ class OneStepReplay:
             self.comparison.where = f"episode {number}, step {step['t']}"
             self._step(step)
         if episode.get("final_metrics"):
-            self._compare_metrics(episode["final_metrics"])
+            named = original_names(engine.metrics(), engine.rules.tax.cutoffs, engine.settings.num_agents)
+            named["endow/p/Coin"] = 0.0
+            compare_metrics(self.comparison, named, episode["final_metrics"], self.taxes.last_elasticity)
 
     def _step(self, step: Mapping[str, Any]) -> None:
         engine, state = self.engine, self.engine.state
         hours = np.zeros((engine.settings.num_agents, 1), np.int64)
         planner = np.zeros((1, engine.planner_entries), np.int64)
-        for role, action in step["a"].items():
-            (planner[0] if role == "p" else hours[int(role)])[:] = action
+        take_actions(step["a"], hours, planner[0], engine.action_spaces)
+        if engine.rules.planner_rates:
+            self._share_actions(planner[0])
         if self.taxed:
             raw = (step.get("tax") or self.taxes.recorded).get("saez", {}).get("raw_rates")
             engine.scratch.rates[0] = random_rates(engine.rules.tax, state.taxes, raw)
@@ -99,6 +116,13 @@ class OneStepReplay:
             self.taxes.collection(state.taxes, step.get("events", {}).get("tax"), engine.rules.tax)
         self._compare_sight(step)
 
+    def _share_actions(self, planner: IntArray) -> None:
+        rules = self.engine.rules
+        if rules.planner_multi:
+            share_actions(rules.tax.cutoffs, True, planner)
+        elif len(brackets_by_name(rules.tax.cutoffs)) < len(rules.tax.cutoffs):
+            raise ValueError("brackets that share a name, and a planner that sets one at a time, cannot be replayed.")
+
     def _compare_state(self, theirs: Any, planner: float) -> None:
         compare, state = self.comparison, self.engine.state
         for name, ours, key in (
@@ -111,62 +135,34 @@ class OneStepReplay:
         compare.numbers("planner's objective", state.progress.planner_objective[0], planner, FLOAT64)
 
     def _compare_sight(self, recorded: Mapping[str, Any]) -> None:
-        views = self.engine.views
-        for role, mask in recorded.get("masks", {}).items():
-            ours = views.planner_mask[0] if role == "p" else views.agent_mask[0]
-            who = "planner's mask" if role == "p" else "agents' masks"
-            self.comparison.equal(who, "".join(str(int(allowed)) for allowed in ours), mask)
+        compare_masks(self.comparison, masks(self.engine), recorded.get("masks", {}))
         seen = recorded.get("obs") or {}
         for role, theirs in seen.get("raw", {}).items():
-            self._compare_named("raw", role, theirs, {name: np.ravel(value) for name, value in self._raw(role).items()})
+            compare_raw(self.comparison, role, raw(self.engine, role), theirs)
         for role, theirs in (seen.get("flat") or {}).items():
-            self._compare_named("flattened", role, theirs, self._flat(role))
-
-    def _compare_named(self, kind: str, role: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
-        who = "planner" if role == "p" else "agents"
-        singles = {
-            f"{name}-{inner}": x
-            for name, value in theirs.items()
-            if isinstance(value, Mapping)
-            for inner, x in value.items()
-        }
-        plain = {name: value for name, value in theirs.items() if not isinstance(value, Mapping)}
-        for name in self.comparison.keys(f"{who} see, {kind}: names", ours, {**plain, **singles}):
-            value = {**plain, **singles}[name]
-            label = name.lstrip("p0123456789") if name[0] == "p" and name[1:2].isdigit() else name
-            self.comparison.numbers(f"{who} see, {kind}: {label}", ours[name], np.ravel(value), FLOAT32)
-
-    def _raw(self, role: str) -> dict[str, Any]:
-        sight, views = self.engine.sight, self.engine.views
-        if role != "p":
-            return _named(views.agent_vector[0, int(role)], sight.agent_entries)
-        found = _named(views.planner_vector[0], sight.planner_entries)
-        for index, row in enumerate(views.planner_agents[0]):
-            found |= {f"p{index}-{name}": value for name, value in _named(row, sight.agent_of_planner).items()}
-        return found
-
-    def _flat(self, role: str) -> dict[str, Any]:
-        sight, views = self.engine.sight, self.engine.views
-        vector, entries = views.planner_vector[0], sight.planner_entries
-        if role != "p":
-            vector, entries = views.agent_vector[0, int(role)], sight.agent_entries
-        found = {"flat": vector, "time": vector[slices(entries)["time"]]}
-        rows = views.planner_agents[0] if role == "p" else ()
-        return {**found, **{f"p{index}": row for index, row in enumerate(rows)}}
-
-    def _compare_metrics(self, recorded: Mapping[str, Any]) -> None:
-        names = bracket_names(self.engine.rules.tax.cutoffs)
-        ours: dict[str, float] = {"endow/p/Coin": 0.0}  # the planner holds nothing
-        for name, values in self.engine.metrics().items():
-            parts = ["p" if part == PLANNER else part for part in name.split("/")]
-            if parts[-1].isdigit():
-                parts[-1] = names[int(parts[-1])]
-            ours["/".join(parts)] = float(values[0])
-        if "PeriodicTax/saez/estimated_elasticity" in ours:  # theirs is the estimate before the last one
-            ours["PeriodicTax/saez/estimated_elasticity"] = self.taxes.last_elasticity
-        for name in self.comparison.keys("metrics: names", ours, recorded):
-            self.comparison.numbers(f"metrics: {name.split('/')[0]}", ours[name], recorded[name], FLOAT64)
+            compare_flat(self.comparison, role, flat(self.engine, role), theirs)
 
 
-def _named(vector: Any, entries: Entries) -> dict[str, Any]:
-    return {name: vector[where] for name, where in slices(entries).items()}
+def masks(engine: OneStepEngine) -> dict[str, str]:
+    """Masks of all roles as texts of 0 and 1."""
+    agents = mask_text(engine.views.agent_mask[0])
+    roles = [str(index) for index in range(engine.settings.num_agents)]
+    return {**dict.fromkeys(roles, agents), "p": mask_text(engine.views.planner_mask[0])}
+
+
+def raw(engine: OneStepEngine, role: str) -> Seen:
+    """The unflattened observation of a role."""
+    sight, views = engine.sight, engine.views
+    if role != "p":
+        return named(views.agent_vector[0, int(role)], sight.agent_entries)
+    of_agents = enumerate(views.planner_agents[0])
+    found = named(views.planner_vector[0], sight.planner_entries)
+    return {**found, **{f"p{index}": named(row, sight.agent_of_planner) for index, row in of_agents}}
+
+
+def flat(engine: OneStepEngine, role: str) -> Seen:
+    """The flattened observation of a role."""
+    sight, views = engine.sight, engine.views
+    if role != "p":
+        return flat_vector(views.agent_vector[0, int(role)], sight.agent_entries, ())
+    return flat_vector(views.planner_vector[0], sight.planner_entries, views.planner_agents[0])

@@ -1,4 +1,4 @@
-"""Comparison of observations and masks with recorded ones, raw and flattened (SPEC sections 13 and 14)."""
+"""What is seen, named as recordings name it, and its comparison (SPEC sections 13 and 14)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,69 +9,83 @@ from ermas_envs.economy.engine import EconomyEngine
 from ermas_envs.economy.observation_entries import Entries, slices
 from ermas_envs.economy.replay.comparison import EXACT, FLOAT32, Comparison
 
-
-def compare_masks(comparison: Comparison, engine: EconomyEngine, recorded: Mapping[str, str]) -> None:
-    """Masks as texts of 0 and 1."""
-    for role, theirs in recorded.items():
-        mask = engine.views.planner_mask[0] if role == "p" else engine.views.agent_mask[0, int(role)]
-        who = "planner's mask" if role == "p" else "agents' masks"
-        comparison.equal(who, "".join(str(int(allowed)) for allowed in mask), theirs)
+Seen = dict[str, Any]
+"""Arrays by name; of the planner also such a table per agent, `p0` …"""
 
 
-def compare_observations(comparison: Comparison, engine: EconomyEngine, recorded: Mapping[str, Any]) -> None:
-    """The raw observation, and the flattened one where it is recorded."""
-    for role, theirs in recorded.get("raw", {}).items():
-        if role == "p":
-            _compare_raw_planner(comparison, engine, theirs)
-        else:
-            ours = _raw_agent(engine, int(role))
-            for name in comparison.keys("agents see: names", ours, theirs):
-                _compare(comparison, f"agents see: {name}", ours[name], theirs[name])
-    for role, theirs in (recorded.get("flat") or {}).items():
-        _compare_flat(comparison, engine, role, theirs)
+def masks(engine: EconomyEngine) -> dict[str, str]:
+    """Masks of all roles as texts of 0 and 1."""
+    views = engine.views
+    rows = {str(index): row for index, row in enumerate(views.agent_mask[0])} | {"p": views.planner_mask[0]}
+    return {role: mask_text(row) for role, row in rows.items()}
 
 
-def _raw_agent(engine: EconomyEngine, index: int) -> dict[str, Any]:
+def mask_text(mask: Any) -> str:
+    """A mask as a text of 0 and 1."""
+    return "".join("1" if allowed else "0" for allowed in mask)
+
+
+def raw(engine: EconomyEngine, role: str) -> Seen:
+    """The unflattened observation of a role."""
     seen, views = engine.sight, engine.views
-    vector = views.agent_vector[0, index]
-    maps = seen.maps_of_agent(views, index)
-    return {**_named(vector, seen.agent_entries), **{name: values[0] for name, values in maps.items()}}
+    if role == "p":
+        found = named(views.planner_vector[0], seen.planner_entries)
+        maps = seen.maps_of_planner(views) if views.planner_maps.shape[1] else {}
+        of_agents = {
+            f"p{index}": named(row, seen.agent_of_planner) for index, row in enumerate(views.planner_agents[0])
+        }
+        return {**found, **of_agents, **{name: values[0] for name, values in maps.items()}}
+    maps = seen.maps_of_agent(views, int(role))
+    found = named(views.agent_vector[0, int(role)], seen.agent_entries)
+    return {**found, **{name: values[0] for name, values in maps.items()}}
 
 
-def _compare_raw_planner(comparison: Comparison, engine: EconomyEngine, theirs: Mapping[str, Any]) -> None:
+def flat(engine: EconomyEngine, role: str) -> Seen:
+    """The flattened observation of a role, without maps."""
     seen, views = engine.sight, engine.views
-    ours: dict[str, Any] = _named(views.planner_vector[0], seen.planner_entries)
-    if views.planner_maps.shape[1]:
-        ours |= {name: values[0] for name, values in seen.maps_of_planner(views).items()}
-    for index in range(views.planner_agents.shape[1]):
-        ours[f"p{index}"] = _named(views.planner_agents[0, index], seen.agent_of_planner)
-    for name in comparison.keys("planner sees: names", ours, theirs):
+    if role == "p":
+        return flat_vector(views.planner_vector[0], seen.planner_entries, views.planner_agents[0])
+    return flat_vector(views.agent_vector[0, int(role)], seen.agent_entries, ())
+
+
+def flat_vector(vector: Any, entries: Entries, of_agents: Any) -> Seen:
+    """A flattened observation from a vector, its entries, and what the planner sees of each agent."""
+    found: Seen = {"flat": vector, "time": vector[slices(entries)["time"]]}
+    return {**found, **{f"p{index}": row for index, row in enumerate(of_agents)}}
+
+
+def named(vector: Any, entries: Entries) -> Seen:
+    """The parts of a vector by their names."""
+    return {name: vector[where] for name, where in slices(entries).items()}
+
+
+def compare_masks(comparison: Comparison, ours: Mapping[str, str], theirs: Mapping[str, str]) -> None:
+    """All recorded masks."""
+    for role, mask in theirs.items():
+        comparison.equal("planner's mask" if role == "p" else "agents' masks", ours[role], mask)
+
+
+def compare_raw(comparison: Comparison, role: str, ours: Seen, theirs: Mapping[str, Any]) -> None:
+    """A raw observation."""
+    who = "planner sees" if role == "p" else "agents see"
+    for name in comparison.keys(f"{who}: names", ours, theirs):
         if isinstance(theirs[name], Mapping):
-            for inner in comparison.keys("planner sees of agents: names", ours[name], theirs[name]):
-                _compare(comparison, f"planner sees of agents: {inner}", ours[name][inner], theirs[name][inner])
+            for inner in comparison.keys(f"{who} of agents: names", ours[name], theirs[name]):
+                _compare(comparison, f"{who} of agents: {inner}", ours[name][inner], theirs[name][inner])
         else:
-            _compare(comparison, f"planner sees: {name}", ours[name], theirs[name])
+            _compare(comparison, f"{who}: {name}", ours[name], theirs[name])
 
 
-def _compare_flat(comparison: Comparison, engine: EconomyEngine, role: str, theirs: Mapping[str, Any]) -> None:
-    seen, views = engine.sight, engine.views
-    planner = role == "p"
-    vector = views.planner_vector[0] if planner else views.agent_vector[0, int(role)]
-    entries = seen.planner_entries if planner else seen.agent_entries
-    who = "planner" if planner else "agents"
-    ours: dict[str, Any] = {"flat": vector, "time": vector[slices(entries)["time"]]}
-    if planner:
-        ours |= {f"p{index}": row for index, row in enumerate(views.planner_agents[0])}
+def compare_flat(comparison: Comparison, role: str, ours: Seen, theirs: Mapping[str, Any]) -> None:
+    """A flattened observation."""
+    who = "planner" if role == "p" else "agents"
     for name in comparison.keys(f"{who}, flattened: names", ours, theirs):
         label = "p of agents" if name.startswith("p") else name
         comparison.numbers(f"{who}, flattened: {label}", ours[name], theirs[name], FLOAT32)
 
 
-def _named(vector: Any, entries: Entries) -> dict[str, Any]:
-    return {name: vector[where] for name, where in slices(entries).items()}
-
-
 def _compare(comparison: Comparison, name: str, ours: Any, theirs: Any) -> None:
-    tolerance = EXACT if name.endswith("map") else FLOAT32
-    flat = ours if name.endswith("map") else np.ravel(ours)
-    comparison.numbers(name, flat, theirs if name.endswith("map") else np.ravel(theirs), tolerance)
+    if name.endswith("map"):
+        comparison.numbers(name, ours, theirs, EXACT)
+    else:
+        comparison.numbers(name, np.ravel(ours), np.ravel(theirs), FLOAT32)

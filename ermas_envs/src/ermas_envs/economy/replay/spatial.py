@@ -8,11 +8,15 @@ import numpy as np
 from ermas_envs.arrays import Array
 from ermas_envs.economy.engine import EconomyEngine
 from ermas_envs.economy.objectives import energy_weight, update_objectives
+from ermas_envs.economy.replay.actions import take_actions
+from ermas_envs.economy.replay.brackets import share_actions
 from ermas_envs.economy.replay.comparison import EXACT, FLOAT64, Comparison
 from ermas_envs.economy.replay.events import compare_events
-from ermas_envs.economy.replay.metrics import compare_metrics
+from ermas_envs.economy.replay.known_options import check_options
+from ermas_envs.economy.replay.metrics import NOTHING, compare_metrics, original_names
 from ermas_envs.economy.replay.options import economy_settings, tax_setter
-from ermas_envs.economy.replay.sight import compare_masks, compare_observations
+from ermas_envs.economy.replay.own_config import PLANES
+from ermas_envs.economy.replay.sight import compare_flat, compare_masks, compare_raw, flat, masks, raw
 from ermas_envs.economy.replay.taxes import TaxComparison, random_rates
 from ermas_envs.economy.reset import list_sources
 from ermas_envs.economy.state import (
@@ -22,12 +26,9 @@ from ermas_envs.economy.state import (
     HOUSE,
     RESOURCES,
     STONE,
-    STONE_SOURCE,
-    STONE_UNITS,
     WATER,
     WOOD,
     WOOD_SOURCE,
-    WOOD_UNITS,
     allocate_draws,
     allocate_world,
 )
@@ -35,21 +36,13 @@ from ermas_envs.economy.step import advance, decode
 from ermas_envs.economy.views import Sight
 from ermas_envs.streams import ReplicaStreams
 
-PLANES = {
-    "Stone": STONE_UNITS,
-    "Wood": WOOD_UNITS,
-    "House": HOUSE,
-    "Water": WATER,
-    "StoneSourceBlock": STONE_SOURCE,
-    "WoodSourceBlock": WOOD_SOURCE,
-}
 RECORDED = (WOOD, STONE, COIN)
 """Resources in the order of a recording's inventories."""
 
 
 def replay_economy(recording: Mapping[str, Any]) -> Comparison:
     """Replay all episodes of a recording, which belong to one environment."""
-    replay = SpatialReplay(recording)
+    replay = SpatialReplay(recording, Comparison())
     for number, episode in enumerate(recording["episodes"]):
         replay.episode(number, episode)
     return replay.comparison
@@ -60,11 +53,13 @@ class SpatialReplay:
 
     Args:
         recording: of schema 1.
+        comparison: where deviations go.
     """
 
-    def __init__(self, recording: Mapping[str, Any]) -> None:
+    def __init__(self, recording: Mapping[str, Any], comparison: Comparison) -> None:
         self.config = recording["config"]
-        self.comparison = Comparison()
+        self.comparison = comparison
+        check_options(self.config["kwargs"])
         taxes = self.config.get("PeriodicBracketTax")
         settings = economy_settings(self.config, recording["episodes"][0]["initial"]["maps"])
         self.engine = EconomyEngine("replay", 1, settings, tax_setter(taxes), num_threads=1)
@@ -114,7 +109,10 @@ class SpatialReplay:
             self.comparison.where = f"episode {number}, step {step['t']}"
             self._step(step)
         if episode.get("final_metrics") and len(steps) == len(episode["steps"]):
-            compare_metrics(self.comparison, self.engine, episode["final_metrics"], self.taxes.last_elasticity)
+            engine, last_elasticity = self.engine, self.taxes.last_elasticity
+            named = original_names(engine.metrics(), engine.rules.tax.cutoffs, engine.settings.num_agents)
+            compare_metrics(self.comparison, {**NOTHING, **named}, episode["final_metrics"], last_elasticity)
+        self.taxes.leave_out(self.engine.state.taxes, episode["steps"][len(steps) :])
 
     def _set_map(self, initial: Mapping[str, Any]) -> None:
         world, pad, width = self.engine.state.world, self.engine.reset_parameters.pad, self.engine.size[1]
@@ -131,6 +129,8 @@ class SpatialReplay:
     def _set_agents(self, initial: Mapping[str, Any]) -> None:
         agents, pad = self.engine.state.agents, self.engine.reset_parameters.pad
         for index, agent in enumerate(initial["agents"]):
+            if not all(-1 <= place < side for place, side in zip(agent["loc"], self.engine.size, strict=True)):
+                raise ValueError(f"agent {index} stands at {agent['loc']}, outside of the world.")
             agents.row[0, index], agents.column[0, index] = (place + pad for place in agent["loc"])
             self.engine.state.world.standing[0, agents.row[0, index], agents.column[0, index]] = index + 2
             for position, resource in enumerate(RECORDED):
@@ -174,18 +174,18 @@ class SpatialReplay:
         engine = self.engine
         agents = np.zeros((1, engine.settings.num_agents, engine.agent_entries), np.int64)
         planner = np.zeros((1, engine.planner_entries), np.int64)
-        for role, action in given.items():
-            row = planner[0] if role == "p" else agents[0, int(role)]
-            row[:] = action
-        decode(engine.rules, agents, planner, engine.scratch.draws, 0, 0)
+        take_actions(given, agents[0], planner[0], engine.action_spaces)
+        rules, draws = engine.rules, engine.scratch.draws
+        decode(rules, agents, planner, draws, 0, 0)
+        share_actions(rules.tax.cutoffs, rules.planner_multi, draws.planner_actions[0])
 
     def _take_draws(self, step: Mapping[str, Any]) -> None:
         given, draws = step.get("draws", {}), self.engine.scratch.draws
-        order = given.get("order", {})
-        if "Build" in order:
-            draws.build_order[0] = order["Build"]
-        if "Gather" in order:
-            draws.gather_order[0] = order["Gather"]
+        for component, order in given.get("order", {}).items():
+            if sorted(order) != list(range(self.engine.settings.num_agents)):
+                raise ValueError(f"the order of {component}, {order}, is no permutation of the agents.")
+            if component in ("Build", "Gather"):
+                (draws.build_order if component == "Build" else draws.gather_order)[0] = order
         bonus = given.get("gather_u", [])
         draws.gather_uniforms[0, : len(bonus)] = bonus
         self._take_regeneration(given.get("regen_hits", {}))
@@ -248,6 +248,9 @@ class SpatialReplay:
 
     def _compare_sight(self, recorded: Mapping[str, Any]) -> None:
         if "masks" in recorded:
-            compare_masks(self.comparison, self.engine, recorded["masks"])
-        if recorded.get("obs"):
-            compare_observations(self.comparison, self.engine, recorded["obs"])
+            compare_masks(self.comparison, masks(self.engine), recorded["masks"])
+        seen = recorded.get("obs") or {}
+        for role, theirs in seen.get("raw", {}).items():
+            compare_raw(self.comparison, role, raw(self.engine, role), theirs)
+        for role, theirs in (seen.get("flat") or {}).items():
+            compare_flat(self.comparison, role, flat(self.engine, role), theirs)

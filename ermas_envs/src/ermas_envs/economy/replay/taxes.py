@@ -50,6 +50,13 @@ class TaxComparison:
             compare.equal("saez: formula active", bool(saez.ready[0]), theirs["formula_active"])
             self.last_elasticity = theirs["elas_tm1"]
 
+    def leave_out(self, taxes: Taxes, steps: list[Mapping[str, Any]]) -> None:
+        """Take over what steps that are not replayed have left behind: the first observation after them shows it."""
+        for step in steps:
+            self.recorded = step.get("tax") or self.recorded
+        if steps and self.recorded:
+            taxes.rates[0], taxes.rate_cap[0] = self.recorded["rates"], self.recorded["rate_max"]
+
     def collection(self, taxes: Taxes, recorded: Mapping[str, Any] | None, parameters: TaxParameters) -> None:
         """What was paid in a step, if anything."""
         compare = self.comparison
@@ -69,8 +76,3 @@ class TaxComparison:
                 ("lump_sum", taxes.last_lump_sum[0]),
             ):
                 compare.numbers(f"tax: {name}", ours, theirs[name], FLOAT64)
-
-
-def bracket_names(cutoffs: FloatArray) -> list[str]:
-    """The original's names of the brackets."""
-    return [f"{int(cutoff):03d}" for cutoff in cutoffs]
