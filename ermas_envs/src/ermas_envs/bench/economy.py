@@ -2,21 +2,19 @@
 
 import os
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import numba
-
 from ermas_envs.bench.original import Original
-from ermas_envs.bench.players import FacePlayer, Player, economy_player, one_step_player, steps_per_second
+from ermas_envs.bench.players import FacePlayer, Player, economy_player, one_step_player
+from ermas_envs.bench.team import Team
 
 NUM_ENVS = 128
 """Replicas: the arrays of so many stay in the cache; 64 … 256 differ little."""
 ONE_STEP_NUM_ENVS = 64
 """Of the one-step economy with 100 agents."""
-RULES_NUM_ENVS = 1024
-"""Without observations there is less to keep in the cache, and calls cost more than steps."""
 
 
 @dataclass(frozen=True)
@@ -28,31 +26,48 @@ class Case:
     """What is written, for people."""
     num_envs: int
     """Replicas, unless others are asked for."""
-    make: Callable[[int], Player]
-    """From the number of replicas."""
-    original: str | None
-    """Configuration of the original that does the same."""
-
-
-def _small_maps(num_envs: int) -> Player:
-    return economy_player(num_envs, map_dtype="uint8")
-
-
-def _blind(num_envs: int) -> Player:
-    return economy_player(num_envs, looks=False)
+    make: Callable[..., Player]
+    """From the number of replicas and the settings."""
+    settings: Mapping[str, Any]
+    """Of what is measured."""
+    original: str
+    """Configuration of the original beside which it stands; that one always observes."""
 
 
 CASES = (
-    Case("full_float", "original observations, float32 maps", NUM_ENVS, economy_player, "economy"),
-    Case("full_int", "original observations, uint8 maps", NUM_ENVS, _small_maps, "economy"),
-    Case("rules_only", "no observations", RULES_NUM_ENVS, _blind, None),
-    Case("batched_face", "EngineBatch.step, float32 maps", NUM_ENVS, FacePlayer, "economy"),
-    Case("one_step_100_agents", "one-step economy, 100 agents", ONE_STEP_NUM_ENVS, one_step_player, "one_step"),
+    Case("full_float", "original observations, float32 maps", NUM_ENVS, economy_player, {"threads": 1}, "economy"),
+    Case(
+        "full_int",
+        "original observations, uint8 maps",
+        NUM_ENVS,
+        economy_player,
+        {"threads": 1, "map_dtype": "uint8"},
+        "economy",
+    ),
+    Case(
+        "rules_only",
+        "rules and rewards only",
+        NUM_ENVS,
+        economy_player,
+        {"threads": 1, "looks": False},
+        "economy",
+    ),
+    Case("batched_face", "EngineBatch.step, float32 maps", NUM_ENVS, FacePlayer, {"num_threads": 1}, "economy"),
+    Case(
+        "one_step_100_agents",
+        "one-step economy, 100 agents",
+        ONE_STEP_NUM_ENVS,
+        one_step_player,
+        {"threads": 1},
+        "one_step",
+    ),
 )
 
 
 def measure_economy(seconds: float, rounds: int, num_envs: int | None, python: str | None) -> dict[str, Any]:
     """Medians over rounds, in each of which all cases, and the original, have their turn.
+
+    Ours and the original run in as many processes as there are cores, with one thread each.
 
     Args:
         seconds: of a case in a round.
@@ -65,45 +80,44 @@ def measure_economy(seconds: float, rounds: int, num_envs: int | None, python: s
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     originals: dict[str, Original] = {}
+    team: Team | None = None
     try:
         for configuration in ("economy", "one_step") if python is not None else ():
             originals[configuration] = Original(str(python), configuration, cores)
-        players = {case.name: case.make(num_envs or case.num_envs) for case in CASES}
-        for player in players.values():
-            player.play()
-        speeds = _rounds(players, originals, seconds, rounds)
+        makers = {case.name: partial(case.make, num_envs or case.num_envs, **case.settings) for case in CASES}
+        team = Team(makers, cores)
+        speeds = _rounds(team, originals, seconds, rounds)
+        sizes = team.sizes
     finally:
         for original in originals.values():
             original.close()
+        if team is not None:
+            team.close()
     found: dict[str, Any] = {f"{name}_steps_per_s": _median(values) for name, values in speeds.items()}
     for case in CASES if originals else ():
-        if case.original is not None:
-            theirs = speeds[f"original_{case.original}"]
-            ratios = [ours / other for ours, other in zip(speeds[case.name], theirs, strict=True)]
-            found[f"{case.name}_ratio"] = statistics.median(ratios)
+        theirs = speeds[f"original_{case.original}"]
+        ratios = [ours / other for ours, other in zip(speeds[case.name], theirs, strict=True)]
+        found[f"{case.name}_ratio"] = round(statistics.median(ratios), 1)
     if originals:
-        found["original_processes"] = cores
         found["original_numpy"] = originals["economy"].numpy
     return {
         **found,
-        "num_envs": {name: player.num_envs for name, player in players.items()},
-        "memory_per_replica_bytes": {name: player.memory_per_replica for name, player in players.items()},
+        "num_envs": {name: size.num_envs for name, size in sizes.items()},
+        "memory_per_replica_bytes": {name: size.memory_per_replica for name, size in sizes.items()},
         "agents": 4,
         "map": [25, 25],
-        "cores": cores,
-        "threads": numba.config.NUMBA_NUM_THREADS,  # type: ignore[attr-defined]
+        "processes": cores,
+        "threads_per_process": 1,
         "rounds": rounds,
         "seconds": seconds,
     }
 
 
-def _rounds(
-    players: dict[str, Player], originals: dict[str, Original], seconds: float, rounds: int
-) -> dict[str, list[float]]:
+def _rounds(team: Team, originals: dict[str, Original], seconds: float, rounds: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for _ in range(rounds):
-        for name, player in players.items():
-            found.setdefault(name, []).append(steps_per_second(player, seconds))
+        for case in CASES:
+            found.setdefault(case.name, []).append(team.steps_per_second(case.name, seconds))
         for name, original in originals.items():
             found.setdefault(f"original_{name}", []).append(original.steps_per_second(seconds))
     return found
@@ -117,7 +131,7 @@ def table(found: dict[str, Any]) -> str:
     """For people."""
     lines = [
         f"steps of single environments per second: {found['agents']} agents, {found['map'][0]}×{found['map'][1]} map, "
-        f"{found['cores']} cores; medians of {found['rounds']} rounds"
+        f"{found['processes']} processes of one thread; medians of {found['rounds']} rounds"
     ]
     for case in CASES:
         size = (
@@ -129,5 +143,5 @@ def table(found: dict[str, Any]) -> str:
     for name, text in (("economy", "original"), ("one_step", "original, one-step economy, 100 agents")):
         if f"original_{name}_steps_per_s" in found:
             speed = found[f"original_{name}_steps_per_s"]
-            lines.append(f"{text:38} {speed:12,.0f}   {found['original_processes']} processes")
+            lines.append(f"{text:38} {speed:12,.0f}   {found['processes']} processes")
     return "\n".join(lines)
