@@ -85,6 +85,7 @@ def test_every_step_writes_observations_and_masks_and_episodes_are_reset() -> No
     assert sum(step.final_observations is not None for step in seen) == len(seen) // 20
 
 
+@pytest.mark.timeout(1200)  # processes that may have to compile first
 def test_economy_prints_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     bench.main([*TINY_ECONOMY, "--json"])
     printed = capsys.readouterr().out
@@ -97,10 +98,11 @@ def test_economy_prints_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> 
         assert f"{case}_ratio" not in found
     assert found["memory_per_replica_bytes"]["full_int"] < found["memory_per_replica_bytes"]["full_float"]
     assert {"agents": 4, "map": [25, 25], "rounds": 1}.items() <= found.items()
-    assert found["cores"] >= 1
-    assert found["threads"] >= 1
+    assert found["cores"] == found["processes"] >= 1
+    assert found["threads_per_process"] == 1
 
 
+@pytest.mark.timeout(1200)  # processes that may have to compile first
 def test_economy_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     bench.main(TINY_ECONOMY)
     printed = capsys.readouterr().out
@@ -109,6 +111,7 @@ def test_economy_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "the original" not in printed
 
 
+@pytest.mark.timeout(1200)  # processes that may have to compile first
 def test_economy_beside_the_original(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,14 +120,13 @@ def test_economy_beside_the_original(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     bench.main([*TINY_ECONOMY, "--against-original", sys.executable, "--json"])
     found = json.loads(capsys.readouterr().out)
-    assert found["original_processes"] == found["cores"]
     assert found["original_numpy"] == np.__version__
-    for case, original in (("full_float", "economy"), ("full_int", "economy"), ("one_step_100_agents", "one_step")):
+    for case in CASES:
+        original = "one_step" if case.startswith("one_step") else "economy"
         speeds = found[f"{case}_steps_per_s"], found[f"original_{original}_steps_per_s"]
         assert found[f"{case}_ratio"] == pytest.approx(speeds[0] / speeds[1], rel=0.01)
-    assert "rules_only_ratio" not in found
     bench.main([*TINY_ECONOMY, "--against-original"])
-    assert capsys.readouterr().out.count("× the original") == 4
+    assert capsys.readouterr().out.count("× the original") == len(CASES)
 
 
 def test_without_the_original_it_says_how_to_install_it(

@@ -8,7 +8,7 @@ from ermas_envs.make import environment_registry
 from ermas_envs.perturbations import perturbation_registry
 from ermas_envs.registry import Registry
 
-NAMES = ("augmented_bimatrix_v0", "bimatrix_v0", "one_step_economy_v0")
+NAMES = ("augmented_bimatrix_v0", "bimatrix_v0", "economy_v0", "one_step_economy_v0")
 
 
 def test_every_environment_is_registered() -> None:

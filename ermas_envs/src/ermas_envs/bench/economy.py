@@ -97,7 +97,7 @@ def measure_economy(seconds: float, rounds: int, num_envs: int | None, python: s
     for case in CASES if originals else ():
         theirs = speeds[f"original_{case.original}"]
         ratios = [ours / other for ours, other in zip(speeds[case.name], theirs, strict=True)]
-        found[f"{case.name}_ratio"] = round(statistics.median(ratios), 1)
+        found[f"{case.name}_ratio"] = round(statistics.median(ratios), 3)
     if originals:
         found["original_numpy"] = originals["economy"].numpy
     return {
@@ -106,6 +106,7 @@ def measure_economy(seconds: float, rounds: int, num_envs: int | None, python: s
         "memory_per_replica_bytes": {name: size.memory_per_replica for name, size in sizes.items()},
         "agents": 4,
         "map": [25, 25],
+        "cores": cores,
         "processes": cores,
         "threads_per_process": 1,
         "rounds": rounds,

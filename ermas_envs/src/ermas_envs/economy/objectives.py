@@ -71,9 +71,10 @@ def update_objectives(
     labor_weight = weight * parameters.energy_cost
     for agent in range(len(coins)):
         coins[agent] = agents.inventory[replica, agent, COIN] + agents.escrow[replica, agent, COIN]
-        utilities[agent] = isoelastic_utility(
-            coins[agent], agents.labor[replica, agent], parameters.eta[agent], labor_weight
-        )
+        if coins[agent] != progress.valued_coin[replica, agent]:  # a power takes as long as the rest of the step
+            progress.valued_coin[replica, agent] = coins[agent]
+            progress.consumption[replica, agent] = isoelastic_utility(coins[agent], 0.0, parameters.eta[agent], 0.0)
+        utilities[agent] = progress.consumption[replica, agent] - labor_weight * agents.labor[replica, agent]
     if parameters.planner_objective == PRODUCTIVITY:
         objective = coin_eq_times_productivity(coins, parameters.equality_weight, scratch.sorted[slot])
     elif parameters.planner_objective == WEIGHTED_COIN:

@@ -1,5 +1,6 @@
 """The start of an episode: map, places, skills, empty books, a new tax period (SPEC sections 1, 3 and 4)."""
 
+import math
 from typing import NamedTuple
 
 from ermas_envs.arrays import Array, FloatArray, IntArray, UIntArray
@@ -93,6 +94,8 @@ def reset(
         _fix_skills_and_places(parameters, world, agents, streams, scratch, replica)
     if parameters.taxed:
         begin_episode(tax_parameters, taxes, saez, agents, episode, replica)
+    for agent in range(agents.inventory.shape[1]):
+        progress.valued_coin[replica, agent] = math.nan
     update_objectives(objectives, agents, progress, objective_scratch, 0, replica)
     for agent in range(agents.inventory.shape[1]):
         progress.rewards[replica, agent] = 0.0

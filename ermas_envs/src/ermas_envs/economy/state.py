@@ -165,6 +165,10 @@ class Progress(NamedTuple):
     """(R,) factor of energy_cost (warm-up)."""
     utility: FloatArray
     """(R, n) utility after the last step."""
+    valued_coin: FloatArray
+    """(R, n) coin endowment of which `consumption` is the utility; NaN: of none."""
+    consumption: FloatArray
+    """(R, n) utility of coin alone."""
     planner_objective: FloatArray
     """(R,) the planner's objective after the last step."""
     coin_before: FloatArray
@@ -287,7 +291,7 @@ def allocate_progress(replicas: int, agents: int) -> Progress:
         {
             **dict.fromkeys(("timestep", "completions", "positive_steps"), counter),
             **dict.fromkeys(("energy_weight", "planner_objective", "planner_reward"), one),
-            **dict.fromkeys(("utility", "coin_before", "rewards"), by_agent),
+            **dict.fromkeys(("utility", "valued_coin", "consumption", "coin_before", "rewards"), by_agent),
         },
     )
     return progress
