@@ -97,7 +97,7 @@ def measure_economy(seconds: float, rounds: int, num_envs: int | None, python: s
     for case in CASES if originals else ():
         theirs = speeds[f"original_{case.original}"]
         ratios = [ours / other for ours, other in zip(speeds[case.name], theirs, strict=True)]
-        found[f"{case.name}_ratio"] = round(statistics.median(ratios), 3)
+        found[f"{case.name}_ratio"] = float(f"{statistics.median(ratios):.4g}")
     if originals:
         found["original_numpy"] = originals["economy"].numpy
     return {
