@@ -12,7 +12,7 @@ from ermas_envs.economy.compiled import Entry
 from ermas_envs.economy.objectives import ObjectiveScratch
 from ermas_envs.economy.reset import ResetScratch
 from ermas_envs.economy.rules import economy_rules, first_map, map_of, num_prices, reset_parameters
-from ermas_envs.economy.saez import SaezState, fill_buffer, saez_state, work_array
+from ermas_envs.economy.saez import work_array
 from ermas_envs.economy.scene import scene_of
 from ermas_envs.economy.settings import EconomySettings
 from ermas_envs.economy.state import (
@@ -27,19 +27,18 @@ from ermas_envs.economy.state import (
     allocate_taxes,
     allocate_world,
 )
-from ermas_envs.economy.step import EconomyState, Scratch, Views, reset_replicas, run, run_compactly
+from ermas_envs.economy.step import EconomyState, Rules, Scratch, Views, reset_replicas, run, run_compactly
 from ermas_envs.economy.tax_planners import Saez
-from ermas_envs.economy.tax_schedule import annealed_cap
+from ermas_envs.economy.taxed_engine import TaxedEngine
 from ermas_envs.economy.threads import ReplicaThreads
 from ermas_envs.economy.uniform_layout import uniform_scratch
 from ermas_envs.economy.views import Sight
-from ermas_envs.engine import Engine, Outcome
+from ermas_envs.engine import Outcome
 from ermas_envs.ids import PLANNER, agent_id
-from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.streams import ReplicaStreams
 
 
-class EconomyEngine(Engine):
+class EconomyEngine(TaxedEngine):
     """Agents who gather, trade and build, and a planner who taxes them; see `economy_v0` for the game.
 
     Args:
@@ -49,6 +48,9 @@ class EconomyEngine(Engine):
         planner: who sets the taxes: a `TaxPlanner`, whose rule the engine applies, or anything else, which acts.
         num_threads: threads that share the replicas; None: as many as there are cores. Results do not depend on it.
     """
+
+    rules: Rules
+    state: EconomyState
 
     def __init__(
         self,
@@ -111,19 +113,10 @@ class EconomyEngine(Engine):
         self._planner_actions = np.zeros((replicas, self.planner_entries), np.int64)
         self._streams = np.zeros((replicas, 2), np.uint64)
 
-    def _saez(self) -> SaezState:
-        state = saez_state(self.num_envs, len(self.rules.tax.cutoffs), self.rules.saez)
-        return fill_buffer(state, np.asarray(self._samples, np.float64)) if len(self._samples) else state
-
     @property
     def agent_entries(self) -> int:
         """Numbers in an agent's action."""
         return max(len(self.rules.actions.kinds), 1) if self.rules.actions.multi else 1
-
-    @property
-    def planner_entries(self) -> int:
-        """Numbers in the planner's action."""
-        return self.rules.planner_brackets if self.rules.planner_multi else 1
 
     @property
     def memory_per_replica(self) -> int:
@@ -134,13 +127,9 @@ class EconomyEngine(Engine):
     def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
         """See `Engine.reset`; the warm-up and Saez's samples go on over episodes, and begin again where `anew`."""
         self._streams = streams.state
-        taxes, progress = self.state.taxes, self.state.progress
         if anew:
-            self.state = self.state._replace(saez=self._saez())
-            progress.positive_steps[replicas] = 0
-            rules = self.rules.tax
-            taxes.rates[replicas] = 0.0
-            taxes.rate_cap[replicas] = annealed_cap(0, rules.warmup, rules.slope, rules.rate_max)
+            self._forget_taxes(replicas)
+            self.state.progress.positive_steps[replicas] = 0
         self._clear(replicas)
         reset_replicas(
             self.reset_parameters,
@@ -223,12 +212,6 @@ class EconomyEngine(Engine):
         masks = {agent: views.agent_mask[:, index] for index, agent in enumerate(self.agents)}
         return self.sight.observations(views), {**masks, PLANNER: views.planner_mask}
 
-    def planner_acts(self) -> BoolArray:
-        """True at the start of a tax period, where the planner has a choice."""
-        if self.rules.planner_rates == 0:
-            return np.zeros(self.num_envs, dtype=np.bool_)
-        return np.asarray(self.state.taxes.position == 1)
-
     @property
     def last_actions(self) -> tuple[IntArray, IntArray]:
         """Actions of the last `step`, of the agents (R, n, entries) and the planner (R, entries) int64; not a copy."""
@@ -237,13 +220,6 @@ class EconomyEngine(Engine):
     def metrics(self) -> dict[str, FloatArray]:
         """The episode so far, per metric (num_envs,) float64; see `economy.metrics`."""
         return metrics.episode_metrics(self.settings, self.rules, self.state)
-
-    def states(self) -> None:
-        """None: the economy is not tabular."""
-
-    def tabular_game(self) -> TabularGame | None:
-        """None: the economy is not tabular."""
-        return None
 
     def render(self, replica: int, mode: str) -> str | Array:
         """The map, who has what, and the tax schedule."""

@@ -10,25 +10,24 @@ from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observatio
 from ermas_envs.economy.actions import planner_space
 from ermas_envs.economy.compiled import Entry
 from ermas_envs.economy.objectives import ObjectiveScratch
-from ermas_envs.economy.saez import SaezState, fill_buffer, saez_state, work_array
+from ermas_envs.economy.saez import work_array
 from ermas_envs.economy.state import COIN
 from ermas_envs.economy.tax_planners import Saez
-from ermas_envs.economy.tax_schedule import annealed_cap
+from ermas_envs.economy.taxed_engine import TaxedEngine
 from ermas_envs.economy.threads import ReplicaThreads
-from ermas_envs.engine import Engine, Outcome
+from ermas_envs.engine import Outcome
 from ermas_envs.ids import PLANNER, agent_id
 from ermas_envs.one_step import metrics, rendering
 from ermas_envs.one_step.labor import HOURS
 from ermas_envs.one_step.rules import one_step_rules
 from ermas_envs.one_step.settings import OneStepSettings
-from ermas_envs.one_step.state import allocate_one_step
-from ermas_envs.one_step.step import OneStepScratch, OneStepViews, reset_replicas, step_replicas
+from ermas_envs.one_step.state import OneStepState, allocate_one_step
+from ermas_envs.one_step.step import OneStepRules, OneStepScratch, OneStepViews, reset_replicas, step_replicas
 from ermas_envs.one_step.views import OneStepSight
-from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.streams import ReplicaStreams
 
 
-class OneStepEngine(Engine):
+class OneStepEngine(TaxedEngine):
     """Agents who choose hours of work, and a planner who taxes them; see `one_step_economy_v0` for the game.
 
     Args:
@@ -39,6 +38,9 @@ class OneStepEngine(Engine):
         num_threads: threads that share the replicas; None: as many as there are cores. Results do not depend on it.
         skills: (n,) wages, coin per hour, instead of drawn ones.
     """
+
+    rules: OneStepRules
+    state: OneStepState
 
     def __init__(
         self,
@@ -84,20 +86,11 @@ class OneStepEngine(Engine):
         self._streams = np.zeros((self.num_envs, 2), np.uint64)
 
     @property
-    def planner_entries(self) -> int:
-        """Numbers in the planner's action."""
-        return self.rules.planner_brackets if self.rules.planner_multi else 1
-
-    @property
     def memory_per_replica(self) -> int:
         """Bytes that one replica takes: its state, and what is seen of it."""
         state = self.state
         parts = (state.agents, state.taxes, state.saez, state.tallies, state.progress, self.views, (state.production,))
         return sum(array.nbytes for part in parts for array in part) // self.num_envs
-
-    def _saez(self) -> SaezState:
-        state = saez_state(self.num_envs, len(self.rules.tax.cutoffs), self.rules.saez)
-        return fill_buffer(state, np.asarray(self._samples, np.float64)) if len(self._samples) else state
 
     def _own_views(self, keep: bool) -> None:
         """New arrays of what is seen, if the caller may keep the present ones; `keep`: with their content."""
@@ -114,10 +107,7 @@ class OneStepEngine(Engine):
         self._streams = streams.state
         self._own_views(keep=len(replicas) < self.num_envs)
         if anew:
-            self.state = self.state._replace(saez=self._saez())
-            taxes = self.rules.tax
-            self.state.taxes.rates[replicas] = 0.0
-            self.state.taxes.rate_cap[replicas] = annealed_cap(0, taxes.warmup, taxes.slope, taxes.rate_max)
+            self._forget_taxes(replicas)
 
         given = (self.rules, self.state, self.views, self.scratch, *_integers(replicas, episodes))
         code = self._resetting.code((self.rules, self.state, self.scratch), (*given, 0, 0, 0))
@@ -176,22 +166,9 @@ class OneStepEngine(Engine):
         self._given_away = self._given_away or fresh
         return self.sight.copied(self._seen), self.sight.masks(self.views)
 
-    def planner_acts(self) -> BoolArray:
-        """True at the start of a tax period, where the planner has a choice."""
-        if self.rules.planner_rates == 0:
-            return np.zeros(self.num_envs, dtype=np.bool_)
-        return np.asarray(self.state.taxes.position == 1)
-
     def metrics(self) -> dict[str, FloatArray]:
         """The episode so far, per metric (num_envs,) float64; see `one_step.metrics`."""
         return metrics.episode_metrics(self.settings, self.rules, self.state)
-
-    def states(self) -> None:
-        """None: the economy is not tabular."""
-
-    def tabular_game(self) -> TabularGame | None:
-        """None: the economy is not tabular."""
-        return None
 
     def render(self, replica: int, mode: str) -> str | Array:
         """Rates and incomes by skill; see `one_step.rendering`."""
