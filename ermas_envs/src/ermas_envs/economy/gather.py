@@ -5,6 +5,7 @@ from typing import NamedTuple
 from ermas_envs.arrays import FloatArray, IntArray
 from ermas_envs.economy.actions import MOVE, MOVE_COLUMN, MOVE_ROW
 from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.regeneration import RegenerationParameters, take_unit
 from ermas_envs.economy.state import INSIDE, WATER, Agents, Tallies, World
 
 
@@ -38,6 +39,7 @@ def place(world: World, agents: Agents, replica: int, agent: int, row: int, colu
 @compiled
 def gather(
     parameters: GatherParameters,
+    regeneration: RegenerationParameters,
     world: World,
     agents: Agents,
     tallies: Tallies,
@@ -63,7 +65,7 @@ def gather(
             if world.planes[replica, resource, row, column] > 0:
                 units = 2 if uniforms[events] < agents.bonus_gather_prob[replica, agent] else 1
                 events += 1
-                world.planes[replica, resource, row, column] -= 1
+                take_unit(regeneration, world, replica, resource, row, column)
                 agents.inventory[replica, agent, resource] += units
                 agents.labor[replica, agent] += parameters.collect_labor
                 tallies.gathered[replica, agent, resource] = units

@@ -74,13 +74,15 @@ def planner_mask(
         rates: number of rates that it can choose from.
         out: (mask size,) bool.
     """
-    acts = rates > 0 and taxes.position[replica] == 1
+    allowed = 0  # how many rates, which ascend
+    if taxes.position[replica] == 1:
+        while allowed < rates and parameters.choices[allowed] <= taxes.choice_limit[replica]:
+            allowed += 1
     out[0] = True
     cursor = 0 if multi else 1
     for _ in range(brackets):
         if multi:
             out[cursor] = True
             cursor += 1
-        for choice in range(rates):
-            out[cursor + choice] = acts and parameters.choices[choice] <= taxes.choice_limit[replica]
+        write_below(out, cursor, rates, allowed)
         cursor += rates

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from ermas_envs.arrays import FloatArray, IntArray
+from ermas_envs.arrays import FloatArray, IntArray, UIntArray
 from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.random_draws import uniform
 from ermas_envs.economy.state import STONE_SOURCE, World
 
 
@@ -41,28 +42,72 @@ def probability(
 
 
 @compiled
-def regenerate(parameters: RegenerationParameters, world: World, uniforms: FloatArray, replica: int) -> None:
-    """One unit more on source tiles whose uniform (2, S) is below their probability, up to the largest number.
+def list_sources(parameters: RegenerationParameters, world: World, replica: int) -> None:
+    """Write the places of all sources of a replica's map, and of those that can grow, into their lists."""
+    height, width = world.owners.shape[1], world.owners.shape[2]
+    for resource in range(2):
+        count = 0
+        world.growing_counts[replica, resource] = 0
+        for row in range(height):
+            for column in range(width):
+                if world.planes[replica, STONE_SOURCE + resource, row, column] > 0:
+                    world.source_rows[replica, resource, count] = row
+                    world.source_columns[replica, resource, count] = column
+                    count += 1
+                    if world.planes[replica, resource, row, column] < parameters.max_health[resource]:
+                        _append(world, replica, resource, row, column)
+        world.source_counts[replica, resource] = count
 
-    All probabilities of a resource are those before any of its tiles has grown; `uniforms` are overwritten.
+
+@compiled
+def take_unit(
+    parameters: RegenerationParameters, world: World, replica: int, resource: int, row: int, column: int
+) -> None:
+    """Take a unit from a tile; a source that was full begins to grow."""
+    full = world.planes[replica, resource, row, column] == parameters.max_health[resource]
+    world.planes[replica, resource, row, column] -= 1
+    if full and world.planes[replica, STONE_SOURCE + resource, row, column] > 0:
+        _append(world, replica, resource, row, column)
+
+
+@compiled
+def _append(world: World, replica: int, resource: int, row: int, column: int) -> None:
+    last = world.growing_counts[replica, resource]
+    world.growing[replica, resource, last, 0] = row
+    world.growing[replica, resource, last, 1] = column
+    world.growing_counts[replica, resource] = last + 1
+
+
+@compiled
+def draw_growth(
+    parameters: RegenerationParameters, world: World, streams: UIntArray, draws: FloatArray, replica: int
+) -> None:
+    """Draw a uniform for each source that can grow, into `draws` (2, S)."""
+    for resource in range(2):
+        if parameters.weight[resource] > 0.0:
+            for source in range(world.growing_counts[replica, resource]):
+                draws[resource, source] = uniform(streams, replica)
+
+
+@compiled
+def regenerate(parameters: RegenerationParameters, world: World, draws: FloatArray, replica: int) -> None:
+    """One unit more on the growing sources whose uniform in `draws` (2, S) is below their probability.
+
+    All probabilities of a resource are those before any of its tiles has grown: uniforms are first replaced by −1 where
+    a unit will grow, 1 elsewhere.
     """
     for resource in range(2):
+        growing, count = world.growing[replica, resource], world.growing_counts[replica, resource]
         if parameters.weight[resource] == 0.0:
             continue
-        count = world.source_counts[replica, resource]
-        most = parameters.max_health[resource]
-        wide = parameters.halfwidth[resource] > 0
         for source in range(count):
-            row = world.source_rows[replica, resource, source]
-            column = world.source_columns[replica, resource, source]
-            chance = probability(parameters, world, replica, resource, row, column)
-            if wide:  # decided for all tiles before any grows: neighbours must not see the new units
-                uniforms[resource, source] = 1.0 if uniforms[resource, source] < chance else 0.0
-            elif uniforms[resource, source] < chance and world.planes[replica, resource, row, column] < most:
+            chance = probability(parameters, world, replica, resource, growing[source, 0], growing[source, 1])
+            draws[resource, source] = -1.0 if draws[resource, source] < chance else 1.0
+        for source in range(count - 1, -1, -1):  # from the end: what takes the place of a full one has had its turn
+            if draws[resource, source] < 0.0:
+                row, column = growing[source, 0], growing[source, 1]
                 world.planes[replica, resource, row, column] += 1
-        if wide:
-            for source in range(count):
-                row = world.source_rows[replica, resource, source]
-                column = world.source_columns[replica, resource, source]
-                if uniforms[resource, source] == 1.0 and world.planes[replica, resource, row, column] < most:
-                    world.planes[replica, resource, row, column] += 1
+                if world.planes[replica, resource, row, column] == parameters.max_health[resource]:
+                    count -= 1
+                    growing[source, 0], growing[source, 1] = growing[count, 0], growing[count, 1]
+        world.growing_counts[replica, resource] = count

@@ -8,6 +8,7 @@ from ermas_envs.economy.compiled import compiled
 from ermas_envs.economy.gather import can_enter
 from ermas_envs.economy.objectives import ObjectiveParameters, ObjectiveScratch, update_objectives
 from ermas_envs.economy.random_draws import below, permutation
+from ermas_envs.economy.regeneration import RegenerationParameters, list_sources
 from ermas_envs.economy.saez import SaezState
 from ermas_envs.economy.skills import sample_build_skill, sample_gather_skill
 from ermas_envs.economy.state import (
@@ -70,6 +71,7 @@ class ResetScratch(NamedTuple):
 @compiled
 def reset(
     parameters: ResetParameters,
+    regeneration: RegenerationParameters,
     objectives: ObjectiveParameters,
     tax_parameters: TaxParameters,
     world: World,
@@ -86,7 +88,7 @@ def reset(
     """Start episode number `episode` of a replica whose map is the first one and whose books and tallies are empty."""
     progress.timestep[replica] = 0
     progress.completions[replica] = episode
-    _reset_map(parameters, world, streams, scratch, replica)
+    _reset_map(parameters, regeneration, world, streams, scratch, replica)
     _reset_agents(parameters, agents, replica)
     _place_agents(parameters, world, agents, streams, scratch, replica)
     _sample_skills(parameters, agents, streams, replica)
@@ -105,7 +107,12 @@ def reset(
 
 @compiled
 def _reset_map(
-    parameters: ResetParameters, world: World, streams: UIntArray, scratch: ResetScratch, replica: int
+    parameters: ResetParameters,
+    regeneration: RegenerationParameters,
+    world: World,
+    streams: UIntArray,
+    scratch: ResetScratch,
+    replica: int,
 ) -> None:
     if parameters.drawn:
         stone, wood = scratch.sources[STONE], scratch.sources[WOOD]
@@ -117,22 +124,7 @@ def _reset_map(
                     source = scratch.sources[resource, row, column]
                     world.planes[replica, resource, row + pad, column + pad] = source
                     world.planes[replica, STONE_SOURCE + resource, row + pad, column + pad] = source
-    list_sources(world, replica)
-
-
-@compiled
-def list_sources(world: World, replica: int) -> None:
-    """Write the places of all sources of a replica's map into its lists."""
-    height, width = world.owners.shape[1], world.owners.shape[2]
-    for resource in range(2):
-        count = 0
-        for row in range(height):
-            for column in range(width):
-                if world.planes[replica, STONE_SOURCE + resource, row, column] > 0:
-                    world.source_rows[replica, resource, count] = row
-                    world.source_columns[replica, resource, count] = column
-                    count += 1
-        world.source_counts[replica, resource] = count
+    list_sources(regeneration, world, replica)
 
 
 @compiled

@@ -50,6 +50,10 @@ class World(NamedTuple):
     """(R, 2, S) int32."""
     source_counts: Array
     """(R, 2) int32: how many of them there are."""
+    growing: Array
+    """(R, 2, S, 2) int32: padded row and column of the sources that have room for a unit, in any order."""
+    growing_counts: Array
+    """(R, 2) int32: how many of them there are."""
 
 
 class Agents(NamedTuple):
@@ -200,6 +204,8 @@ def allocate_world(replicas: int, padded: tuple[int, int], sources: int) -> Worl
             "source_rows": ((replicas, 2, sources), np.int32),
             "source_columns": ((replicas, 2, sources), np.int32),
             "source_counts": ((replicas, 2), np.int32),
+            "growing": ((replicas, 2, sources, 2), np.int32),
+            "growing_counts": ((replicas, 2), np.int32),
         },
     )
     return world
@@ -307,7 +313,7 @@ class Draws(NamedTuple):
     gather_uniforms: FloatArray
     """(threads, 2 n): the k-th event of collecting takes the k-th."""
     regeneration: FloatArray
-    """(threads, 2, S) a uniform per source tile."""
+    """(threads, 2, S) a uniform for each of `World.growing`; see `regeneration.regenerate` for what becomes of it."""
     rates: FloatArray
     """(threads, B) uniforms of the Saez planner's first rates."""
     actions: IntArray

@@ -1,4 +1,4 @@
-"""One step of the economy: draw, build → trade → gather → tax, regenerate, reward, observe (SPEC section 1)."""
+"""One step of the economy: build → trade → gather → tax, regenerate, reward, observe (SPEC section 1)."""
 
 from typing import NamedTuple
 
@@ -11,8 +11,8 @@ from ermas_envs.economy.gather import GatherParameters, gather
 from ermas_envs.economy.masks import agent_mask, planner_mask
 from ermas_envs.economy.objectives import ObjectiveParameters, ObjectiveScratch, reward
 from ermas_envs.economy.observe import ObservationParameters, planner_vector_of_agent, window
-from ermas_envs.economy.random_draws import permutation, uniform, uniforms
-from ermas_envs.economy.regeneration import RegenerationParameters, regenerate
+from ermas_envs.economy.random_draws import permutation, uniforms
+from ermas_envs.economy.regeneration import RegenerationParameters, draw_growth, regenerate
 from ermas_envs.economy.reset import ResetParameters, ResetScratch, reset
 from ermas_envs.economy.saez import SaezParameters, SaezState
 from ermas_envs.economy.state import COIN, Agents, Draws, Market, Progress, Tallies, Taxes, World
@@ -111,7 +111,7 @@ class Scratch(NamedTuple):
 
 @compiled
 def draw(rules: Rules, state: EconomyState, streams: UIntArray, draws: Draws, slot: int, replica: int) -> None:
-    """All random numbers of a step (SPEC 15): orders of the agents, bonus units, sources, Saez's first rates."""
+    """Random numbers that the components take (SPEC 15): orders of the agents, bonus units, Saez's first rates."""
     for component in rules.components:
         if component == BUILD:
             permutation(streams, replica, draws.build_order[slot])
@@ -120,15 +120,11 @@ def draw(rules: Rules, state: EconomyState, streams: UIntArray, draws: Draws, sl
             uniforms(streams, replica, draws.gather_uniforms[slot])
         elif component == TAX and rules.tax.setter == SAEZ and not state.saez.ready[replica]:
             uniforms(streams, replica, draws.rates[slot])
-    for resource in range(2):
-        if rules.regeneration.weight[resource] > 0.0:
-            for source in range(state.world.source_counts[replica, resource]):
-                draws.regeneration[slot, resource, source] = uniform(streams, replica)
 
 
 @compiled
-def advance(rules: Rules, state: EconomyState, scratch: Scratch, slot: int, replica: int) -> None:
-    """A step by the decoded actions and random numbers in `scratch.draws`."""
+def act(rules: Rules, state: EconomyState, scratch: Scratch, slot: int, replica: int) -> None:
+    """The components' part of a step, by the decoded actions and random numbers in `scratch.draws`."""
     world, agents, tallies, draws = state.world, state.agents, state.tallies, scratch.draws
     actions = draws.actions[slot]
     state.progress.timestep[replica] += 1
@@ -142,11 +138,17 @@ def advance(rules: Rules, state: EconomyState, scratch: Scratch, slot: int, repl
             trade(rules.trade, state.market, agents, tallies, actions, replica)
         elif component == GATHER:
             order, bonus = draws.gather_order[slot], draws.gather_uniforms[slot]
-            gather(rules.gather, world, agents, tallies, actions, order, bonus, replica)
+            gather(rules.gather, rules.regeneration, world, agents, tallies, actions, order, bonus, replica)
         elif component == TAX:
             _tax(rules, state, scratch, slot, replica)
         else:
             redistribute(agents, replica)
+
+
+@compiled
+def settle(rules: Rules, state: EconomyState, scratch: Scratch, slot: int, replica: int) -> None:
+    """What follows the components: sources grow by the uniforms in `scratch.draws`, rewards, the episode's end."""
+    world, agents, draws = state.world, state.agents, scratch.draws
     regenerate(rules.regeneration, world, draws.regeneration[slot], replica)
     reward(rules.objectives, agents, state.progress, scratch.objectives, slot, replica)
     if state.progress.timestep[replica] >= rules.horizon:
@@ -267,10 +269,12 @@ def play(
     slot: int,
     replica: int,
 ) -> None:
-    """Decode, draw, advance."""
+    """A step of a replica; growth is drawn when the components have acted, for tiles that have room then."""
     decode(rules, agent_actions, planner_actions, scratch.draws, slot, replica)
     draw(rules, state, streams, scratch.draws, slot, replica)
-    advance(rules, state, scratch, slot, replica)
+    act(rules, state, scratch, slot, replica)
+    draw_growth(rules.regeneration, state.world, streams, scratch.draws.regeneration[slot], replica)
+    settle(rules, state, scratch, slot, replica)
 
 
 @compiled
@@ -334,6 +338,7 @@ def reset_replicas(
     for index in range(len(replicas)):
         reset(
             parameters,
+            rules.regeneration,
             rules.objectives,
             rules.tax,
             state.world,

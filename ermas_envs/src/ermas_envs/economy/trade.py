@@ -130,8 +130,11 @@ def _count(market: Market, replica: int, commodity: int, side: int, agent: int, 
 
 @compiled
 def _sort(book: IntArray, count: int, sign: int) -> None:
-    """Best price first (`sign` 1: lowest), then oldest; stable. Insertion: the book is sorted but for new orders."""
-    for unsorted in range(1, count):
+    """Best price first (`sign` 1: lowest), then oldest; stable. Only the step's orders, at the end, are unsorted."""
+    first = count
+    while first > 0 and book[first - 1, LIFETIME] == 0:
+        first -= 1
+    for unsorted in range(max(first, 1), count):
         agent, price, lifetime = book[unsorted, AGENT], book[unsorted, PRICE], book[unsorted, LIFETIME]
         slot = unsorted
         while slot > 0:
@@ -146,7 +149,8 @@ def _sort(book: IntArray, count: int, sign: int) -> None:
 
 @compiled
 def _match(market: Market, agents: Agents, tallies: Tallies, replica: int, commodity: int) -> None:
-    """Best bid first; its buyer takes the best ask of somebody else, or is ruled out for this step.
+    """Best bid first, down to the lowest ask; its buyer takes the best ask of somebody else, or is ruled out for this
+    step.
 
     Orders that are executed are marked by agent −1 and removed at the end, so that the rest keep their order. A buyer
     is ruled out where its best bid finds no ask; its later bids are no better, and would find none either.
@@ -159,6 +163,8 @@ def _match(market: Market, agents: Agents, tallies: Tallies, replica: int, commo
         return
     traded = False
     for bid in range(num_bids):
+        if bids[bid, PRICE] < asks[0, PRICE]:
+            break
         for ask in range(num_asks):
             if asks[ask, AGENT] < 0 or asks[ask, AGENT] == bids[bid, AGENT]:
                 continue

@@ -7,7 +7,6 @@ import numpy as np
 from ermas_envs.arrays import Array
 from ermas_envs.economy.engine import EconomyEngine
 from ermas_envs.economy.objectives import energy_weight
-from ermas_envs.economy.regeneration import RegenerationParameters
 from ermas_envs.economy.replay import sight
 from ermas_envs.economy.replay.events import trades
 from ermas_envs.economy.replay.metrics import NOTHING, original_names
@@ -63,11 +62,12 @@ class EconomyRecorder:
         engine, state = self.engine, self.engine.state
         if self.taxes is not None:
             self.taxes.before(state.taxes, state.saez)
+        units = state.world.planes[0, : len(RESOURCES)].astype(np.int64)
         engine.advance(agents[None], planner[None])
         progress = state.progress
         found: dict[str, Any] = {
             "t": plain(progress.timestep[0]),
-            "draws": self._draws(),
+            "draws": self._draws(units),
             "agents": self._agents(),
             "planner": {"metric": plain(progress.planner_objective[0]), "rew": plain(progress.planner_reward[0])},
             "maps": {**{name: self._tiles(name) for name in ("Wood", "Stone")}, "House": self._houses()},
@@ -134,7 +134,7 @@ class EconomyRecorder:
             for commodity, name in enumerate(RESOURCES)
         }
 
-    def _draws(self) -> dict[str, Any]:
+    def _draws(self, units: Array) -> dict[str, Any]:
         engine, draws = self.engine, self.engine.scratch.draws
         seen = engine.rules.observations
         found: dict[str, Any] = {"order": {}}
@@ -144,18 +144,17 @@ class EconomyRecorder:
             found["order"]["Gather"] = plain(draws.gather_order[0])
             events = int((engine.state.tallies.gathered[0] > 0).sum())
             found["gather_u"] = plain(draws.gather_uniforms[0, :events])
-        found["regen_hits"] = {name: hits for index, name in enumerate(RESOURCES) if (hits := self._hits(index))}
+        found["regen_hits"] = {
+            name: hits for index, name in enumerate(RESOURCES) if (hits := self._hits(index, units[index]))
+        }
         return found
 
-    def _hits(self, resource: int) -> list[int]:
-        """Flat indices of the sources whose draw succeeded, whether or not a unit had room."""
-        world, pad, width = self.engine.state.world, self.engine.reset_parameters.pad, self.engine.size[1]
-        count = int(world.source_counts[0, resource])
-        rows, columns = world.source_rows[0, resource, :count], world.source_columns[0, resource, :count]
-        units = world.planes[0, resource][rows, columns].astype(np.int64)
-        uniforms = self.engine.scratch.draws.regeneration[0, resource, :count]
-        hits = _succeeded(self.engine.rules.regeneration, resource, uniforms, units)
-        return plain(((rows - pad) * width + columns - pad)[hits])
+    def _hits(self, resource: int, before: Array) -> list[int]:
+        """Flat indices of the sources that grew a unit."""
+        state = self.engine.state
+        grown = state.world.planes[0, resource].astype(np.int64) - before
+        grown[state.agents.row[0], state.agents.column[0]] += state.tallies.gathered[0, :, resource] > 0
+        return [index for index, _ in self._inside(grown)]
 
     def _events(self) -> dict[str, Any]:
         tallies, seen = self.engine.state.tallies, self.engine.rules.observations
@@ -169,21 +168,6 @@ class EconomyRecorder:
         ]
         sold = trades(self.engine) if seen.prices else []
         return {name: records for name, records in (("build", builds), ("gather", gathers), ("trade", sold)) if records}
-
-
-def _succeeded(parameters: RegenerationParameters, resource: int, uniforms: Array, units: Array) -> Array:
-    """Which draws succeeded, from the uniforms and the units afterwards.
-
-    With a neighbourhood the kernel leaves ones and zeros. Without, the probability was weight · max(1, units before);
-    before, there was one unit less, or the tile was full.
-    """
-    weight, most = parameters.weight[resource], parameters.max_health[resource]
-    if weight == 0.0:
-        return np.zeros(len(units), np.bool_)
-    if parameters.halfwidth[resource] > 0:
-        return np.asarray(uniforms == 1.0)
-    full = (units == most) & (uniforms < weight * most)
-    return np.asarray(full | (uniforms < weight * np.maximum(units - 1, 1)))
 
 
 def written_sight(seen: dict[str, tuple[sight.Seen, sight.Seen]]) -> dict[str, Any]:

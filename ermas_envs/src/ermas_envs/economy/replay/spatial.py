@@ -8,6 +8,7 @@ import numpy as np
 from ermas_envs.arrays import Array
 from ermas_envs.economy.engine import EconomyEngine
 from ermas_envs.economy.objectives import energy_weight, update_objectives
+from ermas_envs.economy.regeneration import list_sources
 from ermas_envs.economy.replay.actions import take_actions
 from ermas_envs.economy.replay.brackets import share_actions
 from ermas_envs.economy.replay.comparison import EXACT, FLOAT64, Comparison
@@ -18,7 +19,6 @@ from ermas_envs.economy.replay.options import economy_settings, tax_setter
 from ermas_envs.economy.replay.own_config import PLANES
 from ermas_envs.economy.replay.sight import compare_flat, compare_masks, compare_raw, flat, masks, raw
 from ermas_envs.economy.replay.taxes import TaxComparison, random_rates
-from ermas_envs.economy.reset import list_sources
 from ermas_envs.economy.state import (
     ASK,
     BID,
@@ -32,7 +32,7 @@ from ermas_envs.economy.state import (
     allocate_draws,
     allocate_world,
 )
-from ermas_envs.economy.step import advance, decode
+from ermas_envs.economy.step import act, decode, settle
 from ermas_envs.economy.views import Sight
 from ermas_envs.streams import ReplicaStreams
 
@@ -121,7 +121,7 @@ class SpatialReplay:
         for name, tiles in initial["maps"].items():
             for index, health in tiles:
                 world.planes[0, PLANES[name], index // width + pad, index % width + pad] = health
-        list_sources(world, 0)
+        list_sources(self.engine.rules.regeneration, world, 0)
         for index, owner in initial["houses"]:
             world.planes[0, HOUSE, index // width + pad, index % width + pad] = 1
             world.owners[0, index // width + pad, index % width + pad] = owner + 2
@@ -155,7 +155,9 @@ class SpatialReplay:
         engine = self.engine
         self._take_actions(step["a"])
         self._take_draws(step)
-        advance(engine.rules, engine.state, engine.scratch, 0, 0)
+        act(engine.rules, engine.state, engine.scratch, 0, 0)
+        self._take_regeneration(step.get("draws", {}).get("regen_hits", {}))
+        settle(engine.rules, engine.state, engine.scratch, 0, 0)
         engine.look(np.zeros(1, np.int64))
         self._compare_state(step, step["agents"], step["planner"]["metric"])
         progress = engine.state.progress
@@ -188,7 +190,6 @@ class SpatialReplay:
                 (draws.build_order if component == "Build" else draws.gather_order)[0] = order
         bonus = given.get("gather_u", [])
         draws.gather_uniforms[0, : len(bonus)] = bonus
-        self._take_regeneration(given.get("regen_hits", {}))
         raw = (step.get("tax") or self.taxes.recorded).get("saez", {}).get("raw_rates")
         draws.rates[0] = random_rates(self.engine.rules.tax, self.engine.state.taxes, raw)
 
@@ -197,10 +198,9 @@ class SpatialReplay:
         world, pad, width = self.engine.state.world, self.engine.reset_parameters.pad, self.engine.size[1]
         uniforms = self.engine.scratch.draws.regeneration[0]
         for resource, name in enumerate(RESOURCES):
-            count = int(world.source_counts[0, resource])
-            tiles = (world.source_rows[0, resource, :count] - pad) * width
-            tiles = tiles + world.source_columns[0, resource, :count] - pad
-            uniforms[resource, :count] = np.where(np.isin(tiles, hits.get(name, [])), 0.0, 1.0)
+            rows, columns = world.growing[0, resource, : world.growing_counts[0, resource]].T - pad
+            grows = np.isin(rows * width + columns, hits.get(name, []))
+            uniforms[resource, : len(grows)] = np.where(grows, 0.0, 1.0)
 
     def _compare_state(self, recorded: Mapping[str, Any], theirs: Any, planner: float) -> None:
         compare, state, pad = self.comparison, self.engine.state, self.engine.reset_parameters.pad
