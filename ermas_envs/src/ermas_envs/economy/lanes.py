@@ -148,29 +148,28 @@ def write_below(target: BoolArray, first: int, size: int, limit: int) -> None:
 
 @compiled
 def copy_rectangle(
-    source: Array, top: int, left: int, rows: int, columns: int, target: Array, first: int, me: int
+    source: Array, start: int, stride: int, rows: int, columns: int, target: Array, first: int, me: int
 ) -> None:
-    """Copy a rectangle of a map.
+    """Copy a rectangle of a map; both arrays are C-contiguous, of any shape, and their elements are counted in order.
 
     Args:
-        source: (height, width) C-contiguous, of integers ≥ 0, with `LANES` elements more behind its end.
-        top: first row.
-        left: first column.
+        source: integers ≥ 0, with `LANES` elements more behind its end.
+        start: the rectangle's first element in the source.
+        stride: from one of its rows to the next.
         rows: number of rows.
         columns: number of columns.
-        target: 1-D, float32 or integers; rows · columns elements from `first` on are written, and up to `LANES` more as
-            far as it reaches, which a later call must write: rectangles are copied in the order in which they stand.
-        first: index of the first one.
+        target: float32 or integers; rows · columns elements from `first` on are written, and up to `LANES` more as far
+            as it reaches, which a later call must write: rectangles are copied in the order in which they stand.
+        first: where its first element goes.
         me: value that is written as 1; −1 for none, where the source's largest value must not occur.
     """
-    last = len(target) - LANES
-    start = top * source.shape[1] + left
+    last = target.size - LANES
     row, to = 0, first
     if columns <= LANES:  # nearly every rectangle: without a loop over the columns, rows take half as long
         while row < rows and to <= last:
             _copy_lanes(target, to, source, start, me)
             row += 1
-            start += source.shape[1]
+            start += stride
             to += columns
     while row < rows:  # `while`: with `for` the compiler unrolls the short tail into something four times as slow
         column = 0
@@ -178,9 +177,9 @@ def copy_rectangle(
             _copy_lanes(target, to + column, source, start + column, me)
             column += LANES
         while column < columns:
-            value = source[top + row, left + column]
-            target[to + column] = 1 if value == me else value
+            value = source.flat[start + column]
+            target.flat[to + column] = 1 if value == me else value
             column += 1
         row += 1
-        start += source.shape[1]
+        start += stride
         to += columns

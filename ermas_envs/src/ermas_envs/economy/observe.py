@@ -102,7 +102,7 @@ def _agent_books(
     cursor += 2
     for side in (ASK, BID):
         for commodity in range(2):
-            copy_rectangle(market.depth[replica, commodity, side], agent, 0, 1, prices, out, cursor, -1)
+            copy_rectangle(market.depth[replica, commodity, side], agent * prices, 0, 1, prices, out, cursor, -1)
             cursor += prices
     return _price_history(parameters, market, replica, out, cursor)
 
@@ -164,8 +164,8 @@ def planner_vector(
     if parameters.prices > 0:
         for side in (ASK, BID):
             for commodity in range(2):
-                depths = market.total_depth[replica, commodity]
-                copy_rectangle(depths, side, 0, 1, parameters.prices, out, cursor, -1)
+                depths = market.total_depth[replica, commodity, side]
+                copy_rectangle(depths, 0, 0, 1, parameters.prices, out, cursor, -1)
                 cursor += parameters.prices
         for commodity in range(2):
             out[cursor + commodity] = market.rates[replica, commodity]
@@ -213,8 +213,9 @@ def window(
     columns: int,
     maps: Array,
     ids: Array,
+    position: int,
 ) -> None:
-    """Write a rectangle of the map.
+    """Write a rectangle of the map as number `position` among those of a replica, one after the other.
 
     Args:
         planes: (C,) which planes.
@@ -223,11 +224,16 @@ def window(
         left: first padded column.
         rows: rows of the rectangle.
         columns: columns of the rectangle.
-        maps: (C · rows · columns,).
-        ids: (2 · rows · columns,): owners of houses, who stands there; 0 nobody, agent + 2.
+        maps: (positions, C · rows · columns).
+        ids: (positions, 2 · rows · columns): owners of houses, who stands there; 0 nobody, agent + 2.
     """
-    size = rows * columns
-    for channel in range(len(planes)):
-        copy_rectangle(world.planes[replica, planes[channel]], top, left, rows, columns, maps, channel * size, -1)
-    copy_rectangle(world.owners[replica], top, left, rows, columns, ids, 0, me)
-    copy_rectangle(world.standing[replica], top, left, rows, columns, ids, size, me)
+    width = world.owners.shape[2]
+    area, size = world.owners.shape[1] * width, rows * columns
+    corner = top * width + left
+    start, to = replica * world.planes.shape[1] * area + corner, position * len(planes) * size
+    for plane in planes:
+        copy_rectangle(world.planes, start + plane * area, width, rows, columns, maps, to, -1)
+        to += size
+    start, to = replica * area + corner, 2 * position * size
+    copy_rectangle(world.owners, start, width, rows, columns, ids, to, me)
+    copy_rectangle(world.standing, start, width, rows, columns, ids, to + size, me)

@@ -209,8 +209,8 @@ def look(rules: Rules, state: EconomyState, views: Views, replica: int) -> None:
         out = views.planner_agents[replica, agent]
         planner_vector_of_agent(seen, rules.tax, state.agents, state.taxes, replica, agent, out)
     if seen.planner_spatial:
-        maps, ids = views.planner_maps[replica], views.planner_ids[replica]
-        window(seen.planner_planes, state.world, replica, -1, seen.pad, seen.pad, seen.height, seen.width, maps, ids)
+        maps, ids = views.planner_maps[replica : replica + 1], views.planner_ids[replica : replica + 1]
+        window(seen.planner_planes, state.world, replica, -1, seen.pad, seen.pad, seen.height, seen.width, maps, ids, 0)
 
 
 @compiled
@@ -218,13 +218,13 @@ def _look_of_agent(rules: Rules, state: EconomyState, views: Views, replica: int
     seen, agents = rules.observations, state.agents
     vector = views.agent_vector[replica, agent]
     observe.agent_vector(seen, rules.tax, agents, state.market, state.taxes, state.progress, replica, agent, vector)
-    maps, ids = views.agent_maps[replica, agent], views.agent_ids[replica, agent]
+    maps, ids = views.agent_maps[replica], views.agent_ids[replica]
     top, left, rows, columns = seen.pad, seen.pad, seen.height, seen.width
     if not seen.full:
         top = agents.row[replica, agent] - seen.halfwidth
         left = agents.column[replica, agent] - seen.halfwidth
         rows = columns = 2 * seen.halfwidth + 1
-    window(seen.agent_planes, state.world, replica, agent + 2, top, left, rows, columns, maps, ids)
+    window(seen.agent_planes, state.world, replica, agent + 2, top, left, rows, columns, maps, ids, agent)
 
 
 @compiled
