@@ -223,9 +223,12 @@ def check_units(step: Step) -> None:
         assert set(grown.flat) <= {0, 1}
         sources = step.after["World.planes"][STONE_SOURCE + resource] > 0
         assert not grown[~sources].any()
-        assert after.max() <= step.game.arguments["stone" if resource == 0 else "wood"]["max_health"]
-        if step.game.arguments["stone" if resource == 0 else "wood"]["regen_weight"] == 0:
+        options = step.game.arguments["stone" if resource == 0 else "wood"]
+        assert after.max() <= options["max_health"]
+        if options["regen_weight"] == 0:
             assert not grown.any()
+        listed = step.after["World.growing"][resource][: step.after["World.growing_counts"][resource]]
+        assert sorted(listed.tolist()) == np.argwhere(sources & (after < options["max_health"])).tolist()
 
 
 def check_books(step: Step) -> None:
@@ -384,6 +387,8 @@ def test_random_games_do_everything() -> None:
             {"Gather": {"skill_dist": "pareto"}},
             {"PeriodicBracketTax": {"period": 3, "bracket_spacing": "linear", "n_brackets": 3}},
         ],
+        "stone": {"regen_weight": 0.3},
+        "wood": {"regen_weight": 0.3},
         "starting_agent_coin": 5.0,
         "fixed_four_skill_and_loc": False,
         "planner": FixedBrackets([0.5] * 3),

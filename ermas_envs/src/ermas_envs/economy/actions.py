@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.arrays import IntArray
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.settings import Build, ContinuousDoubleAuction, EconomySettings, Gather
 
 BUILD, BUY_STONE, SELL_STONE, BUY_WOOD, SELL_WOOD, MOVE = range(6)
@@ -71,7 +71,7 @@ def planner_space(multi: bool, brackets: int, rates: int) -> spaces.Space[object
     return spaces.Discrete(1 + brackets * rates)
 
 
-@compiled
+@internal
 def decode_agents(table: ActionTable, given: IntArray, replica: int, out: IntArray) -> None:
     """Write sub-actions (n, 6) into `out` from actions `given` (R, n, entries)."""
     agents = out.shape[0]
@@ -84,7 +84,7 @@ def decode_agents(table: ActionTable, given: IntArray, replica: int, out: IntArr
                 out[agent, kind] = table.table[given[replica, agent, 0], kind]
 
 
-@compiled
+@internal
 def decode_planner(multi: bool, rates: int, given: IntArray, replica: int, out: IntArray) -> None:
     """Write one entry per bracket, 0 … rates, into `out` (B,) from actions `given` (R, entries)."""
     for bracket in range(out.shape[0]):

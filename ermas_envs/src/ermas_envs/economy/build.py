@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ermas_envs.arrays import IntArray
 from ermas_envs.economy.actions import BUILD
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.state import COIN, HOUSE, NUM_PLANES, STONE, WOOD, Agents, Tallies, World
 
 
@@ -15,7 +15,7 @@ class BuildParameters(NamedTuple):
     """Labor of a house."""
 
 
-@compiled
+@internal
 def can_build(world: World, agents: Agents, replica: int, agent: int) -> bool:
     """Whether an agent holds the material and stands on a tile without resources, house, water or source."""
     inventory = agents.inventory
@@ -28,7 +28,7 @@ def can_build(world: World, agents: Agents, replica: int, agent: int) -> bool:
     return True
 
 
-@compiled
+@internal
 def build(
     parameters: BuildParameters,
     world: World,

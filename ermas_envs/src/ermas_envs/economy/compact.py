@@ -6,7 +6,7 @@
 from ermas_envs.arrays import Array, FloatArray
 from ermas_envs.economy.actions import MOVE_COLUMN, MOVE_ROW
 from ermas_envs.economy.build import can_build
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.gather import can_enter
 from ermas_envs.economy.observation_entries import Entries
 from ermas_envs.economy.observe import ObservationParameters
@@ -75,7 +75,7 @@ def planner_entries(settings: EconomySettings, brackets: int) -> Entries:
     ]
 
 
-@compiled
+@internal
 def agent_vector(
     parameters: ObservationParameters,
     tax_parameters: TaxParameters,
@@ -127,7 +127,7 @@ def agent_vector(
         out[cursor + 2] = taxes.last_income[replica, agent] / parameters.period
 
 
-@compiled
+@internal
 def _nearest_resource(
     parameters: ObservationParameters,
     world: World,
@@ -153,7 +153,7 @@ def _nearest_resource(
     out[cursor + 3] = max(best, 0) / (parameters.height + parameters.width)
 
 
-@compiled
+@internal
 def _nearest_ground(world: World, replica: int, agent: int, row: int, column: int, out: Array, cursor: int) -> None:
     """1 if a house fits on a tile near by; its direction down and right, as shares of the distance searched."""
     height, width = world.owners.shape[1], world.owners.shape[2]
@@ -175,7 +175,7 @@ def _nearest_ground(world: World, replica: int, agent: int, row: int, column: in
                     return
 
 
-@compiled
+@internal
 def _is_ground(world: World, replica: int, row: int, column: int) -> bool:
     for plane in range(NUM_PLANES - 1):
         if world.planes[replica, plane, row, column] > 0:
@@ -183,7 +183,7 @@ def _is_ground(world: World, replica: int, row: int, column: int) -> bool:
     return bool(world.planes[replica, INSIDE, row, column] > 0)
 
 
-@compiled
+@internal
 def _nearest_agent(
     parameters: ObservationParameters,
     agents: Agents,
@@ -206,7 +206,7 @@ def _nearest_agent(
     out[cursor + 2] = best / (parameters.height + parameters.width)
 
 
-@compiled
+@internal
 def _market(
     parameters: ObservationParameters,
     trade_parameters: TradeParameters,
@@ -240,7 +240,7 @@ def _market(
     out[cursor + 7] = market.open_orders[replica, commodity, agent] / trade_parameters.max_num_orders
 
 
-@compiled
+@internal
 def _taxes(parameters: ObservationParameters, taxes: Taxes, replica: int, out: Array, cursor: int) -> int:
     for bracket in range(parameters.brackets):
         out[cursor + bracket] = taxes.shown_rates[replica, bracket]
@@ -251,7 +251,7 @@ def _taxes(parameters: ObservationParameters, taxes: Taxes, replica: int, out: A
     return cursor + 3
 
 
-@compiled
+@internal
 def planner_vector(
     parameters: ObservationParameters,
     agents: Agents,

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ermas_envs.arrays import FloatArray, IntArray
 from ermas_envs.economy.actions import MOVE, MOVE_COLUMN, MOVE_ROW
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.regeneration import RegenerationParameters, take_unit
 from ermas_envs.economy.state import INSIDE, WATER, Agents, Tallies, World
 
@@ -18,7 +18,7 @@ class GatherParameters(NamedTuple):
     """Labor of collecting from a tile."""
 
 
-@compiled
+@internal
 def can_enter(world: World, replica: int, agent: int, row: int, column: int) -> bool:
     """Whether an agent may step on a tile: in the world, no water, nobody there, no house but its own."""
     if world.planes[replica, INSIDE, row, column] == 0 or world.planes[replica, WATER, row, column] > 0:
@@ -27,7 +27,7 @@ def can_enter(world: World, replica: int, agent: int, row: int, column: int) -> 
     return (owner == 0 or owner == agent + 2) and world.standing[replica, row, column] == 0
 
 
-@compiled
+@internal
 def place(world: World, agents: Agents, replica: int, agent: int, row: int, column: int) -> None:
     """Move an agent to a tile (padded row and column)."""
     world.standing[replica, agents.row[replica, agent], agents.column[replica, agent]] = 0
@@ -36,7 +36,7 @@ def place(world: World, agents: Agents, replica: int, agent: int, row: int, colu
     agents.column[replica, agent] = column
 
 
-@compiled
+@internal
 def gather(
     parameters: GatherParameters,
     regeneration: RegenerationParameters,

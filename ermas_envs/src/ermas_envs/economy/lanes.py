@@ -12,7 +12,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from ermas_envs.arrays import Array, BoolArray
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 
 LANES = 16
 """Tiles that are copied at once; sources must have so many elements more behind their end."""
@@ -115,7 +115,7 @@ def _below_lanes_codegen(typing_context: Any, target: Any, to: Any, limit: Any) 
 _below_lanes: Any = intrinsic(_below_lanes_codegen)
 
 
-@compiled
+@internal
 def write_difference(target: Array, first: int, minuend: Array, subtrahend: Array) -> None:
     """Write minuend − subtrahend into target, from element `first` on.
 
@@ -134,7 +134,7 @@ def write_difference(target: Array, first: int, minuend: Array, subtrahend: Arra
         index += 1
 
 
-@compiled
+@internal
 def write_below(target: BoolArray, first: int, size: int, limit: int) -> None:
     """Write 0 < limit, …, size − 1 < limit into target, from element `first` on, and more as `write_difference`."""
     index = 0
@@ -146,7 +146,7 @@ def write_below(target: BoolArray, first: int, size: int, limit: int) -> None:
         index += 1
 
 
-@compiled
+@internal
 def copy_rectangle(
     source: Array, start: int, stride: int, rows: int, columns: int, target: Array, first: int, me: int
 ) -> None:

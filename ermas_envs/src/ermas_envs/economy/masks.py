@@ -5,7 +5,7 @@ import math
 from ermas_envs.arrays import BoolArray
 from ermas_envs.economy.actions import BUILD, BUY_STONE, MOVE, MOVE_COLUMN, MOVE_ROW, ActionTable
 from ermas_envs.economy.build import can_build
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.gather import can_enter
 from ermas_envs.economy.lanes import write_below
 from ermas_envs.economy.state import COIN, Agents, Market, Taxes, World
@@ -13,7 +13,7 @@ from ermas_envs.economy.taxes import TaxParameters
 from ermas_envs.economy.trade import TradeParameters
 
 
-@compiled
+@internal
 def agent_mask(
     table: ActionTable,
     trade_parameters: TradeParameters,
@@ -56,7 +56,7 @@ def agent_mask(
         cursor += size
 
 
-@compiled
+@internal
 def planner_mask(
     parameters: TaxParameters,
     taxes: Taxes,

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from ermas_envs.arrays import FloatArray
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import compiled, internal
 from ermas_envs.economy.state import COIN, Agents, Progress
 from ermas_envs.economy.welfare import (
     coin_eq_times_productivity,
@@ -84,7 +84,7 @@ def update_objectives(
     progress.planner_objective[replica] = objective
 
 
-@compiled
+@internal
 def reward(
     parameters: ObjectiveParameters,
     agents: Agents,

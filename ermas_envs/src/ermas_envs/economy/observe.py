@@ -6,7 +6,7 @@ The order of what is written is that of `observation_entries`.
 from typing import NamedTuple
 
 from ermas_envs.arrays import Array, IntArray
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.lanes import copy_rectangle, write_difference
 from ermas_envs.economy.state import ASK, BID, COIN, STONE, WOOD, Agents, Market, Progress, Taxes, World
 from ermas_envs.economy.tax_schedule import marginal_rate
@@ -52,7 +52,7 @@ class ObservationParameters(NamedTuple):
     """(C,) planes of the map of those who see all of it."""
 
 
-@compiled
+@internal
 def agent_vector(
     parameters: ObservationParameters,
     tax_parameters: TaxParameters,
@@ -87,7 +87,7 @@ def agent_vector(
         _place(parameters, agents, replica, agent, out, cursor)
 
 
-@compiled
+@internal
 def _agent_books(
     parameters: ObservationParameters, market: Market, replica: int, agent: int, out: Array, cursor: int
 ) -> int:
@@ -107,7 +107,7 @@ def _agent_books(
     return _price_history(parameters, market, replica, out, cursor)
 
 
-@compiled
+@internal
 def _price_history(parameters: ObservationParameters, market: Market, replica: int, out: Array, cursor: int) -> int:
     for commodity in range(2):
         for price in range(parameters.prices):
@@ -116,7 +116,7 @@ def _price_history(parameters: ObservationParameters, market: Market, replica: i
     return cursor
 
 
-@compiled
+@internal
 def schedule(brackets: int, period: int, taxes: Taxes, replica: int, out: Array, cursor: int) -> int:
     """Write the rates shown, whether a period begins, and whether the next step ends one; return where to go on."""
     for bracket in range(brackets):
@@ -127,7 +127,7 @@ def schedule(brackets: int, period: int, taxes: Taxes, replica: int, out: Array,
     return cursor + 2
 
 
-@compiled
+@internal
 def shared_taxes(brackets: int, period: int, taxes: Taxes, replica: int, out: Array, cursor: int) -> int:
     """Write what everybody sees of taxes: `schedule` and the sorted incomes; return where to go on."""
     cursor = schedule(brackets, period, taxes, replica, out, cursor)
@@ -137,7 +137,7 @@ def shared_taxes(brackets: int, period: int, taxes: Taxes, replica: int, out: Ar
     return cursor + num_agents
 
 
-@compiled
+@internal
 def _inventory(
     parameters: ObservationParameters, agents: Agents, replica: int, agent: int, out: Array, cursor: int
 ) -> int:
@@ -147,7 +147,7 @@ def _inventory(
     return cursor + 3
 
 
-@compiled
+@internal
 def _place(
     parameters: ObservationParameters, agents: Agents, replica: int, agent: int, out: Array, cursor: int
 ) -> None:
@@ -155,7 +155,7 @@ def _place(
     out[cursor + 1] = (agents.row[replica, agent] - parameters.pad) / parameters.height
 
 
-@compiled
+@internal
 def planner_vector(
     parameters: ObservationParameters, market: Market, taxes: Taxes, progress: Progress, replica: int, out: Array
 ) -> None:
@@ -177,7 +177,7 @@ def planner_vector(
     out[cursor] = progress.timestep[replica] / parameters.time_scale
 
 
-@compiled
+@internal
 def planner_vector_of_agent(
     parameters: ObservationParameters,
     tax_parameters: TaxParameters,
@@ -201,7 +201,7 @@ def planner_vector_of_agent(
             _place(parameters, agents, replica, agent, out, cursor)
 
 
-@compiled
+@internal
 def window(
     planes: IntArray,
     world: World,

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ermas_envs.arrays import FloatArray, IntArray, UIntArray
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import compiled, internal
 from ermas_envs.economy.random_draws import uniform
 from ermas_envs.economy.state import STONE_SOURCE, World
 
@@ -19,7 +19,7 @@ class RegenerationParameters(NamedTuple):
     """(2,) largest number of units on a tile."""
 
 
-@compiled
+@internal
 def probability(
     parameters: RegenerationParameters, world: World, replica: int, resource: int, row: int, column: int
 ) -> float:
@@ -59,7 +59,7 @@ def list_sources(parameters: RegenerationParameters, world: World, replica: int)
         world.source_counts[replica, resource] = count
 
 
-@compiled
+@internal
 def take_unit(
     parameters: RegenerationParameters, world: World, replica: int, resource: int, row: int, column: int
 ) -> None:
@@ -70,7 +70,7 @@ def take_unit(
         _append(world, replica, resource, row, column)
 
 
-@compiled
+@internal
 def _append(world: World, replica: int, resource: int, row: int, column: int) -> None:
     last = world.growing_counts[replica, resource]
     world.growing[replica, resource, last, 0] = row
@@ -78,7 +78,7 @@ def _append(world: World, replica: int, resource: int, row: int, column: int) ->
     world.growing_counts[replica, resource] = last + 1
 
 
-@compiled
+@internal
 def draw_growth(
     parameters: RegenerationParameters, world: World, streams: UIntArray, draws: FloatArray, replica: int
 ) -> None:
@@ -89,7 +89,7 @@ def draw_growth(
                 draws[resource, source] = uniform(streams, replica)
 
 
-@compiled
+@internal
 def regenerate(parameters: RegenerationParameters, world: World, draws: FloatArray, replica: int) -> None:
     """One unit more on the growing sources whose uniform in `draws` (2, S) is below their probability.
 

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from ermas_envs.arrays import Array, FloatArray, IntArray, UIntArray
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.gather import can_enter
 from ermas_envs.economy.objectives import ObjectiveParameters, ObjectiveScratch, update_objectives
 from ermas_envs.economy.random_draws import below, permutation
@@ -68,7 +68,7 @@ class ResetScratch(NamedTuple):
     """(n,) int64."""
 
 
-@compiled
+@internal
 def reset(
     parameters: ResetParameters,
     regeneration: RegenerationParameters,
@@ -105,7 +105,7 @@ def reset(
     progress.planner_reward[replica] = 0.0
 
 
-@compiled
+@internal
 def _reset_map(
     parameters: ResetParameters,
     regeneration: RegenerationParameters,
@@ -127,7 +127,7 @@ def _reset_map(
     list_sources(regeneration, world, replica)
 
 
-@compiled
+@internal
 def _reset_agents(parameters: ResetParameters, agents: Agents, replica: int) -> None:
     for agent in range(agents.inventory.shape[1]):
         for resource in range(3):
@@ -137,7 +137,7 @@ def _reset_agents(parameters: ResetParameters, agents: Agents, replica: int) -> 
         agents.labor[replica, agent] = 0.0
 
 
-@compiled
+@internal
 def _place_agents(
     parameters: ResetParameters,
     world: World,
@@ -167,7 +167,7 @@ def _place_agents(
         agents.column[replica, agent] = column
 
 
-@compiled
+@internal
 def _random_free_tile(world: World, streams: UIntArray, replica: int, agent: int) -> tuple[int, int]:
     """One of the free tiles, by counting them; the settings see to it that there is one."""
     height, width = world.owners.shape[1], world.owners.shape[2]
@@ -185,7 +185,7 @@ def _random_free_tile(world: World, streams: UIntArray, replica: int, agent: int
     return -1, -1
 
 
-@compiled
+@internal
 def _sample_skills(parameters: ResetParameters, agents: Agents, streams: UIntArray, replica: int) -> None:
     num_agents = agents.inventory.shape[1]
     for agent in range(num_agents):
@@ -198,7 +198,7 @@ def _sample_skills(parameters: ResetParameters, agents: Agents, streams: UIntArr
         agents.bonus_gather_prob[replica, agent] = sample_gather_skill(streams, replica, parameters.gather_distribution)
 
 
-@compiled
+@internal
 def _fix_skills_and_places(
     parameters: ResetParameters,
     world: World,

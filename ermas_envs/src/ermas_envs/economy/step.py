@@ -6,7 +6,7 @@ from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, UIntArray
 from ermas_envs.economy import compact, observe
 from ermas_envs.economy.actions import ActionTable, decode_agents, decode_planner
 from ermas_envs.economy.build import BuildParameters, build
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import compiled, internal
 from ermas_envs.economy.gather import GatherParameters, gather
 from ermas_envs.economy.masks import agent_mask, planner_mask
 from ermas_envs.economy.objectives import ObjectiveParameters, ObjectiveScratch, reward
@@ -109,7 +109,7 @@ class Scratch(NamedTuple):
     """(threads, …) see `saez.work_array`."""
 
 
-@compiled
+@internal
 def draw(rules: Rules, state: EconomyState, streams: UIntArray, draws: Draws, slot: int, replica: int) -> None:
     """Random numbers that the components take (SPEC 15): orders of the agents, bonus units, Saez's first rates."""
     for component in rules.components:
@@ -155,7 +155,7 @@ def settle(rules: Rules, state: EconomyState, scratch: Scratch, slot: int, repli
         state.progress.completions[replica] += 1
 
 
-@compiled
+@internal
 def _tax(rules: Rules, state: EconomyState, scratch: Scratch, slot: int, replica: int) -> None:
     draws = scratch.draws
     tax(
@@ -181,7 +181,7 @@ def decode(
     decode_planner(rules.planner_multi, rules.planner_rates, planner_actions, replica, draws.planner_actions[slot])
 
 
-@compiled
+@internal
 def write_masks(rules: Rules, state: EconomyState, views: Views, replica: int) -> None:
     """Write all masks of a replica."""
     for agent in range(state.agents.row.shape[1]):
@@ -198,7 +198,7 @@ def write_masks(rules: Rules, state: EconomyState, views: Views, replica: int) -
     )
 
 
-@compiled
+@internal
 def look(rules: Rules, state: EconomyState, views: Views, replica: int) -> None:
     """Write the original observations of a replica."""
     for agent in range(state.agents.row.shape[1]):
@@ -213,7 +213,7 @@ def look(rules: Rules, state: EconomyState, views: Views, replica: int) -> None:
         window(seen.planner_planes, state.world, replica, -1, seen.pad, seen.pad, seen.height, seen.width, maps, ids, 0)
 
 
-@compiled
+@internal
 def _look_of_agent(rules: Rules, state: EconomyState, views: Views, replica: int, agent: int) -> None:
     seen, agents = rules.observations, state.agents
     vector = views.agent_vector[replica, agent]
@@ -227,7 +227,7 @@ def _look_of_agent(rules: Rules, state: EconomyState, views: Views, replica: int
     window(seen.agent_planes, state.world, replica, agent + 2, top, left, rows, columns, maps, ids, agent)
 
 
-@compiled
+@internal
 def look_compactly(rules: Rules, state: EconomyState, views: Views, scratch: Scratch, slot: int, replica: int) -> None:
     """Write the compact observations of a replica."""
     for agent in range(state.agents.row.shape[1]):
@@ -258,7 +258,7 @@ def look_compactly(rules: Rules, state: EconomyState, views: Views, scratch: Scr
     )
 
 
-@compiled
+@internal
 def play(
     rules: Rules,
     state: EconomyState,

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ermas_envs.arrays import FloatArray, IntArray
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import compiled, internal
 from ermas_envs.economy.saez import SaezParameters, SaezState, append, saez_is_ready, saez_rates
 from ermas_envs.economy.state import COIN, Agents, Tallies, Taxes
 from ermas_envs.economy.tax_schedule import annealed_cap, bracket_of, marginal_rate, tax_due
@@ -38,7 +38,7 @@ class TaxParameters(NamedTuple):
     """Compatibility: the first observation shows rates under the last episode's cap, or its last rates (SAEZ)."""
 
 
-@compiled
+@internal
 def begin_episode(
     parameters: TaxParameters, taxes: Taxes, saez: SaezState, agents: Agents, completions: int, replica: int
 ) -> None:
@@ -75,7 +75,7 @@ def begin_episode(
         taxes.last_paid[replica, agent] = 0.0
 
 
-@compiled
+@internal
 def tax(
     parameters: TaxParameters,
     taxes: Taxes,
@@ -104,7 +104,7 @@ def tax(
     taxes.position[replica] += 1
 
 
-@compiled
+@internal
 def _set_rates(
     parameters: TaxParameters,
     taxes: Taxes,
@@ -133,14 +133,14 @@ def _set_rates(
         taxes.shown_rates[replica, bracket] = rates[bracket]
 
 
-@compiled
+@internal
 def income_so_far(taxes: Taxes, agents: Agents, replica: int, agent: int) -> float:
     """Change of an agent's coin endowment since the period began."""
     coin = agents.inventory[replica, agent, COIN] + agents.escrow[replica, agent, COIN]
     return float(coin - taxes.base_coin[replica, agent])
 
 
-@compiled
+@internal
 def marginal_rates_so_far(cutoffs: FloatArray, taxes: Taxes, agents: Agents, replica: int, out: FloatArray) -> None:
     """Write the marginal rate of every agent's income since the period began into out (n,).
 
@@ -151,7 +151,7 @@ def marginal_rates_so_far(cutoffs: FloatArray, taxes: Taxes, agents: Agents, rep
         out[agent] = marginal_rate(income_so_far(taxes, agents, replica, agent), cutoffs, rates)
 
 
-@compiled
+@internal
 def _collect(
     parameters: TaxParameters, taxes: Taxes, saez: SaezState, agents: Agents, tallies: Tallies, replica: int
 ) -> None:
@@ -191,7 +191,7 @@ def effective_rate(income: float, paid: float) -> float:
     return paid / max(1e-6, income)
 
 
-@compiled
+@internal
 def redistribute(agents: Agents, replica: int) -> None:
     """Give all agents the same coin endowment; escrow stays where it is, so that an inventory may become negative."""
     num_agents = agents.inventory.shape[1]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ermas_envs.arrays import IntArray
 from ermas_envs.economy.actions import BUY_STONE, SELL_STONE
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.state import (
     AGENT,
     ASK,
@@ -41,7 +41,7 @@ class TradeParameters(NamedTuple):
     """Open orders of an agent in a market."""
 
 
-@compiled
+@internal
 def trade(
     parameters: TradeParameters, market: Market, agents: Agents, tallies: Tallies, actions: IntArray, replica: int
 ) -> None:
@@ -64,7 +64,7 @@ def trade(
             _age(parameters, market, agents, replica, commodity, side)
 
 
-@compiled
+@internal
 def _mean_price(market: Market, replica: int, commodity: int) -> float:
     """Of the decayed sales, 0 where there are none."""
     sales, weighted = 0.0, 0.0
@@ -74,7 +74,7 @@ def _mean_price(market: Market, replica: int, commodity: int) -> float:
     return weighted / max(0.001, sales)
 
 
-@compiled
+@internal
 def can_bid(
     parameters: TradeParameters, market: Market, agents: Agents, replica: int, commodity: int, agent: int, price: int
 ) -> bool:
@@ -83,7 +83,7 @@ def can_bid(
     return free and agents.inventory[replica, agent, COIN] >= price
 
 
-@compiled
+@internal
 def can_ask(
     parameters: TradeParameters, market: Market, agents: Agents, replica: int, commodity: int, agent: int
 ) -> bool:
@@ -92,7 +92,7 @@ def can_ask(
     return free and agents.inventory[replica, agent, commodity] > 0
 
 
-@compiled
+@internal
 def _place(
     parameters: TradeParameters,
     market: Market,
@@ -121,14 +121,14 @@ def _place(
     _count(market, replica, commodity, side, agent, price, 1)
 
 
-@compiled
+@internal
 def _count(market: Market, replica: int, commodity: int, side: int, agent: int, price: int, change: int) -> None:
     market.open_orders[replica, commodity, agent] += change
     market.depth[replica, commodity, side, agent, price] += change
     market.total_depth[replica, commodity, side, price] += change
 
 
-@compiled
+@internal
 def _sort(book: IntArray, count: int, sign: int) -> None:
     """Best price first (`sign` 1: lowest), then oldest; stable. Only the step's orders, at the end, are unsorted."""
     first = count
@@ -147,7 +147,7 @@ def _sort(book: IntArray, count: int, sign: int) -> None:
         book[slot, AGENT], book[slot, PRICE], book[slot, LIFETIME] = agent, price, lifetime
 
 
-@compiled
+@internal
 def _match(market: Market, agents: Agents, tallies: Tallies, replica: int, commodity: int) -> None:
     """Best bid first, down to the lowest ask; its buyer takes the best ask of somebody else, or is ruled out for this
     step.
@@ -177,7 +177,7 @@ def _match(market: Market, agents: Agents, tallies: Tallies, replica: int, commo
         _remove_marked(market, replica, commodity, ASK)
 
 
-@compiled
+@internal
 def _settle(market: Market, agents: Agents, tallies: Tallies, replica: int, commodity: int, bid: int, ask: int) -> None:
     """The older order sets the price; of orders of the same step, the ask."""
     bids, asks = market.orders[replica, commodity, BID], market.orders[replica, commodity, ASK]
@@ -206,7 +206,7 @@ def _settle(market: Market, agents: Agents, tallies: Tallies, replica: int, comm
         sums[1] += price
 
 
-@compiled
+@internal
 def _remove_marked(market: Market, replica: int, commodity: int, side: int) -> None:
     book = market.orders[replica, commodity, side]
     kept = 0
@@ -218,7 +218,7 @@ def _remove_marked(market: Market, replica: int, commodity: int, side: int) -> N
     market.counts[replica, commodity, side] = kept
 
 
-@compiled
+@internal
 def _age(parameters: TradeParameters, market: Market, agents: Agents, replica: int, commodity: int, side: int) -> None:
     """Orders grow older by a step; those past their duration go, and their escrow returns."""
     book = market.orders[replica, commodity, side]

@@ -1,14 +1,14 @@
 """Hours of work and what they pay (SPEC section 17)."""
 
 from ermas_envs.arrays import FloatArray, IntArray
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.state import COIN, Agents
 
 HOURS = 100
 """Most hours of a step; action k is k hours."""
 
 
-@compiled
+@internal
 def work(skills: FloatArray, agents: Agents, production: FloatArray, hours: IntArray, replica: int) -> None:
     """Set labor to the hours worked and pay for them; who works no hours keeps the labor of before.
 

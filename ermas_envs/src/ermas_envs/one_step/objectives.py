@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ermas_envs.arrays import FloatArray
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.objectives import ObjectiveScratch
 from ermas_envs.economy.welfare import (
     coin_eq_times_productivity,
@@ -30,7 +30,7 @@ class OneStepObjectives(NamedTuple):
     """1 − mixing_weight_gini_vs_coin."""
 
 
-@compiled
+@internal
 def update_objectives(
     parameters: OneStepObjectives, state: OneStepState, scratch: ObjectiveScratch, slot: int, replica: int
 ) -> None:
@@ -51,7 +51,7 @@ def update_objectives(
     state.progress.planner_objective[replica] = objective
 
 
-@compiled
+@internal
 def reward(
     parameters: OneStepObjectives,
     state: OneStepState,

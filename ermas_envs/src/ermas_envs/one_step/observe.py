@@ -6,7 +6,7 @@ Kernels write in the order of the entries, which for the original ones is the al
 from typing import NamedTuple, TypeAlias
 
 from ermas_envs.arrays import Array, BoolArray, FloatArray
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.observation_entries import TAXES_OF_AGENT, tax_entries
 from ermas_envs.economy.observe import schedule, shared_taxes
 from ermas_envs.economy.state import COIN, Taxes
@@ -72,7 +72,7 @@ def _compact_taxes(brackets: int) -> Entries:
     return (("rates", brackets), ("is_first_day", 1), ("is_tax_day", 1), ("tax_phase", 1))
 
 
-@compiled
+@internal
 def agent_vectors(
     parameters: OneStepObservations,
     state: OneStepState,
@@ -98,7 +98,7 @@ def agent_vectors(
         vector[cursor] = skills[agent] / parameters.top_wage
 
 
-@compiled
+@internal
 def planner_vector(
     parameters: OneStepObservations,
     state: OneStepState,
@@ -120,7 +120,7 @@ def planner_vector(
     out[cursor + 2] = productivity(coins) / len(coins) / 1000.0
 
 
-@compiled
+@internal
 def planner_vectors_of_agents(
     parameters: OneStepObservations, state: OneStepState, marginal: FloatArray, replica: int, out: Array
 ) -> None:
@@ -132,7 +132,7 @@ def planner_vectors_of_agents(
         out[agent, 2] = taxes.last_marginal_rate[replica, agent]
 
 
-@compiled
+@internal
 def compact_agent_vectors(
     parameters: OneStepObservations,
     state: OneStepState,
@@ -161,7 +161,7 @@ def compact_agent_vectors(
             vector[cursor + 3] = taxes.last_income[replica, agent] * scale
 
 
-@compiled
+@internal
 def compact_planner_vector(
     parameters: OneStepObservations,
     state: OneStepState,
@@ -185,7 +185,7 @@ def compact_planner_vector(
     out[cursor + 1] = productivity(coins) / len(coins) * parameters.coin_scale
 
 
-@compiled
+@internal
 def _compact_schedule(parameters: OneStepObservations, taxes: Taxes, replica: int, out: Array) -> int:
     """Rates, flags and the phase from entry 1 on; returns where to go on."""
     cursor = schedule(parameters.brackets, parameters.period, taxes, replica, out, 1)
@@ -193,7 +193,7 @@ def _compact_schedule(parameters: OneStepObservations, taxes: Taxes, replica: in
     return cursor + 1
 
 
-@compiled
+@internal
 def agent_mask(parameters: OneStepObservations, state: OneStepState, replica: int, out: BoolArray) -> None:
     """Write the mask that all agents have, (HOURS + 1,): no work, or before the first step, if so set, only that."""
     allowed = state.progress.timestep[replica] > 0 or not parameters.mask_first_step

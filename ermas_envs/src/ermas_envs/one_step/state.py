@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ermas_envs.arrays import Array, FloatArray
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.saez import SaezState
 from ermas_envs.economy.state import (
     COIN,
@@ -61,7 +61,7 @@ def allocate_one_step(replicas: int, agents: int, brackets: int, saez: SaezState
     )
 
 
-@compiled
+@internal
 def coin_endowments(agents: Agents, replica: int, out: FloatArray) -> None:
     """Write the coin of every agent, inventory and escrow, into out (n,)."""
     for agent in range(len(out)):

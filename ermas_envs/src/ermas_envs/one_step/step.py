@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, UIntArray
 from ermas_envs.economy.actions import decode_planner
-from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.compiled import compiled, internal
 from ermas_envs.economy.masks import planner_mask
 from ermas_envs.economy.objectives import ObjectiveScratch
 from ermas_envs.economy.random_draws import uniforms
@@ -73,7 +73,7 @@ class OneStepScratch(NamedTuple):
     """(threads, …) see `saez.work_array`."""
 
 
-@compiled
+@internal
 def draw(
     rules: OneStepRules, state: OneStepState, streams: UIntArray, scratch: OneStepScratch, slot: int, replica: int
 ) -> None:
@@ -185,7 +185,7 @@ def reset_replicas(
         look(rules, state, views, scratch, slot, replica)
 
 
-@compiled
+@internal
 def _clear_collections(tallies: Tallies, replica: int) -> None:
     tallies.schedule[replica] = 0.0
     tallies.occupancy[replica] = 0.0
