@@ -276,6 +276,10 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: with_tax(USFederal(), bracket_spacing="linear"),
         "the planner us_federal needs bracket_spacing 'us-federal', got 'linear'",
     ),
+    "a rule without taxes": (
+        lambda: economy(components=["Gather"], planner=Saez()),
+        "the planner Saez sets taxes; components have no PeriodicBracketTax",
+    ),
     "fixed: too few": (
         lambda: with_tax(FixedBrackets([0.1] * 5)),
         "fixed_brackets must hold one rate per bracket, .* 7",

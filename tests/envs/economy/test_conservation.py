@@ -129,6 +129,8 @@ def games(draw: Any, ordered: bool = False) -> Game:
         planner = USFederal()
         for component in components:
             component.get("PeriodicBracketTax", {})["bracket_spacing"] = "us-federal"
+    if "PeriodicBracketTax" not in names:
+        planner = draw(st.sampled_from(["learned", FreeMarket()]))
     arguments = {
         "num_agents": agents,
         "horizon": 1000,

@@ -18,7 +18,7 @@ from ermas_envs.economy.settings import (
     Gather,
     PeriodicBracketTax,
 )
-from ermas_envs.economy.tax_planners import USFederal
+from ermas_envs.economy.tax_planners import FreeMarket, USFederal
 from ermas_envs.engine_batch import EngineBatch
 from ermas_envs.parallel import EngineParallelEnv
 from ermas_envs.testing.actions import BatchActionSource
@@ -30,8 +30,8 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def make_batch(num_envs: int = 1, autoreset: bool = False, **settings: Any) -> EngineBatch:
-    planner, given = USFederal(), EconomySettings(**(SETTINGS | settings))
+def make_batch(num_envs: int = 1, autoreset: bool = False, planner: Any = None, **settings: Any) -> EngineBatch:
+    planner, given = planner or USFederal(), EconomySettings(**(SETTINGS | settings))
     return EngineBatch(EconomyEngine("economy_v0", num_envs, given, planner), planner, autoreset=autoreset)
 
 
@@ -154,7 +154,7 @@ def test_several_actions_in_a_step_are_joined() -> None:
 
 def test_moving_before_building_puts_houses_where_the_owners_are() -> None:
     components = (Gather(skill_dist="pareto"), ContinuousDoubleAuction(), Build("pareto", 10.0, 3.0))
-    batch = make_batch(components=components)
+    batch = make_batch(planner=FreeMarket(), components=components)
     log = played(batch, EpisodeLog(engine_of(batch)))
     after = {(row["step"], row["agent"]): (row["row"], row["column"]) for row in log.tables["agents"]}
     assert log.tables["houses"]

@@ -286,8 +286,8 @@ def test_the_estimate_runs_on_beside_a_fixed_elasticity() -> None:
 
 
 def test_random_rates_are_uniform_in_their_limits() -> None:
-    streams, rates = ReplicaStreams(7, 1), np.empty(20_000)
-    saez.random_rates(streams.state, 0, 0.2, 0.6, rates)
+    rates = np.empty(20_000)
+    saez.random_rates(ReplicaStreams(7, len(rates)).uniforms(), 0.2, 0.6, rates)
     assert rates.min() >= 0.2
     assert rates.max() < 0.6
     # Means of uniforms: 5 standard errors, a false alarm in 2 million seeds.

@@ -30,7 +30,7 @@ from ermas_envs.economy.settings import (
 from ermas_envs.economy.skills import NONE, fixed_four_skills, fixed_four_tiles, skill_distribution_code
 from ermas_envs.economy.state import INSIDE, NUM_PLANES, STONE_SOURCE, STONE_UNITS, WATER, WOOD_SOURCE, WOOD_UNITS
 from ermas_envs.economy.step import Rules
-from ermas_envs.economy.tax_planners import Saez, TaxPlanner
+from ermas_envs.economy.tax_planners import FreeMarket, Saez, TaxPlanner
 from ermas_envs.economy.tax_schedule import bracket_cutoffs, check_annealing, check_bracket_rates, discretised_rates
 from ermas_envs.economy.taxes import FIXED, LEARNED, SAEZ, TaxParameters
 from ermas_envs.economy.trade import TradeParameters
@@ -40,6 +40,8 @@ from ermas_envs.economy.uniform_layout import UniformLayoutSettings
 def tax_parameters(component: PeriodicBracketTax | None, planner: object, stale_rates: bool) -> TaxParameters:
     """Constants of taxes under a planner: a `TaxPlanner`, or anything else that acts."""
     if component is None:
+        if isinstance(planner, TaxPlanner) and not isinstance(planner, FreeMarket):
+            raise ValueError(f"the planner {type(planner).__name__} sets taxes; components have no PeriodicBracketTax.")
         nothing = np.zeros(0)
         return TaxParameters(LEARNED, 1, nothing, np.zeros(1), nothing, 0.0, 0.0, -np.inf, 1.0, False)
     cutoffs = bracket_cutoffs(

@@ -15,9 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ermas_envs.arguments import check_choice, check_integer, check_number
-from ermas_envs.arrays import BoolArray, FloatArray, IntArray, UIntArray
+from ermas_envs.arrays import BoolArray, FloatArray, IntArray
 from ermas_envs.economy.compiled import compiled
-from ermas_envs.economy.random_draws import uniform
 
 WEIGHT_TYPES = ("inverse_income", "uniform")
 INVERSE_INCOME, UNIFORM = 0, 1
@@ -163,10 +162,10 @@ def saez_is_ready(state: SaezState, replica: int, parameters: SaezParameters) ->
 
 
 @compiled
-def random_rates(streams: UIntArray, replica: int, rate_min: float, cap: float, out: FloatArray) -> None:
-    """Rates of a period before the formula is ready: independent U(rate_min, cap) into out (n_brackets,)."""
+def random_rates(uniforms: FloatArray, rate_min: float, cap: float, out: FloatArray) -> None:
+    """Rates of a period before the formula is ready: U(rate_min, cap) into out (n_brackets,), by as many uniforms."""
     for bracket in range(len(out)):
-        out[bracket] = rate_min + (cap - rate_min) * uniform(streams, replica)
+        out[bracket] = rate_min + (cap - rate_min) * uniforms[bracket]
 
 
 @compiled

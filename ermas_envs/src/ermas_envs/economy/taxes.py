@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ermas_envs.arrays import FloatArray, IntArray
 from ermas_envs.economy.compiled import compiled, internal
-from ermas_envs.economy.saez import SaezParameters, SaezState, append, saez_is_ready, saez_rates
+from ermas_envs.economy.saez import SaezParameters, SaezState, append, random_rates, saez_is_ready, saez_rates
 from ermas_envs.economy.state import COIN, Agents, Tallies, Taxes
 from ermas_envs.economy.tax_schedule import annealed_cap, bracket_of, marginal_rate, tax_due
 from ermas_envs.economy.welfare import sorted_into
@@ -120,8 +120,7 @@ def _set_rates(
         if saez_is_ready(saez, replica, saez_parameters):
             saez_rates(saez, replica, saez_parameters, parameters.cutoffs, cap, work, rates)
         else:
-            for bracket in range(len(rates)):
-                rates[bracket] = parameters.rate_min + (cap - parameters.rate_min) * uniforms[bracket]
+            random_rates(uniforms, parameters.rate_min, cap, rates)
     for bracket in range(len(rates)):
         if parameters.setter == FIXED:
             rates[bracket] = min(parameters.fixed_rates[bracket], cap)
