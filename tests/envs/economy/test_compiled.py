@@ -66,3 +66,20 @@ def test_its_name_follows_the_sources_of_kernels_only(monkeypatch: pytest.Monkey
     assert key_of(sources, monkeypatch, cache) != before
     kernels.write_text(trade, encoding="utf-8")
     assert key_of(sources, monkeypatch, cache) == before
+
+
+def test_an_internal_kernel_is_for_kernels_only() -> None:
+    """Without a way in from Python a call would end the process."""
+
+    @compiled.internal
+    def twice(number: int) -> int:
+        return 2 * number
+
+    @compiled.compiled
+    def four_times(number: int) -> int:
+        return twice(twice(number))
+
+    assert four_times(3) == 12
+    for _ in range(2):  # compiled for this type by now, too
+        with pytest.raises(TypeError, match="twice is internal: only kernels can call it"):
+            twice(3)
