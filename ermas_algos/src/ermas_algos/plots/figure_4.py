@@ -1,11 +1,13 @@
 """The paper's Figure 4: planner return over the reality gap Q, and what robustness costs where there is no gap."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MultipleLocator
 
 from ermas_algos.plots.intervals import draw_line
@@ -44,6 +46,8 @@ _FAMILIES = {
     "λ = 0": ("#6b7280", "d", "λ = 0"),
 }
 """Colour, marker and label of each family in the picture of the trade-off."""
+_LABEL_DISTANCE = 30
+"""Dots between points that have labels of their own."""
 
 
 def plot_figure_4(path: Path, rows: Rows, summary: Rows, choice: Rows, optimum: Rows, frontier: Rows) -> None:
@@ -85,7 +89,7 @@ def _plot_returns(path: Path, panels: Sequence[tuple[str, bool]], rows: Rows, ch
         relative.set_title("relative to MARL, Q = 0", loc="left", fontsize=9)
         relative.set_xlabel("reality gap Q of the test")
         for axes in (absolute, relative):
-            axes.axhline(0.0, color="0.8", linewidth=0.8, zorder=0)
+            _draw_zero(axes)
             axes.spines[["top", "right"]].set_visible(False)
             axes.xaxis.set_major_locator(MultipleLocator(0.1))
     grid[0, 0].set_ylabel("planner return (payoff, mean per step)")
@@ -107,12 +111,10 @@ def _plot_frontier(path: Path, panels: Sequence[tuple[str, bool]], summary: Rows
             chosen = [r for r in mine if r["method"] == family]
             if chosen:
                 _points(axes, chosen, color, marker, label, joined=family in ("ERMAS",))
-        for row in (r for r in mine if r["method"] == "ERMAS"):
-            place = (row["training_point"], row["worst_case"])
-            axes.annotate(f"{row['epsilon']:g}", place, (5, 6), textcoords="offset points", fontsize=8, color=_ERMAS[0])
+        _name_epsilons(axes, [r for r in mine if r["method"] == "ERMAS"])
         axes.set_title(_title(panel), loc="left", fontsize=9)
         axes.set_xlabel("return at Q = 0 (payoff, mean per step)")
-        axes.axhline(0.0, color="0.85", linewidth=0.8, zorder=0)
+        _draw_zero(axes)
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("worst return over Q of the test (mean per step)")
     handles, labels = figure.axes[0].get_legend_handles_labels()
@@ -135,6 +137,36 @@ def _points(axes: Axes, rows: Rows, color: str, marker: str, label: str, joined:
         elinewidth=0.8,
         label=label,
     )
+
+
+def _name_epsilons(axes: Axes, rows: Rows) -> None:
+    """ε beside its point; neighbours that are too close for that have one label together."""
+    rows = sorted(rows, key=lambda r: r["epsilon"])
+    places = [(r["training_point"], r["worst_case"]) for r in rows]
+    groups: list[list[int]] = []
+    for index, place in enumerate(axes.transData.transform(places) if places else ()):
+        if groups and math.dist(place, axes.transData.transform(places[groups[-1][0]])) < _LABEL_DISTANCE:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    for group in groups:
+        ends = dict.fromkeys(f"{rows[index]['epsilon']:g}" for index in (group[0], group[-1]))
+        axes.annotate(
+            "ε = " + " … ".join(ends),
+            places[group[0]],
+            (5, 6),
+            textcoords="offset points",
+            fontsize=8,
+            color=_ERMAS[0],
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        )
+
+
+def _draw_zero(axes: Axes) -> None:
+    """Where it is in view already: it would stretch the axis of returns that are far from it."""
+    low, high = axes.get_ylim()
+    if low <= 0.0 <= high:
+        axes.axhline(0.0, color="0.8", linewidth=0.8, zorder=0)
 
 
 def _bars(rows: Rows, column: str) -> list[list[float]]:
