@@ -1,7 +1,9 @@
 """The conformance checks pass what is sound and fail everything that is broken in a known way."""
 
 import random
+import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +28,9 @@ from ermas_envs.testing import (
     check_planner,
     check_replica_independence,
 )
+
+sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
+from altered_batch_for_tests import AlteredBatch
 
 # --- sound environments ------------------------------------------------------------------------------------------
 
@@ -243,23 +248,11 @@ def test_observation_check_fails(broken: type[Walk], message: str) -> None:
 # --- batches -----------------------------------------------------------------------------------------------------
 
 
-class Altered:
+class Altered(AlteredBatch):
     """A bimatrix batch of horizon 3 whose results are changed by `change`; sound as it stands."""
 
-    def __init__(self, num_envs: int, autoreset: bool = True) -> None:
-        self.inner = bimatrix_v0.batched_env(num_envs, horizon=3, autoreset=autoreset)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def reset(self, seed: Any = None, first_episode: int = 0) -> BatchObservation:
-        return self.change(self.inner.reset(seed, first_episode))
-
-    def step(self, actions: Any) -> BatchStep:
-        return self.change(self.inner.step(actions))
-
-    def change(self, seen: Any) -> Any:
-        return seen
+    def make(self, num_envs: int, autoreset: bool) -> Any:
+        return bimatrix_v0.batched_env(num_envs, horizon=3, autoreset=autoreset)
 
 
 def with_noise(seen: Any, noise: Any) -> Any:

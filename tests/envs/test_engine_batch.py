@@ -1,10 +1,12 @@
 """`EngineBatch` and its single face around an engine with Dict observations, a MultiDiscrete planner that acts now and
 then, memory across episodes, and arrays that it reuses."""
 
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +33,9 @@ from ermas_envs.testing import (
     check_replica_independence,
 )
 from ermas_envs.testing.actions import BatchActionSource
+
+sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
+from altered_batch_for_tests import AlteredBatch
 
 PERIOD = 3
 
@@ -317,23 +322,11 @@ def test_the_single_face_gives_a_mask_that_the_space_samples_by() -> None:
     assert env.action_space("planner").sample(masks[1]).tolist() == [0, 0]
 
 
-class Altered:
+class Altered(AlteredBatch):
     """A Grove batch whose results are changed by `change`."""
 
-    def __init__(self, num_envs: int, autoreset: bool = True) -> None:
-        self.inner = batched_env(num_envs, autoreset=autoreset)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def reset(self, seed: Any = None, first_episode: int = 0) -> BatchObservation:
-        return self.change(self.inner.reset(seed, first_episode))
-
-    def step(self, actions: Any) -> BatchStep:
-        return self.change(self.inner.step(actions))
-
-    def change(self, seen: Any) -> Any:
-        return seen
+    def make(self, num_envs: int, autoreset: bool) -> Any:
+        return batched_env(num_envs, autoreset=autoreset)
 
 
 def with_planner_mask(seen: Any, alter: Callable[[Any], Any]) -> Any:

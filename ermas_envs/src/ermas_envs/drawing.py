@@ -12,6 +12,7 @@ Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
+GRID_COLOUR: Colour = (215, 215, 215)
 
 
 @cache

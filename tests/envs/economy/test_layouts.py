@@ -1,7 +1,6 @@
 """Layouts: text, arrays, files and names, and the counts, water and connectedness of the generated maps."""
 
-import gzip
-import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,9 @@ from ermas_envs.economy.layouts import (
     open_quadrant,
 )
 
-GOLDENS = Path(__file__).parents[3].parent / "shared/economy/goldens"
+sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
+from goldens_for_tests import golden
+
 SMALL = "W.S;.@."
 EIGHT = np.ones((3, 3))
 
@@ -242,11 +243,9 @@ def clump_statistics(sources: BoolArray) -> tuple[float, int]:
     return float(neighbours[sources].mean()), int(ndimage.label(sources, EIGHT)[1])
 
 
-@pytest.mark.skipif(not (GOLDENS / "layouts.json.gz").exists(), reason="the original's maps are not in the repository")
 def test_statistics_of_the_originals_map() -> None:
     """Ours is another map of the same kind, not the same map."""
-    with gzip.open(GOLDENS / "layouts.json.gz") as file:
-        original = Layout.of_text(json.load(file)["layouts"]["quadrant_25x25_20each_30clump.txt"])
+    original = Layout.of_text(golden("layouts")["layouts"]["quadrant_25x25_20each_30clump.txt"])
     ours = open_quadrant()
     np.testing.assert_array_equal(ours.water, original.water)
     for kind, axis, quadrant in (("wood_source", 0, np.s_[:12, 13:]), ("stone_source", 1, np.s_[13:, :12])):
@@ -261,10 +260,8 @@ def test_statistics_of_the_originals_map() -> None:
         assert not np.array_equal(mine, theirs)
 
 
-@pytest.mark.skipif(not (GOLDENS / "layouts.json.gz").exists(), reason="the original's maps are not in the repository")
 def test_the_originals_files_are_read() -> None:
-    with gzip.open(GOLDENS / "layouts.json.gz") as file:
-        files = json.load(file)["layouts"]
+    files = golden("layouts")["layouts"]
     assert len(files) >= 10
     for rows in files.values():
         text = ";".join(rows)

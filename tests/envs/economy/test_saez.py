@@ -3,9 +3,8 @@
 Recorded numbers lie beside the repository, in shared/economy/goldens; tests of them are skipped where they are absent.
 """
 
-import gzip
-import json
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,19 +20,13 @@ from ermas_envs.economy import saez
 from ermas_envs.economy.tax_schedule import bracket_cutoffs
 from ermas_envs.streams import ReplicaStreams
 
-GOLDENS = Path(__file__).parents[3].parent / "shared/economy/goldens"
+sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
+from goldens_for_tests import golden
+
 RELATIVE = 1e-9
 CUTOFFS = bracket_cutoffs()
 TOP = float(CUTOFFS[-1])
 SMALL = saez.saez_parameters(buffer_size=4)
-
-
-def golden(name: str) -> Any:
-    path = GOLDENS / f"{name}.json.gz"
-    if not path.is_file():
-        pytest.skip(f"{path} is absent")
-    with gzip.open(path) as stream:
-        return json.load(stream)
 
 
 def with_nan(values: list[float | None]) -> np.ndarray:

@@ -3,8 +3,7 @@
 Recorded numbers lie beside the repository, in shared/economy/goldens; tests of them are skipped where they are absent.
 """
 
-import gzip
-import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,9 @@ from hypothesis import strategies as st
 
 from ermas_envs.economy import tax_schedule as tax
 
-GOLDENS = Path(__file__).parents[3].parent / "shared/economy/goldens"
+sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
+from goldens_for_tests import golden
+
 RELATIVE = 1e-9
 TAX_GOLDENS = (
     "c1_tax_us_federal",
@@ -27,14 +28,6 @@ TAX_GOLDENS = (
 )
 LINEAR = np.array([0.0, 25.0, 50.0, 75.0, 100.0])
 RISING = np.array([0.0, 0.1, 0.2, 0.5, 1.0])
-
-
-def golden(name: str) -> Any:
-    path = GOLDENS / f"{name}.json.gz"
-    if not path.is_file():
-        pytest.skip(f"{path} is absent")
-    with gzip.open(path) as stream:
-        return json.load(stream)
 
 
 def cutoffs_of(options: dict[str, Any]) -> np.ndarray:

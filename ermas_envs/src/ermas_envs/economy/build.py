@@ -16,16 +16,21 @@ class BuildParameters(NamedTuple):
 
 
 @internal
-def can_build(world: World, agents: Agents, replica: int, agent: int) -> bool:
-    """Whether an agent holds the material and stands on a tile without resources, house, water or source."""
-    inventory = agents.inventory
-    if inventory[replica, agent, STONE] < 1.0 or inventory[replica, agent, WOOD] < 1.0:
-        return False
-    row, column = agents.row[replica, agent], agents.column[replica, agent]
+def is_building_ground(world: World, replica: int, row: int, column: int) -> bool:
+    """Whether a tile is without resources, house, water and source."""
     for plane in range(NUM_PLANES - 1):
         if world.planes[replica, plane, row, column] > 0:
             return False
     return True
+
+
+@internal
+def can_build(world: World, agents: Agents, replica: int, agent: int) -> bool:
+    """Whether an agent holds the material and stands on building ground."""
+    inventory = agents.inventory
+    if inventory[replica, agent, STONE] < 1.0 or inventory[replica, agent, WOOD] < 1.0:
+        return False
+    return is_building_ground(world, replica, agents.row[replica, agent], agents.column[replica, agent])
 
 
 @internal

@@ -5,18 +5,17 @@
 
 from ermas_envs.arrays import Array, FloatArray
 from ermas_envs.economy.actions import MOVE_COLUMN, MOVE_ROW
-from ermas_envs.economy.build import can_build
+from ermas_envs.economy.build import can_build, is_building_ground
 from ermas_envs.economy.compiled import internal
+from ermas_envs.economy.endowment import coin_endowments
 from ermas_envs.economy.gather import can_enter
-from ermas_envs.economy.observation_entries import Entries
-from ermas_envs.economy.observe import ObservationParameters
-from ermas_envs.economy.settings import EconomySettings, PeriodicBracketTax
+from ermas_envs.economy.observation_entries import Entries, compact_tax_entries
+from ermas_envs.economy.observe import ObservationParameters, schedule_and_phase
 from ermas_envs.economy.state import (
     ASK,
     BID,
     COIN,
     INSIDE,
-    NUM_PLANES,
     RESOURCES,
     STONE,
     STONE_SOURCE,
@@ -30,7 +29,7 @@ from ermas_envs.economy.state import (
 from ermas_envs.economy.tax_schedule import marginal_rate
 from ermas_envs.economy.taxes import TaxParameters, income_so_far
 from ermas_envs.economy.trade import TradeParameters
-from ermas_envs.economy.welfare import equality, heap_sort
+from ermas_envs.economy.welfare import equality, heap_sort, productivity
 
 HOUSE_SEARCH = 5
 """Tiles, in Manhattan distance, within which the nearest free building ground is looked for."""
@@ -38,11 +37,9 @@ QUANTILES = 5
 """Least, lower quartile, median, upper quartile, largest."""
 
 
-def agent_entries(settings: EconomySettings, brackets: int) -> Entries:
+def agent_entries(brackets: int) -> Entries:
     """(name, size) of what an agent sees, in order."""
     nearest = [(f"nearest-{resource}", 4) for resource in RESOURCES]
-    taxes = [("rates", brackets), ("is_first_day", 1), ("is_tax_day", 1), ("tax_phase", 1)]
-    own_taxes = [("marginal_rate", 1), ("income", 1), ("last_income", 1)]
     return [
         ("time", 1),
         ("place", 2),
@@ -57,13 +54,12 @@ def agent_entries(settings: EconomySettings, brackets: int) -> Entries:
         ("nearest-ground", 3),
         ("nearest-agent", 3),
         *[(f"market-{resource}", 8) for resource in RESOURCES],
-        *([*taxes, *own_taxes] if settings.component(PeriodicBracketTax) is not None else []),
+        *compact_tax_entries(brackets, ("marginal_rate", 1), ("income", 1), ("last_income", 1)),
     ]
 
 
-def planner_entries(settings: EconomySettings, brackets: int) -> Entries:
+def planner_entries(brackets: int) -> Entries:
     """(name, size) of what the planner sees, in order."""
-    taxes = [("rates", brackets), ("is_first_day", 1), ("is_tax_day", 1), ("tax_phase", 1)]
     return [
         ("time", 1),
         ("mean_coin", 1),
@@ -71,7 +67,7 @@ def planner_entries(settings: EconomySettings, brackets: int) -> Entries:
         ("coin", QUANTILES),
         ("houses", 1),
         *[(f"market-{resource}", 3) for resource in RESOURCES],
-        *([*taxes, ("last_incomes", QUANTILES)] if settings.component(PeriodicBracketTax) is not None else []),
+        *compact_tax_entries(brackets, ("last_incomes", QUANTILES)),
     ]
 
 
@@ -120,7 +116,7 @@ def agent_vector(
         _market(parameters, trade_parameters, market, replica, commodity, agent, out, cursor)
         cursor += 8
     if parameters.brackets > 0:
-        cursor = _taxes(parameters, taxes, replica, out, cursor)
+        cursor = schedule_and_phase(parameters.brackets, parameters.period, taxes, replica, out, cursor)
         income = income_so_far(taxes, agents, replica, agent)
         out[cursor] = marginal_rate(income, tax_parameters.cutoffs, taxes.rates[replica])
         out[cursor + 1] = income / parameters.period
@@ -166,21 +162,16 @@ def _nearest_ground(world: World, replica: int, agent: int, row: int, column: in
                 if not (0 <= at_row < height and 0 <= at_column < width):
                     continue
                 here = distance == 0
-                if _is_ground(world, replica, at_row, at_column) and (
-                    here or world.standing[replica, at_row, at_column] == 0
+                inside = world.planes[replica, INSIDE, at_row, at_column] > 0
+                if (
+                    inside
+                    and is_building_ground(world, replica, at_row, at_column)
+                    and (here or world.standing[replica, at_row, at_column] == 0)
                 ):
                     out[cursor] = 1.0
                     out[cursor + 1] = down / HOUSE_SEARCH
                     out[cursor + 2] = right / HOUSE_SEARCH
                     return
-
-
-@internal
-def _is_ground(world: World, replica: int, row: int, column: int) -> bool:
-    for plane in range(NUM_PLANES - 1):
-        if world.planes[replica, plane, row, column] > 0:
-            return False
-    return bool(world.planes[replica, INSIDE, row, column] > 0)
 
 
 @internal
@@ -241,17 +232,6 @@ def _market(
 
 
 @internal
-def _taxes(parameters: ObservationParameters, taxes: Taxes, replica: int, out: Array, cursor: int) -> int:
-    for bracket in range(parameters.brackets):
-        out[cursor + bracket] = taxes.shown_rates[replica, bracket]
-    cursor += parameters.brackets
-    out[cursor] = 1.0 if taxes.position[replica] == 1 else 0.0
-    out[cursor + 1] = 1.0 if taxes.position[replica] >= parameters.period else 0.0
-    out[cursor + 2] = taxes.position[replica] / parameters.period
-    return cursor + 3
-
-
-@internal
 def planner_vector(
     parameters: ObservationParameters,
     agents: Agents,
@@ -271,13 +251,12 @@ def planner_vector(
         coins: (n,) work space; `scratch` too.
     """
     num_agents = len(coins)
-    total, houses = 0.0, 0
+    coin_endowments(agents, replica, coins)
+    houses = 0
     for agent in range(num_agents):
-        coins[agent] = agents.inventory[replica, agent, COIN] + agents.escrow[replica, agent, COIN]
-        total += coins[agent]
         houses += tallied_builds[replica, agent]
     out[0] = progress.timestep[replica] / parameters.time_scale
-    out[1] = total / num_agents * parameters.scale
+    out[1] = productivity(coins) / num_agents * parameters.scale
     out[2] = equality(coins, scratch)
     heap_sort(coins, num_agents)
     for quantile in range(QUANTILES):
@@ -295,7 +274,7 @@ def planner_vector(
         out[cursor + 2] = asks / num_agents * parameters.scale
         cursor += 3
     if parameters.brackets > 0:
-        cursor = _taxes(parameters, taxes, replica, out, cursor)
+        cursor = schedule_and_phase(parameters.brackets, parameters.period, taxes, replica, out, cursor)
         for quantile in range(QUANTILES):
             rank = quantile * (num_agents - 1) // (QUANTILES - 1)
             out[cursor + quantile] = taxes.sorted_income[replica, rank] / parameters.period

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ermas_envs.arguments import check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observation
 from ermas_envs.economy import metrics, rendering
-from ermas_envs.economy.actions import agent_space, planner_space
+from ermas_envs.economy.actions import agent_space
 from ermas_envs.economy.compiled import Entry
 from ermas_envs.economy.objectives import ObjectiveScratch
 from ermas_envs.economy.reset import ResetScratch
@@ -28,27 +27,21 @@ from ermas_envs.economy.state import (
     allocate_world,
 )
 from ermas_envs.economy.step import EconomyState, Rules, Scratch, Views, reset_replicas, run, run_compactly
-from ermas_envs.economy.tax_planners import Saez
-from ermas_envs.economy.taxed_engine import TaxedEngine
-from ermas_envs.economy.threads import ReplicaThreads
+from ermas_envs.economy.taxed_engine import TaxedEngine, by_entry
 from ermas_envs.economy.uniform_layout import uniform_scratch
 from ermas_envs.economy.views import Sight
 from ermas_envs.engine import Outcome
-from ermas_envs.ids import PLANNER, agent_id
+from ermas_envs.ids import PLANNER
 from ermas_envs.streams import ReplicaStreams
 
 
 class EconomyEngine(TaxedEngine):
     """Agents who gather, trade and build, and a planner who taxes them; see `economy_v0` for the game.
 
-    Args:
-        name: registered name of the game.
-        num_envs: number of replicas, at least 1.
-        settings: checked; ValueError names the argument.
-        planner: who sets the taxes: a `TaxPlanner`, whose rule the engine applies, or anything else, which acts.
-        num_threads: threads that share the replicas; None: as many as there are cores. Results do not depend on it.
+    Arguments are those of `TaxedEngine`.
     """
 
+    settings: EconomySettings
     rules: Rules
     state: EconomyState
 
@@ -60,27 +53,17 @@ class EconomyEngine(TaxedEngine):
         planner: object = "learned",
         num_threads: int | None = None,
     ) -> None:
-        self.name, self.settings = name, settings
-        self.num_envs = check_integer("num_envs", num_envs, 1)
-        self.horizon = settings.horizon
-        self.agents = tuple(agent_id(index) for index in range(settings.num_agents))
-        self.planner_payoff_scale = 1.0
-        self.num_states = None
+        super().__init__(name, num_envs, settings, planner, num_threads)
         layout, self.size = map_of(settings)
         self.rules = economy_rules(settings, planner, self.size, layout is not None)
         self.reset_parameters = reset_parameters(settings, layout, self.size)
         self._first_map = first_map(settings, layout, self.size)
-        self._threads = ReplicaThreads(self.num_envs, num_threads)
         self._entry = Entry(run_compactly if settings.observations == "compact" else run)
-        self._samples = planner.samples if isinstance(planner, Saez) else ()
         self.sight = Sight(settings, self.rules, self.num_envs)
         self.views = self.sight.views
         self.observation_spaces = self.sight.observation_spaces()
-        actions = self.rules.actions
-        self.action_spaces = {
-            **dict.fromkeys(self.agents, agent_space(actions)),
-            PLANNER: planner_space(self.rules.planner_multi, self.rules.planner_brackets, self.rules.planner_rates),
-        }
+        choices = agent_space(self.rules.actions)
+        self.action_spaces = {**dict.fromkeys(self.agents, choices), PLANNER: self._planner_space()}
         self._allocate()
 
     def _allocate(self) -> None:
@@ -153,10 +136,8 @@ class EconomyEngine(TaxedEngine):
     def step(self, actions: Mapping[str, Array]) -> Outcome:
         """See `Engine.step`; the planner's payoff is also its outcome."""
         for index, agent in enumerate(self.agents):
-            given = actions[agent]
-            self._agent_actions[:, index] = given if given.ndim == 2 else given[:, None]
-        given = actions[PLANNER]
-        self._planner_actions[:] = given if given.ndim == 2 else given[:, None]
+            self._agent_actions[:, index] = by_entry(actions[agent])
+        self._planner_actions[:] = by_entry(actions[PLANNER])
         self.advance(self._agent_actions, self._planner_actions)
         progress = self.state.progress
         rewards, planner = progress.rewards.T.copy(), progress.planner_reward.copy()

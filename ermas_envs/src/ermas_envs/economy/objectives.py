@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from ermas_envs.arrays import FloatArray
 from ermas_envs.economy.compiled import compiled, internal
-from ermas_envs.economy.state import COIN, Agents, Progress
+from ermas_envs.economy.endowment import coin_endowments
+from ermas_envs.economy.state import Agents, Progress
 from ermas_envs.economy.welfare import (
     coin_eq_times_productivity,
     inverse_income_weighted_coin,
@@ -69,8 +70,8 @@ def update_objectives(
     progress.energy_weight[replica] = weight
     coins, utilities = scratch.coins[slot], progress.utility[replica]
     labor_weight = weight * parameters.energy_cost
+    coin_endowments(agents, replica, coins)
     for agent in range(len(coins)):
-        coins[agent] = agents.inventory[replica, agent, COIN] + agents.escrow[replica, agent, COIN]
         if coins[agent] != progress.valued_coin[replica, agent]:  # a power takes as long as the rest of the step
             progress.valued_coin[replica, agent] = coins[agent]
             progress.consumption[replica, agent] = isoelastic_utility(coins[agent], 0.0, parameters.eta[agent], 0.0)

@@ -76,6 +76,13 @@ def tax_entries(num_agents: int, brackets: int, marginal: bool) -> list[tuple[st
     return [(f"PeriodicBracketTax-{name}", size) for name, size in [*entries, ("tax_phase", 1)]]
 
 
+def compact_tax_entries(brackets: int, *more: tuple[str, int]) -> Entries:
+    """Entries about taxes in compact observations: the schedule, then `more`; none without brackets."""
+    if brackets == 0:
+        return ()
+    return [("rates", brackets), ("is_first_day", 1), ("is_tax_day", 1), ("tax_phase", 1), *more]
+
+
 def size(entries: Entries) -> int:
     """Length of the vector."""
     return sum(length for _, length in entries)

@@ -128,6 +128,14 @@ def schedule(brackets: int, period: int, taxes: Taxes, replica: int, out: Array,
 
 
 @internal
+def schedule_and_phase(brackets: int, period: int, taxes: Taxes, replica: int, out: Array, cursor: int) -> int:
+    """Write `schedule` and how much of the period has passed (`compact_tax_entries`); return where to go on."""
+    cursor = schedule(brackets, period, taxes, replica, out, cursor)
+    out[cursor] = taxes.position[replica] / period
+    return cursor + 1
+
+
+@internal
 def shared_taxes(brackets: int, period: int, taxes: Taxes, replica: int, out: Array, cursor: int) -> int:
     """Write what everybody sees of taxes: `schedule` and the sorted incomes; return where to go on."""
     cursor = schedule(brackets, period, taxes, replica, out, cursor)

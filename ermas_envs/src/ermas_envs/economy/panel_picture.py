@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ermas_envs.drawing import BLACK, Colour, font, text_width
+from ermas_envs.drawing import BLACK, GRID_COLOUR, Colour, font, text_width
 from ermas_envs.economy.map_picture import agent_colour, draw_agent
 from ermas_envs.economy.scene import Scene
 from ermas_envs.economy.state import STONE, WOOD
@@ -32,7 +32,6 @@ SCHEDULE_HEIGHT = 120
 """Of a rate of 100 %."""
 BAR_COLOUR: Colour = (120, 120, 120)
 """Of quartiles and tax rates."""
-GRID_COLOUR: Colour = (215, 215, 215)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class ScriptedAgents:
             raise ValueError("scripted agents need observations='compact' and multi_action_mode_agents=False.")
         self._agents = tuple(agent_id(index) for index in range(settings.num_agents))
         brackets = len(tax_parameters(settings.component(PeriodicBracketTax), None, False).cutoffs)
-        self._where = slices(agent_entries(settings, brackets))
+        self._where = slices(agent_entries(brackets))
         table = action_table(settings).table
         self._actions = {kind: np.flatnonzero(table[:, kind]) for kind in range(table.shape[1])}
         self._unit = 0.01 if settings.allow_observation_scaling else 1.0

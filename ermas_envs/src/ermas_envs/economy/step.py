@@ -7,6 +7,7 @@ from ermas_envs.economy import compact, observe
 from ermas_envs.economy.actions import ActionTable, decode_agents, decode_planner
 from ermas_envs.economy.build import BuildParameters, build
 from ermas_envs.economy.compiled import compiled, internal
+from ermas_envs.economy.endowment import coin_endowment
 from ermas_envs.economy.gather import GatherParameters, gather
 from ermas_envs.economy.masks import agent_mask, planner_mask
 from ermas_envs.economy.objectives import ObjectiveParameters, ObjectiveScratch, reward
@@ -15,7 +16,7 @@ from ermas_envs.economy.random_draws import permutation, uniforms
 from ermas_envs.economy.regeneration import RegenerationParameters, draw_growth, regenerate
 from ermas_envs.economy.reset import ResetParameters, ResetScratch, reset
 from ermas_envs.economy.saez import SaezParameters, SaezState
-from ermas_envs.economy.state import COIN, Agents, Draws, Market, Progress, Tallies, Taxes, World
+from ermas_envs.economy.state import Agents, Draws, Market, Progress, Tallies, Taxes, World
 from ermas_envs.economy.taxes import SAEZ, TaxParameters, redistribute, tax
 from ermas_envs.economy.trade import TradeParameters, trade
 
@@ -129,8 +130,7 @@ def act(rules: Rules, state: EconomyState, scratch: Scratch, slot: int, replica:
     actions = draws.actions[slot]
     state.progress.timestep[replica] += 1
     for agent in range(actions.shape[0]):
-        coin = agents.inventory[replica, agent, COIN] + agents.escrow[replica, agent, COIN]
-        state.progress.coin_before[replica, agent] = coin
+        state.progress.coin_before[replica, agent] = coin_endowment(agents, replica, agent)
     for component in rules.components:
         if component == BUILD:
             build(rules.build, world, agents, tallies, actions, draws.build_order[slot], replica)

@@ -4,11 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 
-from ermas_envs.arrays import BoolArray, FloatArray, IntArray
+from ermas_envs.arguments import check_integer
+from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
+from ermas_envs.economy.actions import planner_space
 from ermas_envs.economy.saez import SaezState, fill_buffer, saez_state
+from ermas_envs.economy.tax_planners import Saez
 from ermas_envs.economy.tax_schedule import annealed_cap
+from ermas_envs.economy.threads import ReplicaThreads
 from ermas_envs.engine import Engine
+from ermas_envs.ids import agent_id
 from ermas_envs.oracles.tabular import TabularGame
 
 
@@ -17,13 +23,30 @@ class TaxedEngine(Engine):
 
     Subclasses have `rules` with the constants `tax` (`TaxParameters`), `saez`, `planner_multi`, `planner_brackets` and
     `planner_rates`, and a `state` with `taxes` and `saez`.
+
+    Args:
+        name: registered name of the game.
+        num_envs: number of replicas, at least 1.
+        settings: checked; ValueError names the argument.
+        planner: who sets the taxes: a `TaxPlanner`, whose rule the engine applies, or anything else, which acts.
+        num_threads: threads that share the replicas; None: as many as there are cores. Results do not depend on it.
     """
 
     rules: Any
     """All constants of a step."""
     state: Any
     """All replicas."""
-    _samples: Sequence[Any] | FloatArray  # incomes and marginal rates that Saez's formula begins with
+
+    def __init__(self, name: str, num_envs: int, settings: Any, planner: object, num_threads: int | None) -> None:
+        self.name, self.settings = name, settings
+        self.num_envs = check_integer("num_envs", num_envs, 1)
+        self.horizon = settings.horizon
+        self.agents = tuple(agent_id(index) for index in range(settings.num_agents))
+        self.planner_payoff_scale = 1.0
+        self.num_states = None
+        self._threads = ReplicaThreads(self.num_envs, num_threads)
+        # Incomes and marginal rates that Saez's formula begins with.
+        self._samples: Sequence[Any] | FloatArray = planner.samples if isinstance(planner, Saez) else ()
 
     @property
     def planner_entries(self) -> int:
@@ -35,6 +58,10 @@ class TaxedEngine(Engine):
         if self.rules.planner_rates == 0:
             return np.zeros(self.num_envs, dtype=np.bool_)
         return np.asarray(self.state.taxes.position == 1)
+
+    def _planner_space(self) -> spaces.Space[object]:
+        rules = self.rules
+        return planner_space(rules.planner_multi, rules.planner_brackets, rules.planner_rates)
 
     def states(self) -> None:
         """None: the economies are not tabular."""
@@ -55,3 +82,8 @@ class TaxedEngine(Engine):
         self.state.taxes.rates[replicas] = 0.0
         cap = annealed_cap(0, parameters.warmup, parameters.slope, parameters.rate_max)
         self.state.taxes.rate_cap[replicas] = cap
+
+
+def by_entry(actions: Array) -> Array:
+    """Actions as (R, entries), also where each is one number."""
+    return actions if actions.ndim == 2 else actions[:, None]

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from ermas_envs.arrays import FloatArray, IntArray
 from ermas_envs.economy.compiled import compiled, internal
+from ermas_envs.economy.endowment import coin_endowment
 from ermas_envs.economy.saez import SaezParameters, SaezState, append, random_rates, saez_is_ready, saez_rates
 from ermas_envs.economy.state import COIN, Agents, Tallies, Taxes
 from ermas_envs.economy.tax_schedule import annealed_cap, bracket_of, marginal_rate, tax_due
@@ -68,7 +69,7 @@ def begin_episode(
         taxes.shown_rates[replica, bracket] = shown
         taxes.rates[replica, bracket] = rate if parameters.setter == LEARNED else min(rate, cap)
     for agent in range(agents.inventory.shape[1]):
-        taxes.base_coin[replica, agent] = agents.inventory[replica, agent, COIN] + agents.escrow[replica, agent, COIN]
+        taxes.base_coin[replica, agent] = coin_endowment(agents, replica, agent)
         taxes.last_income[replica, agent] = 0.0
         taxes.sorted_income[replica, agent] = 0.0
         taxes.last_marginal_rate[replica, agent] = 0.0
@@ -135,8 +136,7 @@ def _set_rates(
 @internal
 def income_so_far(taxes: Taxes, agents: Agents, replica: int, agent: int) -> float:
     """Change of an agent's coin endowment since the period began."""
-    coin = agents.inventory[replica, agent, COIN] + agents.escrow[replica, agent, COIN]
-    return float(coin - taxes.base_coin[replica, agent])
+    return float(coin_endowment(agents, replica, agent) - taxes.base_coin[replica, agent])
 
 
 @internal
@@ -177,7 +177,7 @@ def _collect(
     taxes.last_lump_sum[replica] = pool / num_agents
     for agent in range(num_agents):
         agents.inventory[replica, agent, COIN] += taxes.last_lump_sum[replica]
-        taxes.base_coin[replica, agent] = agents.inventory[replica, agent, COIN] + agents.escrow[replica, agent, COIN]
+        taxes.base_coin[replica, agent] = coin_endowment(agents, replica, agent)
     taxes.collected[replica] = True
     tallies.collections[replica] += 1
     for bracket in range(len(cutoffs)):
@@ -196,6 +196,6 @@ def redistribute(agents: Agents, replica: int) -> None:
     num_agents = agents.inventory.shape[1]
     total = 0.0
     for agent in range(num_agents):
-        total += agents.inventory[replica, agent, COIN] + agents.escrow[replica, agent, COIN]
+        total += coin_endowment(agents, replica, agent)
     for agent in range(num_agents):
         agents.inventory[replica, agent, COIN] = total / num_agents - agents.escrow[replica, agent, COIN]

@@ -5,18 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.arguments import check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observation
-from ermas_envs.economy.actions import planner_space
 from ermas_envs.economy.compiled import Entry
 from ermas_envs.economy.objectives import ObjectiveScratch
 from ermas_envs.economy.saez import work_array
 from ermas_envs.economy.state import COIN
-from ermas_envs.economy.tax_planners import Saez
-from ermas_envs.economy.taxed_engine import TaxedEngine
-from ermas_envs.economy.threads import ReplicaThreads
+from ermas_envs.economy.taxed_engine import TaxedEngine, by_entry
 from ermas_envs.engine import Outcome
-from ermas_envs.ids import PLANNER, agent_id
+from ermas_envs.ids import PLANNER
 from ermas_envs.one_step import metrics, rendering
 from ermas_envs.one_step.labor import HOURS
 from ermas_envs.one_step.rules import one_step_rules
@@ -31,14 +27,11 @@ class OneStepEngine(TaxedEngine):
     """Agents who choose hours of work, and a planner who taxes them; see `one_step_economy_v0` for the game.
 
     Args:
-        name: registered name of the game.
-        num_envs: number of replicas, at least 1.
-        settings: checked; ValueError names the argument.
-        planner: who sets the taxes: a `TaxPlanner`, whose rule the engine applies, or anything else, which acts.
-        num_threads: threads that share the replicas; None: as many as there are cores. Results do not depend on it.
+        name: as in `TaxedEngine`, like `num_envs`, `settings`, `planner` and `num_threads`.
         skills: (n,) wages, coin per hour, instead of drawn ones.
     """
 
+    settings: OneStepSettings
     rules: OneStepRules
     state: OneStepState
 
@@ -51,24 +44,16 @@ class OneStepEngine(TaxedEngine):
         num_threads: int | None = None,
         skills: Sequence[float] | FloatArray | None = None,
     ) -> None:
-        self.name, self.settings = name, settings
-        self.num_envs = check_integer("num_envs", num_envs, 1)
-        self.horizon = settings.horizon
-        self.agents = tuple(agent_id(index) for index in range(settings.num_agents))
-        self.planner_payoff_scale = 1.0
-        self.num_states = None
+        super().__init__(name, num_envs, settings, planner, num_threads)
         self.rules = one_step_rules(settings, planner, skills)
-        self._threads = ReplicaThreads(self.num_envs, num_threads)
         self._stepping, self._resetting = Entry(step_replicas), Entry(reset_replicas)
-        self._samples = planner.samples if isinstance(planner, Saez) else ()
         self.sight = OneStepSight(settings, self.rules, self.num_envs)
         self.views = self.sight.arrays()
         self._seen: dict[str, Observation] = {}
         self._given_away = True
         self.observation_spaces = self.sight.observation_spaces()
-        choices = self.rules.planner_multi, self.rules.planner_brackets, self.rules.planner_rates
         hours: spaces.Space[object] = spaces.Discrete(HOURS + 1)
-        self.action_spaces = {**dict.fromkeys(self.agents, hours), PLANNER: planner_space(*choices)}
+        self.action_spaces = {**dict.fromkeys(self.agents, hours), PLANNER: self._planner_space()}
         self._allocate()
 
     def _allocate(self) -> None:
@@ -116,8 +101,7 @@ class OneStepEngine(TaxedEngine):
     def step(self, actions: Mapping[str, Array]) -> Outcome:
         """See `Engine.step`; the planner's payoff is also its outcome."""
         np.concatenate([actions[agent] for agent in self.agents], out=self._hours.reshape(-1))
-        given = actions[PLANNER]
-        self._planner_actions[:] = given if given.ndim == 2 else given[:, None]
+        self._planner_actions[:] = by_entry(actions[PLANNER])
         before = self._coin()
         rewards = self.advance(self._hours, self._planner_actions)
         planner = self.state.progress.planner_reward.copy()

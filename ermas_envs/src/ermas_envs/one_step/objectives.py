@@ -4,13 +4,14 @@ from typing import NamedTuple
 
 from ermas_envs.arrays import FloatArray
 from ermas_envs.economy.compiled import internal
+from ermas_envs.economy.endowment import coin_endowments
 from ermas_envs.economy.objectives import ObjectiveScratch
 from ermas_envs.economy.welfare import (
     coin_eq_times_productivity,
     inverse_income_weighted_utility,
     isoelastic_utility,
 )
-from ermas_envs.one_step.state import OneStepState, coin_endowments
+from ermas_envs.one_step.state import OneStepState
 
 
 class OneStepObjectives(NamedTuple):

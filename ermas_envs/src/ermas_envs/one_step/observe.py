@@ -3,18 +3,17 @@
 Kernels write in the order of the entries, which for the original ones is the alphabetical order of its names.
 """
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from ermas_envs.arrays import Array, BoolArray, FloatArray
 from ermas_envs.economy.compiled import internal
-from ermas_envs.economy.observation_entries import TAXES_OF_AGENT, tax_entries
-from ermas_envs.economy.observe import schedule, shared_taxes
-from ermas_envs.economy.state import COIN, Taxes
+from ermas_envs.economy.endowment import coin_endowments
+from ermas_envs.economy.observation_entries import TAXES_OF_AGENT, Entries, compact_tax_entries, tax_entries
+from ermas_envs.economy.observe import schedule_and_phase, shared_taxes
+from ermas_envs.economy.state import COIN
 from ermas_envs.economy.welfare import equality, productivity
-from ermas_envs.one_step.state import OneStepState, coin_endowments
+from ermas_envs.one_step.state import OneStepState
 
-Entries: TypeAlias = tuple[tuple[str, int], ...]
-"""(name, size) of each entry of a vector; see `observation_entries.Entries`."""
 DECILES = 11
 """Least income, nine deciles, largest."""
 COIN_SCALE = 0.01
@@ -56,20 +55,14 @@ def planner_entries_of_agent(brackets: int) -> Entries:
 
 def compact_agent_entries(brackets: int) -> Entries:
     """(name, size) of an agent's compact vector."""
-    own = (("skill", 1), ("coin", 1))
-    if brackets == 0:
-        return (("time", 1), *own)
-    return (("time", 1), *_compact_taxes(brackets), ("mean_income", 1), *own, ("marginal_rate", 1), ("last_income", 1))
+    shared = compact_tax_entries(brackets, ("mean_income", 1))
+    own_taxes = (("marginal_rate", 1), ("last_income", 1)) if brackets else ()
+    return (("time", 1), *shared, ("skill", 1), ("coin", 1), *own_taxes)
 
 
 def compact_planner_entries(brackets: int) -> Entries:
     """(name, size) of the planner's compact vector."""
-    taxes = (*_compact_taxes(brackets), ("last_incomes", DECILES)) if brackets else ()
-    return (("time", 1), *taxes, ("equality", 1), ("mean_coin", 1))
-
-
-def _compact_taxes(brackets: int) -> Entries:
-    return (("rates", brackets), ("is_first_day", 1), ("is_tax_day", 1), ("tax_phase", 1))
+    return (("time", 1), *compact_tax_entries(brackets, ("last_incomes", DECILES)), ("equality", 1), ("mean_coin", 1))
 
 
 @internal
@@ -147,7 +140,7 @@ def compact_agent_vectors(
     first[0] = state.progress.timestep[replica] / parameters.time_scale
     cursor = 1
     if brackets > 0:
-        cursor = _compact_schedule(parameters, taxes, replica, first)
+        cursor = schedule_and_phase(brackets, parameters.period, taxes, replica, first, cursor)
         first[cursor] = productivity(taxes.last_income[replica]) / num_agents * scale
         cursor += 1
     for agent in range(num_agents):
@@ -175,7 +168,7 @@ def compact_planner_vector(
     out[0] = state.progress.timestep[replica] / parameters.time_scale
     cursor = 1
     if parameters.brackets > 0:
-        cursor = _compact_schedule(parameters, taxes, replica, out)
+        cursor = schedule_and_phase(parameters.brackets, parameters.period, taxes, replica, out, cursor)
         for decile in range(DECILES):
             income = taxes.sorted_income[replica, decile * last // (DECILES - 1)]
             out[cursor + decile] = income * parameters.coin_scale
@@ -183,14 +176,6 @@ def compact_planner_vector(
     coin_endowments(state.agents, replica, coins)
     out[cursor] = equality(coins, scratch)
     out[cursor + 1] = productivity(coins) / len(coins) * parameters.coin_scale
-
-
-@internal
-def _compact_schedule(parameters: OneStepObservations, taxes: Taxes, replica: int, out: Array) -> int:
-    """Rates, flags and the phase from entry 1 on; returns where to go on."""
-    cursor = schedule(parameters.brackets, parameters.period, taxes, replica, out, 1)
-    out[cursor] = taxes.position[replica] / parameters.period
-    return cursor + 1
 
 
 @internal

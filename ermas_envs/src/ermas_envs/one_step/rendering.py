@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from ermas_envs.drawing import BLACK, WHITE, Colour, font, text_width
+from ermas_envs.drawing import BLACK, GRID_COLOUR, WHITE, Colour, font, text_width
 from ermas_envs.economy.state import COIN
 from ermas_envs.one_step.state import OneStepState
 from ermas_envs.one_step.step import OneStepRules
@@ -20,7 +20,6 @@ LEFT, TOP, BOTTOM = MARGIN + 44, 128, HEIGHT - MARGIN - FONT_SIZE - LINE_GAP
 """Pixels: where the bars are."""
 PRODUCTION_COLOUR: Colour = (40, 120, 235)
 COIN_COLOUR: Colour = (225, 120, 45)
-GRID_COLOUR: Colour = (215, 215, 215)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ermas_envs.arrays import Array, FloatArray
-from ermas_envs.economy.compiled import internal
 from ermas_envs.economy.saez import SaezState
 from ermas_envs.economy.state import (
-    COIN,
     Agents,
     Tallies,
     Taxes,
@@ -59,10 +57,3 @@ def allocate_one_step(replicas: int, agents: int, brackets: int, saez: SaezState
         allocate_tallies(replicas, agents, brackets),
         OneStepProgress(np.zeros(replicas, np.int64), np.zeros((replicas, agents)), one, one.copy()),
     )
-
-
-@internal
-def coin_endowments(agents: Agents, replica: int, out: FloatArray) -> None:
-    """Write the coin of every agent, inventory and escrow, into out (n,)."""
-    for agent in range(len(out)):
-        out[agent] = agents.inventory[replica, agent, COIN] + agents.escrow[replica, agent, COIN]

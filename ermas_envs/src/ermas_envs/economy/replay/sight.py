@@ -30,7 +30,7 @@ def raw(engine: EconomyEngine, role: str) -> Seen:
     seen, views = engine.sight, engine.views
     if role == "p":
         found = named(views.planner_vector[0], seen.planner_entries)
-        maps = seen.maps_of_planner(views) if views.planner_maps.shape[1] else {}
+        maps = seen.maps_of_planner(views)
         of_agents = {
             f"p{index}": named(row, seen.agent_of_planner) for index, row in enumerate(views.planner_agents[0])
         }
