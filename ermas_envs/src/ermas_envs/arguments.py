@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
+LARGEST_INTEGER = 2**63 - 1
+"""Largest integer that NumPy's arrays and compiled kernels can hold; no argument may be larger."""
+
 
 def unknown_name(argument: str, given: object, known: Iterable[str]) -> ValueError:
     """Error for a name that is not among `known`; suggests the nearest match."""
     names = sorted(known)
-    near = get_close_matches(str(given), names, n=1, cutoff=0.4)
+    near = get_close_matches(given, names, n=1, cutoff=0.4) if isinstance(given, str) else []
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return ValueError(f"{argument}: unknown name {given!r}.{hint} Known: {', '.join(names)}.")
+    return ValueError(f"{argument}: unknown name {shown(given)}.{hint} Known: {', '.join(names)}.")
 
 
 def check_choice(argument: str, given: object, known: Iterable[str]) -> str:
@@ -28,7 +31,7 @@ def check_choice(argument: str, given: object, known: Iterable[str]) -> str:
 def check_flag(argument: str, given: object) -> bool:
     """Return `given` as a bool; ValueError unless it is True or False."""
     if not isinstance(given, (bool, np.bool_)):
-        raise ValueError(f"{argument} must be True or False, got {given!r}.")
+        raise ValueError(f"{argument} must be True or False, got {shown(given)}.")
     return bool(given)
 
 
@@ -36,25 +39,27 @@ def check_sequence(argument: str, given: object, example: str) -> Sequence[Any]:
     """Return `given` as a tuple; ValueError unless it is a sequence or a 1-D array, such as `example`."""
     array = isinstance(given, np.ndarray) and given.ndim == 1
     if not array and (not isinstance(given, Sequence) or isinstance(given, (str, bytes))):
-        raise ValueError(f"{argument} must be a sequence such as {example}, got {given!r}.")
+        raise ValueError(f"{argument} must be a sequence such as {example}, got {shown(given)}.")
     return tuple(given)  # type: ignore[arg-type]
 
 
 def check_mapping(argument: str, given: object) -> Mapping[str, Any]:
     """Return `given`; ValueError unless it is a mapping from names."""
     if not isinstance(given, Mapping):
-        raise ValueError(f"{argument} must be a mapping from names to values, got {given!r}.")
+        raise ValueError(f"{argument} must be a mapping from names to values, got {shown(given)}.")
     return given
 
 
-def check_integer(argument: str, given: object, minimum: int) -> int:
-    """Return `given` as an int; ValueError unless it is an integer (not a bool) of at least `minimum`."""
+def check_integer(argument: str, given: object, minimum: int, maximum: int = LARGEST_INTEGER) -> int:
+    """Return `given` as an int; ValueError unless it is an integer (not a bool) within [minimum, maximum]."""
     try:
         value = minimum - 1 if isinstance(given, bool) else operator.index(given)  # type: ignore[arg-type]
     except TypeError:
         value = minimum - 1
     if value < minimum:
-        raise ValueError(f"{argument} must be an integer >= {minimum}, got {given!r}.")
+        raise ValueError(f"{argument} must be an integer >= {minimum}, got {shown(given)}.")
+    if value > maximum:
+        raise ValueError(f"{argument} must be at most {maximum}, got {shown(given)}.")
     return value
 
 
@@ -73,8 +78,37 @@ def check_number(argument: str, given: object, minimum: float = -math.inf, maxim
         if isinstance(given, (bool, np.bool_, str, bytes)):  # which float() would take
             raise TypeError
         value = float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ValueError(f"{argument} must be {allowed}, got {given!r}.") from None
+    except (TypeError, ValueError, OverflowError):  # the last from an integer beyond the floats
+        raise ValueError(f"{argument} must be {allowed}, got {shown(given)}.") from None
     if not math.isfinite(value) or not minimum <= value <= maximum:
         raise ValueError(f"{argument} must be {allowed}, got {value!r}.")
     return value
+
+
+def check_positive(argument: str, given: object) -> float:
+    """Return `given` as a float; ValueError unless it is finite and above 0."""
+    value = check_number(argument, given, 0.0)
+    if value == 0.0:
+        raise ValueError(f"{argument} must be > 0, got {value!r}.")
+    return value
+
+
+def keep(settings: object, **checked: object) -> None:
+    """Store checked values in the fields of a frozen dataclass, by field: what was validated is what is kept.
+
+    For `__post_init__`. NumPy's numbers become Python's on the way, whose arithmetic neither wraps nor rounds to 16
+    bits, and which JSON can hold.
+    """
+    for name, value in checked.items():
+        object.__setattr__(settings, name, value)
+
+
+def shown(given: object) -> str:
+    """A value as an error message shows it: its `repr`, cut where it is long, and never an error."""
+    if isinstance(given, int) and given.bit_length() > 256:  # Python refuses to print the largest
+        return f"an integer of {given.bit_length()} bits"
+    try:
+        text = repr(given)
+    except Exception:  # of a user's object
+        return f"an object of type {type(given).__name__}"
+    return text if len(text) <= 200 else f"{text[:200]}…"

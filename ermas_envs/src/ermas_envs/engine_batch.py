@@ -88,7 +88,7 @@ class EngineBatch:
     def reset(self, seed: Seed | None = None, first_episode: int | None = None) -> BatchObservation:
         """See `BatchedEnv.reset`."""
         if first_episode is not None:
-            check_integer("first_episode", first_episode, 0)
+            first_episode = check_integer("first_episode", first_episode, 0)
         if seed is None and self._streams is None:
             seed = fresh_seed()
         anew = seed is not None

@@ -85,7 +85,7 @@ class ParallelEnvBatch:
     def reset(self, seed: Seed | None = None, first_episode: int | None = None) -> BatchObservation:
         """See `BatchedEnv.reset`."""
         if first_episode is not None:
-            check_integer("first_episode", first_episode, 0)
+            first_episode = check_integer("first_episode", first_episode, 0)
         if seed is None and self._streams is None:
             seed = fresh_seed()
         begun = self._episodes + 1 if seed is None else np.zeros_like(self._episodes)

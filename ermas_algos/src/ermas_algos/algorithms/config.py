@@ -12,7 +12,15 @@ from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.algorithms.risk import RiskConfig
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.learners.sb3 import SB3LearnerConfig
-from ermas_envs.arguments import check_choice, check_integer, check_number, unknown_name
+from ermas_envs.arguments import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_positive,
+    check_sequence,
+    keep,
+    unknown_name,
+)
 
 LearnerConfig = SB3LearnerConfig | ExactLearnerConfig
 """Settings of a learner, and so the choice of one: Stable-Baselines3, or the exact learner of tabular games."""
@@ -45,10 +53,13 @@ class TrainerConfig:
 
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
-        check_integer("num_envs", self.num_envs, 2)
+        keep(
+            self,
+            num_envs=check_integer("num_envs", self.num_envs, 2),
+            seed=check_integer("seed", self.seed, 0),
+        )
         if self.rollout_steps is not None:
-            check_integer("rollout_steps", self.rollout_steps, 1)
-        check_integer("seed", self.seed, 0)
+            keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1))
         _check_alike("planner_learner", self.planner_learner, self.agent_learner)
         if self.planner_risk is not None and isinstance(self.planner_learner, ExactLearnerConfig):
             raise ValueError("planner_risk needs sampled episodes; planner_learner is exact.")
@@ -64,7 +75,7 @@ class MARLConfig(TrainerConfig):
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         super().__post_init__()
-        check_integer("extra_agent_updates", self.extra_agent_updates, 0)
+        keep(self, extra_agent_updates=check_integer("extra_agent_updates", self.extra_agent_updates, 0))
 
 
 @dataclass(frozen=True)
@@ -77,10 +88,10 @@ class PopulationConfig(TrainerConfig):
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         super().__post_init__()
+        given = check_sequence("multipliers", self.multipliers, "(1.0, 4.0)")
+        keep(self, multipliers=tuple(check_number("multipliers", value, minimum=0.0) for value in given))
         if not self.multipliers:
             raise ValueError("multipliers must name at least one λ.")
-        for value in self.multipliers:
-            check_number("multipliers", value, minimum=0.0)
 
 
 @dataclass(frozen=True)
@@ -111,15 +122,18 @@ class ERMASConfig(TrainerConfig):
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         super().__post_init__()
-        check_number("epsilon", self.epsilon, minimum=0.0)
-        check_integer("warmup_iterations", self.warmup_iterations, 0)
-        check_choice("deviation", self.deviation, MODES)
-        check_integer("deviation_updates", self.deviation_updates, 1)
-        if self.trust_region is not None and check_number("trust_region", self.trust_region) <= 0:
-            raise ValueError(f"trust_region must be > 0, got {self.trust_region}.")
-        check_number("meta_step_size", self.meta_step_size, minimum=0.0)
-        check_choice("meta_gradient", self.meta_gradient, META_GRADIENTS)
-        check_integer("meta_step_every", self.meta_step_every, 1)
+        keep(
+            self,
+            epsilon=check_number("epsilon", self.epsilon, minimum=0.0),
+            warmup_iterations=check_integer("warmup_iterations", self.warmup_iterations, 0),
+            deviation=check_choice("deviation", self.deviation, MODES),
+            deviation_updates=check_integer("deviation_updates", self.deviation_updates, 1),
+            meta_step_size=check_number("meta_step_size", self.meta_step_size, minimum=0.0),
+            meta_gradient=check_choice("meta_gradient", self.meta_gradient, META_GRADIENTS),
+            meta_step_every=check_integer("meta_step_every", self.meta_step_every, 1),
+        )
+        if self.trust_region is not None:
+            keep(self, trust_region=check_positive("trust_region", self.trust_region))
         ours, theirs = self.agent_learner, self.deviation_learner or self.agent_learner
         _check_alike("deviation_learner", theirs, ours)
         if isinstance(ours, SB3LearnerConfig) and isinstance(theirs, SB3LearnerConfig):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ermas_algos.algorithms.collection import PerSeed
-from ermas_envs.arguments import check_number
+from ermas_envs.arguments import check_number, keep
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class MultiplierConfig:
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         for name in ("initial", "step_size", "proportional", "derivative"):
-            check_number(name, getattr(self, name), minimum=0.0)
-        check_number("maximum", self.maximum, minimum=self.initial)
+            keep(self, **{name: check_number(name, getattr(self, name), minimum=0.0)})
+        keep(self, maximum=check_number("maximum", self.maximum, minimum=self.initial))
 
 
 class Multipliers:

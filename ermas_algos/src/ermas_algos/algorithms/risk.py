@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ermas_envs.arguments import check_choice, check_number
+from ermas_envs.arguments import check_choice, check_number, keep
 from ermas_envs.arrays import FloatArray
 
 
@@ -28,10 +28,14 @@ class RiskConfig:
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         check_choice("utility", self.utility, _UTILITIES)
-        check_number("aversion", self.aversion, minimum=0.0, maximum=1.0 if self.utility == "cvar" else np.inf)
+        most = 1.0 if self.utility == "cvar" else np.inf
+        keep(
+            self,
+            aversion=check_number("aversion", self.aversion, minimum=0.0, maximum=most),
+            shift=check_number("shift", self.shift),
+        )
         if self.aversion == 0.0 and self.utility != "crra":
             raise ValueError(f"aversion must be > 0 for utility {self.utility!r}, got 0.")
-        check_number("shift", self.shift)
 
 
 def utility(payoffs: FloatArray, config: RiskConfig) -> FloatArray:

@@ -20,7 +20,7 @@ from ermas_algos.commands.options import environment_spec, json_values, optional
 from ermas_algos.commands.progress import progress_bar
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_envs import EnvironmentSpec
-from ermas_envs.arguments import check_choice, check_integer, unknown_name
+from ermas_envs.arguments import check_choice, check_integer, keep, unknown_name
 
 RESOLVED = "train.toml"
 """The complete configuration that a training leaves beside its checkpoint."""
@@ -131,7 +131,7 @@ class _Plan:
     def __post_init__(self) -> None:
         check_choice("algorithm", self.algorithm, TRAINERS)
         for name in ("iterations", "checkpoint_every"):
-            check_integer(name, getattr(self, name), 1)
+            keep(self, **{name: check_integer(name, getattr(self, name), 1)})
 
     def trainer(self) -> Any:
         return TRAINERS[self.algorithm]

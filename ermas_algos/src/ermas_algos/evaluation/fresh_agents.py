@@ -18,7 +18,7 @@ from ermas_algos.algorithms.marl import MARL
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.learners.protocol import Learner
 from ermas_algos.learners.sb3 import SB3LearnerConfig
-from ermas_envs.arguments import check_integer, check_number
+from ermas_envs.arguments import check_integer, check_number, keep
 from ermas_envs.arrays import FloatArray
 from ermas_envs.oracles import evaluate, exact_regret
 
@@ -54,13 +54,17 @@ class FreshAgentsConfig:
         """ValueError naming the field and the allowed range."""
         if isinstance(self.agent_learner, ExactLearnerConfig) and self.agent_learner.num_seeds > 1:
             raise ValueError("agent_learner must be one learner (num_seeds 1): fresh agents are played and measured.")
-        check_integer("num_envs", self.num_envs, 2)
+        window = check_integer("window", self.window, 1)
+        keep(
+            self,
+            num_envs=check_integer("num_envs", self.num_envs, 2),
+            window=window,
+            tolerance=check_number("tolerance", self.tolerance, minimum=0.0),
+            max_iterations=check_integer("max_iterations", self.max_iterations, 2 * window),
+            measured_envs=check_integer("measured_envs", self.measured_envs, 1),
+        )
         if self.rollout_steps is not None:
-            check_integer("rollout_steps", self.rollout_steps, 1)
-        check_integer("window", self.window, 1)
-        check_number("tolerance", self.tolerance, minimum=0.0)
-        check_integer("max_iterations", self.max_iterations, 2 * self.window)
-        check_integer("measured_envs", self.measured_envs, 1)
+            keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1))
 
 
 @dataclass(frozen=True)

@@ -88,10 +88,10 @@ def transfer_evaluation(
         raise ValueError("planners, gaps and seeds must each name at least one.")
     if len(set(gaps)) < len(gaps) or len(set(seeds)) < len(seeds):
         raise ValueError("gaps and seeds must not repeat.")
-    for seed in seeds:
-        check_integer("seeds", seed, 0)
+    seeds = [check_integer("seeds", seed, 0) for seed in seeds]
+    gaps = [check_number("gaps", gap) for gap in gaps]
     settings = config or FreshAgentsConfig()
-    shared = {gap: _shared(named, make_env, check_number("gaps", gap), share_agents) for gap in gaps}
+    shared = {gap: _shared(named, make_env, gap, share_agents) for gap in gaps}
     rows = []
     for gap in gaps:
         for seed in seeds:

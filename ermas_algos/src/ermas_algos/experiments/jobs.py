@@ -98,7 +98,7 @@ def run_jobs(
             damaged; Ray is wanted and not installed.
         RuntimeError: a worker of this machine was killed; the finished jobs are kept, and a repeated command goes on.
     """
-    check_integer("workers", workers, 1)
+    workers = check_integer("workers", workers, 1)
     folder.mkdir(parents=True, exist_ok=True)
     done = {job.key: found for job in jobs if (found := _read(folder, job)) is not None}
     missing = {job.key: job for job in jobs if job.key not in done}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ermas_envs.arguments import check_integer
+from ermas_envs.arguments import check_flag, check_integer, keep
 
 
 @dataclass(frozen=True)
@@ -16,4 +16,4 @@ class Scale:
 
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
-        check_integer("seeds", self.seeds, 1)
+        keep(self, seeds=check_integer("seeds", self.seeds, 1), quick=check_flag("quick", self.quick))

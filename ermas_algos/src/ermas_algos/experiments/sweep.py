@@ -24,7 +24,7 @@ from ermas_algos.experiments.results import read_table, rows_of, write_results
 from ermas_algos.experiments.stages import run_stages
 from ermas_algos.plots.sweep import plot_sweep
 from ermas_envs import BatchedEnv, EnvironmentSpec
-from ermas_envs.arguments import check_choice, check_integer, check_number
+from ermas_envs.arguments import check_choice, check_integer, check_number, keep
 from ermas_envs.oracles import agents_ignore_planner
 from ermas_envs.planners import Planner
 
@@ -92,14 +92,15 @@ class Sweep:
         for name in ("tasks", "methods", "seeds", "gaps"):
             if not len(getattr(self, name)):
                 raise ValueError(f"{name} must name at least one.")
-        for seed in self.seeds:
-            check_integer("seeds", seed, 0)
-        for gap in self.gaps:
-            check_number("gaps", gap)
+        keep(
+            self,
+            seeds=tuple(check_integer("seeds", seed, 0) for seed in self.seeds),
+            gaps=tuple(check_number("gaps", gap) for gap in self.gaps),
+            iterations=check_integer("iterations", self.iterations, 1),
+        )
         for name, values in (("seeds", self.seeds), ("gaps", self.gaps)):
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} must not repeat, got {list(values)}.")
-        check_integer("iterations", self.iterations, 1)
         for name in (*self.tasks, *self.methods):
             if not name or not all(c.isalnum() or c in "._=-" for c in name):
                 raise ValueError(f"tasks and methods: a name has letters, digits, '.', '_', '=' and '-', got {name!r}.")

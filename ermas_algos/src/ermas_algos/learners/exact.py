@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.special import log_softmax, softmax
 
 from ermas_algos.learners.protocol import Learner, LearnerState
-from ermas_envs.arguments import check_integer, check_number
+from ermas_envs.arguments import check_integer, check_number, check_positive, keep
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.oracles import TabularGame
 
@@ -36,12 +36,14 @@ class ExactLearnerConfig:
 
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
-        if check_number("learning_rate", self.learning_rate) <= 0:
-            raise ValueError(f"learning_rate must be > 0, got {self.learning_rate}.")
-        check_number("entropy", self.entropy, minimum=0.0)
+        keep(
+            self,
+            learning_rate=check_positive("learning_rate", self.learning_rate),
+            entropy=check_number("entropy", self.entropy, minimum=0.0),
+            num_seeds=check_integer("num_seeds", self.num_seeds, 1),
+        )
         if self.learning_rate * self.entropy >= 1:
             raise ValueError("learning_rate * entropy must be < 1: one step would forget all logits.")
-        check_integer("num_seeds", self.num_seeds, 1)
 
 
 @dataclass(frozen=True)

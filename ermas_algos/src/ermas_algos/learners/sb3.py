@@ -19,7 +19,15 @@ from stable_baselines3.common.logger import Logger
 
 from ermas_algos.learners import action_sampling, optimizer_state
 from ermas_algos.learners.protocol import Learner, LearnerState, Rollout
-from ermas_envs.arguments import check_choice, check_integer, check_number, unknown_name
+from ermas_envs.arguments import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_positive,
+    check_sequence,
+    keep,
+    unknown_name,
+)
 from ermas_envs.arrays import Array, BoolArray, FloatArray
 
 ALGORITHMS: Mapping[str, Any] = {"PPO": PPO, "A2C": A2C, "TRPO": TRPO, "MaskablePPO": MaskablePPO}
@@ -48,14 +56,16 @@ class SB3LearnerConfig:
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         check_choice("algorithm", self.algorithm, ALGORITHMS)
-        if check_number("learning_rate", self.learning_rate) <= 0:
-            raise ValueError(f"learning_rate must be > 0, got {self.learning_rate}.")
-        check_number("gamma", self.gamma, 0.0, 1.0)
-        check_number("gae_lambda", self.gae_lambda, 0.0, 1.0)
-        for width in self.hidden_layers:
-            check_integer("hidden_layers", width, 1)
+        layers = check_sequence("hidden_layers", self.hidden_layers, "(64, 64)")
+        keep(
+            self,
+            learning_rate=check_positive("learning_rate", self.learning_rate),
+            gamma=check_number("gamma", self.gamma, 0.0, 1.0),
+            gae_lambda=check_number("gae_lambda", self.gae_lambda, 0.0, 1.0),
+            hidden_layers=tuple(check_integer("hidden_layers", width, 1) for width in layers),
+        )
         if self.minibatch_size is not None:
-            check_integer("minibatch_size", self.minibatch_size, 2)
+            keep(self, minibatch_size=check_integer("minibatch_size", self.minibatch_size, 2))
         known = set(inspect.signature(ALGORITHMS[self.algorithm].__init__).parameters) - _OURS
         for name in self.algorithm_kwargs:
             if name not in known:

@@ -47,8 +47,7 @@ def write_gif(path: Path | str, frames: Iterable[Array], fps: int) -> None:
     Raises:
         ValueError: no frames, one of another size or dtype, or fps out of range.
     """
-    if check_integer("fps", fps, 1) > FASTEST:
-        raise ValueError(f"fps must be at most {FASTEST}, got {fps}.")
+    fps = check_integer("fps", fps, 1, FASTEST)
     shape: tuple[int, ...] | None = None
     packed = []
     for frame in frames:
@@ -90,7 +89,8 @@ def play(steps: int, planner: str, agents: int, layout: str, seed: int) -> Itera
         layout: registered layout.
         seed: of everything.
     """
-    settings = EconomySettings(agents, check_integer("steps", steps, 1), layout=layout, observations="compact")
+    steps = check_integer("steps", steps, 1)
+    settings = EconomySettings(agents, steps, layout=layout, observations="compact")
     rule = PLANNERS[planner]
     hook = "learned" if rule is None else rule()
     batch = EngineBatch(EconomyEngine("economy_v0", 1, settings, hook), hook, autoreset=False)

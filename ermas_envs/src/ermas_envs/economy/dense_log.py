@@ -125,9 +125,7 @@ class EpisodeLog:
     """
 
     def __init__(self, engine: EconomyEngine, replica: int = 0) -> None:
-        if check_integer("replica", replica, 0) >= engine.num_envs:
-            raise ValueError(f"replica must be below num_envs = {engine.num_envs}, got {replica}.")
-        self._engine, self._replica = engine, replica
+        self._engine, self._replica = engine, check_integer("replica", replica, 0, engine.num_envs - 1)
         self._step = -1
         self._owners: Array = np.zeros(0)
         self.tables: dict[str, list[dict[str, Any]]] = {}

@@ -269,8 +269,7 @@ def _middle(side: int) -> slice:
 
 def _cross(height: int, width: int, gaps: bool) -> BoolArray:
     """(height, width) bool, step 1 of the module's head."""
-    check_integer("height", height, 3)
-    check_integer("width", width, 3)
+    height, width = check_integer("height", height, 3), check_integer("width", width, 3)
     water = np.zeros((height, width), dtype=bool)
     horizontal, vertical = water[_middle(height)], water.T[_middle(width)]  # views
     horizontal[:], vertical[:] = True, True
@@ -286,13 +285,13 @@ def _cross(height: int, width: int, gaps: bool) -> BoolArray:
 def _quadrants(height: int, width: int, sources_each: int, clumpiness: float, seed: int, water: BoolArray) -> Layout:
     """Steps 2 and 3 of the module's head."""
     rows, columns = _arm(height), _arm(width)
-    check_integer("sources_each", sources_each, 2)
+    sources_each = check_integer("sources_each", sources_each, 2)
     if sources_each > rows * columns:
         raise ValueError(
             f"sources_each must be <= {rows * columns}, the tiles of a quadrant of a {height}×{width} map, "
             f"got {sources_each}."
         )
-    check_number("clumpiness", clumpiness, 0, 1)
+    clumpiness = check_number("clumpiness", clumpiness, 0, 1)
     streams = ReplicaStreams(check_integer("seed", seed, 0), 1)
     north, south = slice(0, rows), slice(height - rows, height)
     west, east = slice(0, columns), slice(width - columns, width)

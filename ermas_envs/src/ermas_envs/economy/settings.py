@@ -13,7 +13,9 @@ from ermas_envs.arguments import (
     check_integer,
     check_mapping,
     check_number,
+    check_positive,
     check_sequence,
+    keep,
     unknown_name,
 )
 from ermas_envs.arrays import FloatArray
@@ -54,7 +56,7 @@ class Build:
         """ValueError naming the option."""
         check_choice("Build: skill_dist", self.skill_dist, DISTRIBUTIONS)
         for name, least in (("payment", 0.0), ("payment_max_skill_multiplier", 1.0), ("build_labor", 0.0)):
-            check_number(f"Build: {name}", getattr(self, name), least)
+            keep(self, **{name: check_number(f"Build: {name}", getattr(self, name), least)})
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,15 @@ class ContinuousDoubleAuction:
 
     def __post_init__(self) -> None:
         """ValueError naming the option."""
-        check_integer("ContinuousDoubleAuction: max_bid_ask", self.max_bid_ask, 1)
-        check_number("ContinuousDoubleAuction: order_labor", self.order_labor, 0.0)
-        check_integer("ContinuousDoubleAuction: order_duration", self.order_duration, 1)
+        what = "ContinuousDoubleAuction"
+        keep(
+            self,
+            max_bid_ask=check_integer(f"{what}: max_bid_ask", self.max_bid_ask, 1),
+            order_labor=check_number(f"{what}: order_labor", self.order_labor, 0.0),
+            order_duration=check_integer(f"{what}: order_duration", self.order_duration, 1),
+        )
         if self.max_num_orders is not None:
-            check_integer("ContinuousDoubleAuction: max_num_orders", self.max_num_orders, 1)
+            keep(self, max_num_orders=check_integer(f"{what}: max_num_orders", self.max_num_orders, 1))
 
 
 @dataclass(frozen=True)
@@ -92,8 +98,11 @@ class Gather:
 
     def __post_init__(self) -> None:
         """ValueError naming the option."""
-        check_number("Gather: move_labor", self.move_labor, 0.0)
-        check_number("Gather: collect_labor", self.collect_labor, 0.0)
+        keep(
+            self,
+            move_labor=check_number("Gather: move_labor", self.move_labor, 0.0),
+            collect_labor=check_number("Gather: collect_labor", self.collect_labor, 0.0),
+        )
         check_choice("Gather: skill_dist", self.skill_dist, DISTRIBUTIONS)
 
 
@@ -124,19 +133,26 @@ class PeriodicBracketTax:
     """[w, s]: rates are at most clip(s · (episode − w), 0, 1) · rate_max; None: no annealing."""
 
     def __post_init__(self) -> None:
-        """ValueError naming the option; cutoffs and rates are checked where they are made (`tax_schedule`)."""
-        check_flag("PeriodicBracketTax: disable_taxes", self.disable_taxes)
-        check_integer("PeriodicBracketTax: period", self.period, 1)
-        low = check_number("PeriodicBracketTax: rate_min", self.rate_min, 0.0, 1.0)
-        check_number("PeriodicBracketTax: rate_max", self.rate_max, low, 1.0)
-        check_number("PeriodicBracketTax: rate_disc", self.rate_disc, 1e-6, 1.0)
+        """ValueError naming the option; cutoffs are checked once more where they are made (`tax_schedule`)."""
+        what = "PeriodicBracketTax"
+        low = check_number(f"{what}: rate_min", self.rate_min, 0.0, 1.0)
+        keep(
+            self,
+            disable_taxes=check_flag(f"{what}: disable_taxes", self.disable_taxes),
+            period=check_integer(f"{what}: period", self.period, 1),
+            rate_min=low,
+            rate_max=check_number(f"{what}: rate_max", self.rate_max, low, 1.0),
+            rate_disc=check_number(f"{what}: rate_disc", self.rate_disc, 1e-6, 1.0),
+            n_brackets=check_integer(f"{what}: n_brackets", self.n_brackets, 2),
+            top_bracket_cutoff=check_positive(f"{what}: top_bracket_cutoff", self.top_bracket_cutoff),
+            usd_scaling=check_positive(f"{what}: usd_scaling", self.usd_scaling),
+        )
         if self.tax_annealing_schedule is not None:
             name = "PeriodicBracketTax: tax_annealing_schedule"
             values = check_sequence(name, self.tax_annealing_schedule, "[warm-up episodes, slope]")
             if len(values) != 2:
                 raise ValueError(f"{name} must be [warm-up episodes, slope], got {len(values)} numbers.")
-            for value in values:
-                check_number(name, value)
+            keep(self, tax_annealing_schedule=tuple(check_number(name, value) for value in values))
 
 
 @dataclass(frozen=True)
@@ -163,10 +179,12 @@ class Resource:
 
     def __post_init__(self) -> None:
         """ValueError naming the option."""
-        check_number("regen_weight", self.regen_weight, 0.0, 1.0)
-        check_integer("regen_halfwidth", self.regen_halfwidth, 0)
-        if check_integer("max_health", self.max_health, 1) > 254:
-            raise ValueError(f"max_health must be at most 254, got {self.max_health}.")
+        keep(
+            self,
+            regen_weight=check_number("regen_weight", self.regen_weight, 0.0, 1.0),
+            regen_halfwidth=check_integer("regen_halfwidth", self.regen_halfwidth, 0),
+            max_health=check_integer("max_health", self.max_health, 1, 254),
+        )
 
 
 PAPER_COMPONENTS: tuple[Component, ...] = (
@@ -248,33 +266,35 @@ class EconomySettings:
 
     def __post_init__(self) -> None:
         """ValueError naming the argument."""
-        if check_integer("num_agents", self.num_agents, 2) > 250:
-            raise ValueError(f"num_agents must be at most 250, got {self.num_agents}.")
-        check_integer("horizon", self.horizon, 1)
+        keep(
+            self,
+            num_agents=check_integer("num_agents", self.num_agents, 2, 250),
+            horizon=check_integer("horizon", self.horizon, 1),
+            mobile_agent_observation_range=check_integer(
+                "mobile_agent_observation_range", self.mobile_agent_observation_range, 0
+            ),
+            components=self.component_list(),
+            wood=as_resource("wood", self.wood),
+            stone=as_resource("stone", self.stone),
+        )
         size = check_sequence("world_size", self.world_size, "(25, 25)")
         if len(size) != 2:
             raise ValueError(f"world_size must be rows and columns, got {self.world_size!r}.")
-        for side in size:
-            check_integer("world_size", side, 1)
-        as_resource("wood", self.wood)
-        as_resource("stone", self.stone)
-        for name in FLAGS:
-            check_flag(name, getattr(self, name))
-        check_integer("mobile_agent_observation_range", self.mobile_agent_observation_range, 0)
-        self.etas()
+        keep(self, world_size=tuple(check_integer("world_size", side, 1) for side in size))
+        keep(self, **{name: check_flag(name, getattr(self, name)) for name in FLAGS})
+        keep(self, isoelastic_eta=checked_risk_aversion(self.isoelastic_eta, self.num_agents))
         for name, least, most in (
             ("starting_agent_coin", 0.0, float("inf")),
             ("energy_cost", 0.0, float("inf")),
             ("energy_warmup_constant", 0.0, float("inf")),
             ("mixing_weight_gini_vs_coin", 0.0, 1.0),
         ):
-            check_number(name, getattr(self, name), least, most)
+            keep(self, **{name: check_number(name, getattr(self, name), least, most)})
         check_choice("energy_warmup_method", self.energy_warmup_method, ("decay", "auto"))
         check_choice("planner_reward_type", self.planner_reward_type, PLANNER_OBJECTIVES)
         check_choice("observations", self.observations, OBSERVATIONS)
         check_choice("map_dtype", self.map_dtype, MAP_DTYPES)
-        for name in check_sequence("compatibility", self.compatibility, "('stale_first_rates',)"):
-            check_choice("compatibility", name, COMPATIBILITY)
+        keep(self, compatibility=checked_compatibility(self.compatibility, COMPATIBILITY))
         build = self.component(Build)
         if self.fixed_four_skill_and_loc and (build is None or build.skill_dist != "pareto"):
             raise ValueError("fixed_four_skill_and_loc needs the component Build with skill_dist 'pareto'.")
@@ -305,6 +325,18 @@ def risk_aversions(given: float | Sequence[float] | FloatArray, num_agents: int)
     if len(values) != num_agents:
         raise ValueError(f"isoelastic_eta must be a number or {num_agents} numbers, got {len(values)}.")
     return tuple(check_number("isoelastic_eta", value, 0.0, LARGEST_ETA) for value in values)
+
+
+def checked_risk_aversion(given: float | Sequence[float] | FloatArray, num_agents: int) -> float | tuple[float, ...]:
+    """`given` in plain numbers: one for all agents, or one per agent; ValueError as in `risk_aversions`."""
+    values = risk_aversions(given, num_agents)
+    return values if np.iterable(given) else values[0]
+
+
+def checked_compatibility(given: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The names of the original's defects that are to be reproduced; ValueError for an unknown one."""
+    names = check_sequence("compatibility", given, "('stale_first_rates',)")
+    return tuple(check_choice("compatibility", name, known) for name in names)
 
 
 def as_component(given: Any, kinds: Mapping[str, type[Any]] = COMPONENTS) -> Any:

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from ermas_envs.arguments import check_choice, check_integer, check_number
+from ermas_envs.arguments import check_choice, check_integer, check_number, check_positive
 from ermas_envs.arrays import FloatArray, IntArray, UIntArray
 from ermas_envs.economy.compiled import compiled
 from ermas_envs.economy.random_draws import lomax, normal
@@ -87,8 +87,7 @@ def fixed_four_skills(num_agents: int, payment: float, max_multiplier: float) ->
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    check_integer("num_agents", num_agents, 1)
-    check_number("payment", payment, 0)
+    num_agents, payment = check_integer("num_agents", num_agents, 1), check_number("payment", payment, 0)
     samples = np.random.RandomState(1).pareto(4.0, size=(100_000, num_agents))
     skills = _rank_means(samples, max_multiplier) * payment
     skills.flags.writeable = False
@@ -115,9 +114,7 @@ def one_step_skills(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    check_integer("num_agents", num_agents, 1)
-    if check_number("pareto_param", pareto_param, 0) == 0:
-        raise ValueError("pareto_param must be > 0, got 0.0.")
+    num_agents, pareto_param = check_integer("num_agents", num_agents, 1), check_positive("pareto_param", pareto_param)
     if not isinstance(generator, np.random.Generator):
         raise ValueError(f"generator must be a numpy.random.Generator, got {generator!r}.")
     return _rank_means(generator.pareto(pareto_param, size=(1000, num_agents)), max_multiplier)
@@ -150,8 +147,8 @@ def fixed_four_tiles(num_agents: int, height: int, width: int) -> IntArray:
         ValueError: an argument is no integer ≥ 1, or the map is too small, so that tiles of two corners coincide or
             lie outside.
     """
-    for argument, value in (("num_agents", num_agents), ("height", height), ("width", width)):
-        check_integer(argument, value, 1)
+    num_agents = check_integer("num_agents", num_agents, 1)
+    height, width = check_integer("height", height, 1), check_integer("width", width, 1)
     corners = np.arange(num_agents) * 4 // num_agents
     places = np.arange(num_agents) - np.searchsorted(corners, corners)  # how many of the corner come before
     down, right = places // 4, places % 4

@@ -113,10 +113,11 @@ class Saez(TaxPlanner):
         pairs = np.array(samples, dtype=object)
         if pairs.size and (pairs.ndim != 2 or pairs.shape[1] != 2):
             raise ValueError(f"samples must be pairs (income, marginal rate), got an array of shape {pairs.shape}.")
-        for income, rate in pairs:
-            check_number("samples: income", income)
-            check_number("samples: marginal rate", rate, 0.0, 1.0)
-        self.samples = pairs.astype(np.float64).reshape(-1, 2)
+        checked = [
+            (check_number("samples: income", income), check_number("samples: marginal rate", rate, 0.0, 1.0))
+            for income, rate in pairs
+        ]
+        self.samples = np.array(checked, dtype=np.float64).reshape(-1, 2)
 
     def rates(self, cutoffs: FloatArray, spacing: str) -> None:
         """None: they follow from incomes."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ermas_envs.arguments import check_choice, check_integer, check_number
+from ermas_envs.arguments import check_choice, check_integer, check_number, check_positive
 from ermas_envs.arrays import FloatArray
 from ermas_envs.economy.compiled import compiled
 
@@ -39,10 +39,10 @@ def bracket_cutoffs(
     check_choice("bracket_spacing", spacing, SPACINGS)
     with np.errstate(all="ignore"):  # `check_cutoffs` finds what overflows
         if spacing == "us-federal":
-            cutoffs = np.array(US_FEDERAL_CUTOFFS_USD) / _positive("usd_scaling", usd_scaling)
+            cutoffs = np.array(US_FEDERAL_CUTOFFS_USD) / check_positive("usd_scaling", usd_scaling)
             return check_cutoffs("usd_scaling", cutoffs)
         count = check_integer("n_brackets", n_brackets, 2)
-        top = _positive("top_bracket_cutoff", top_bracket_cutoff)
+        top = check_positive("top_bracket_cutoff", top_bracket_cutoff)
         cutoffs = np.linspace(0.0, top, count)
         if spacing == "log":
             # Through logarithms, though doubling would be exact: whether an income of exactly 20 coin reaches the
@@ -69,7 +69,7 @@ def discretised_rates(rate_min: float = 0.0, rate_max: float = 1.0, rate_disc: f
     annealed maximum.
     """
     low, high = check_rate_range(rate_min, rate_max)
-    step = _positive("rate_disc", rate_disc)
+    step = check_positive("rate_disc", rate_disc)
     if (high - low) / step > 1e6:
         raise ValueError(f"rate_disc must leave at most 1e6 rates in [{low:g}, {high:g}], got {rate_disc!r}.")
     rates = np.arange(low, high + step, step, dtype=np.float64)
@@ -111,13 +111,6 @@ def annealed_maximum(completions: int, schedule: Sequence[float] | None, rate_ma
     warmup, slope = check_annealing(schedule)
     episodes = check_integer("completions", completions, 0)
     return float(annealed_cap(episodes, warmup, slope, check_number("rate_max", rate_max, 0.0, 1.0)))
-
-
-def _positive(argument: str, given: object) -> float:
-    value = check_number(argument, given, 0.0)
-    if value == 0.0:
-        raise ValueError(f"{argument} must be > 0, got {given!r}.")
-    return value
 
 
 @compiled

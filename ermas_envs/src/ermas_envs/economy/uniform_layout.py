@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ermas_envs.arguments import check_integer, check_number
+from ermas_envs.arguments import check_flag, check_integer, check_number, keep
 from ermas_envs.arrays import Array, FloatArray, UIntArray
 from ermas_envs.economy.compiled import compiled
 from ermas_envs.economy.random_draws import next_word, normal, uniform
@@ -93,16 +93,19 @@ class UniformLayoutSettings:
             coverage = check_number(name, getattr(self, name))
             if not 0 < coverage < 1:
                 raise ValueError(f"{name} must be > 0 and < 1, got {coverage!r}.")
+            keep(self, **{name: coverage})
         if self.starting_wood_coverage + self.starting_stone_coverage >= 0.5:
             raise ValueError(
                 "starting_wood_coverage + starting_stone_coverage must be < 0.5, got "
                 f"{self.starting_wood_coverage!r} + {self.starting_stone_coverage!r}."
             )
-        check_number("wood_clumpiness", self.wood_clumpiness, 0, 0.99)
-        check_number("stone_clumpiness", self.stone_clumpiness, 0, 0.99)
-        check_number("gradient_steepness", self.gradient_steepness, 1)
-        if not isinstance(self.checker_source_blocks, bool):
-            raise ValueError(f"checker_source_blocks must be True or False, got {self.checker_source_blocks!r}.")
+        keep(
+            self,
+            wood_clumpiness=check_number("wood_clumpiness", self.wood_clumpiness, 0, 0.99),
+            stone_clumpiness=check_number("stone_clumpiness", self.stone_clumpiness, 0, 0.99),
+            gradient_steepness=check_number("gradient_steepness", self.gradient_steepness, 1),
+            checker_source_blocks=check_flag("checker_source_blocks", self.checker_source_blocks),
+        )
 
     def parameters(self, height: int, width: int) -> UniformParameters:
         """What the kernel needs on maps of height × width tiles.
@@ -114,8 +117,7 @@ class UniformLayoutSettings:
         Raises:
             ValueError: a side is too short, or no whole number of tiles is within a factor 1.4 of a coverage.
         """
-        check_integer("height", height, 2)
-        check_integer("width", width, 2)
+        height, width = check_integer("height", height, 2), check_integer("width", width, 2)
         gradient = np.linspace(0.0, 1.0, height) ** self.gradient_steepness
         gradient /= gradient.mean()
         tiles = height * width * (2 if self.checker_source_blocks else 1)

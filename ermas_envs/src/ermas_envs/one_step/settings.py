@@ -4,9 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ermas_envs.arguments import check_choice, check_flag, check_integer, check_number, check_sequence
+from ermas_envs.arguments import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_positive,
+    check_sequence,
+    keep,
+)
 from ermas_envs.arrays import FloatArray
-from ermas_envs.economy.settings import OBSERVATIONS, PeriodicBracketTax, as_component, risk_aversions
+from ermas_envs.economy.settings import (
+    OBSERVATIONS,
+    PeriodicBracketTax,
+    as_component,
+    checked_compatibility,
+    checked_risk_aversion,
+    risk_aversions,
+)
 
 AGENT_OBJECTIVES = ("coin_minus_labor_cost", "isoelastic_coin_minus_labor")
 COMPATIBILITY = ("stale_first_rates",)
@@ -26,10 +41,13 @@ class SimpleLabor:
 
     def __post_init__(self) -> None:
         """ValueError naming the option."""
-        check_flag("SimpleLabor: mask_first_step", self.mask_first_step)
-        check_number("SimpleLabor: payment_max_skill_multiplier", self.payment_max_skill_multiplier, 1.0)
-        if check_number("SimpleLabor: pareto_param", self.pareto_param, 0.0) == 0.0:
-            raise ValueError("SimpleLabor: pareto_param must be > 0, got 0.")
+        most = check_number("SimpleLabor: payment_max_skill_multiplier", self.payment_max_skill_multiplier, minimum=1.0)
+        keep(
+            self,
+            mask_first_step=check_flag("SimpleLabor: mask_first_step", self.mask_first_step),
+            payment_max_skill_multiplier=most,
+            pareto_param=check_positive("SimpleLabor: pareto_param", self.pareto_param),
+        )
 
 
 FLAGS = ("multi_action_mode_planner", "flatten_observations", "allow_observation_scaling")
@@ -76,21 +94,23 @@ class OneStepSettings:
 
     def __post_init__(self) -> None:
         """ValueError naming the argument."""
-        check_integer("num_agents", self.num_agents, 2)
-        check_integer("horizon", self.horizon, 1)
-        self.component_list()
+        weight = check_number("mixing_weight_gini_vs_coin", self.mixing_weight_gini_vs_coin, 0.0, 1.0)
+        keep(
+            self,
+            num_agents=check_integer("num_agents", self.num_agents, 2),
+            horizon=check_integer("horizon", self.horizon, 1),
+            components=self.component_list(),
+            labor_cost=check_number("labor_cost", self.labor_cost, 0.0),
+            labor_exponent=check_number("labor_exponent", self.labor_exponent, 0.0),
+            mixing_weight_gini_vs_coin=weight,
+            compatibility=checked_compatibility(self.compatibility, COMPATIBILITY),
+            skill_seed=check_integer("skill_seed", self.skill_seed, 0),
+            **{name: check_flag(name, getattr(self, name)) for name in FLAGS},
+        )
+        keep(self, isoelastic_eta=checked_risk_aversion(self.isoelastic_eta, self.num_agents))
         check_choice("agent_reward_type", self.agent_reward_type, AGENT_OBJECTIVES)
-        check_number("labor_cost", self.labor_cost, 0.0)
-        check_number("labor_exponent", self.labor_exponent, 0.0)
-        self.etas()
         check_choice("planner_reward_type", self.planner_reward_type, PLANNER_OBJECTIVES)
-        check_number("mixing_weight_gini_vs_coin", self.mixing_weight_gini_vs_coin, 0.0, 1.0)
         check_choice("observations", self.observations, OBSERVATIONS)
-        for name in FLAGS:
-            check_flag(name, getattr(self, name))
-        for name in check_sequence("compatibility", self.compatibility, "('stale_first_rates',)"):
-            check_choice("compatibility", name, COMPATIBILITY)
-        check_integer("skill_seed", self.skill_seed, 0)
 
     def component_list(self) -> tuple[Any, ...]:
         """The components as objects."""
