@@ -37,7 +37,7 @@ def test_integers_beyond_the_machine_are_refused_by_name(given: int) -> None:
 
 
 def test_messages_show_any_value() -> None:
-    with pytest.raises(ValueError, match="^size must be a finite number, got an object of type Unprintable"):
+    with pytest.raises(ValueError, match=r"^size must be a finite number, got an object of type Unprintable"):
         check_number("size", Unprintable())
     with pytest.raises(ValueError, match=r"^kind: unknown name an integer of 16610 bits\. Known: a, b"):
         check_choice("kind", 10**5000, ("a", "b"))

@@ -1,7 +1,10 @@
 """Where compiled kernels are kept: a directory that can be written, named after the sources of all kernels."""
 
 import importlib.util
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +86,63 @@ def test_an_internal_kernel_is_for_kernels_only() -> None:
     for _ in range(2):  # compiled for this type by now, too
         with pytest.raises(TypeError, match="twice is internal: only kernels can call it"):
             twice(3)
+
+
+def test_code_with_bounds_checks_is_kept_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Numba's own cache would give the code without checks to a process that wants them."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    usual = compiled.cache_directory.__wrapped__()
+    monkeypatch.setattr(compiled.numba.config, "BOUNDSCHECK", 1)
+    assert compiled.cache_directory.__wrapped__() != usual
+
+
+PLAY = """
+import hashlib
+import numpy as np
+from ermas_envs import augmented_bimatrix_v0, bimatrix_v0, economy_v0, one_step_economy_v0
+from ermas_envs.economy.tax_planners import Saez
+from ermas_envs.spaces import split_mask
+
+def play(env, digest):
+    generator, seen = np.random.default_rng(0), env.reset(seed=1)
+    for _ in range(12):
+        actions = {}
+        for role, space in env.action_spaces.items():
+            parts = split_mask(space, seen.action_masks[role])
+            chosen = np.stack([(generator.random(part.shape) * part).argmax(axis=1) for part in parts], axis=1)
+            actions[role] = chosen if space.shape else chosen[:, 0]
+        seen = env.step(actions)
+        for array in (*seen.observations.values(), *seen.rewards.values(), *seen.action_masks.values()):
+            digest.update(np.ascontiguousarray(array).tobytes())
+
+digest = hashlib.sha256()
+same = {"observations": "compact", "layout": {"checker_source_blocks": True}, "fixed_four_skill_and_loc": False}
+play(economy_v0.batched_env(2, horizon=9, planner=Saez(), isoelastic_eta=1.0, **same), digest)
+play(one_step_economy_v0.batched_env(2, num_agents=3, observations="compact"), digest)
+play(bimatrix_v0.batched_env(2, horizon=5), digest)
+play(augmented_bimatrix_v0.batched_env(2, horizon=5), digest)
+print(digest.hexdigest())
+"""
+
+
+def run_without_compiler(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A Python process in which kernels stay Python functions."""
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=500, check=False
+    )
+
+
+def test_games_are_the_same_without_the_compiler() -> None:
+    """NUMBA_DISABLE_JIT=1, the way to debug kernels and to measure their coverage."""
+    compiled_run = subprocess.run([sys.executable, "-c", PLAY], capture_output=True, text=True, timeout=500, check=True)
+    plain_run = run_without_compiler("-c", PLAY)
+    assert plain_run.stderr == ""
+    assert plain_run.stdout == compiled_run.stdout
+
+
+def test_recordings_replay_without_the_compiler() -> None:
+    files = sorted((Path(__file__).parent / "trajectories").glob("*.gz"))
+    assert len(files) == 7
+    finished = run_without_compiler("-m", "ermas_envs.economy.replay", *map(str, files))
+    assert finished.returncode == 0, finished.stdout + finished.stderr

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.arguments import check_choice, check_integer
+from ermas_envs.arguments import check_choice, check_flag, check_integer, keep
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.bimatrix import observations, rendering
 from ermas_envs.bimatrix.payoffs import BimatrixPayoffs, as_payoffs
@@ -16,6 +16,8 @@ from ermas_envs.ids import PLANNER, agent_id
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.streams import ReplicaStreams
 
+LARGEST_HORIZON = 1_000_000
+"""Observations are tables with a row per step."""
 AGENTS = (agent_id(0), agent_id(1))
 
 
@@ -32,6 +34,16 @@ class BimatrixSettings:
     planner_observes: bool = True
     """True: the planner sees both levels (and its own) and the time left; False: the time left only."""
 
+    def __post_init__(self) -> None:
+        """ValueError naming the argument and the allowed range."""
+        keep(
+            self,
+            payoffs=as_payoffs(self.payoffs),
+            horizon=check_integer("horizon", self.horizon, 1, LARGEST_HORIZON),
+            agents_observe=check_choice("agents_observe", self.agents_observe, ("joint", "own")),
+            planner_observes=check_flag("planner_observes", self.planner_observes),
+        )
+
 
 class BimatrixEngine(Engine):
     """Two agents on a grid of levels; see `bimatrix_v0` and `augmented_bimatrix_v0` for the games.
@@ -39,18 +51,18 @@ class BimatrixEngine(Engine):
     Args:
         name: registered name of the game.
         num_envs: number of replicas, at least 1.
-        settings: checked here; ValueError names the argument and the allowed range.
+        settings: the game's arguments.
         rule: what the planner can do and earn.
     """
 
     def __init__(self, name: str, num_envs: int, settings: BimatrixSettings, rule: PlannerRule) -> None:
         self.name = name
         self.num_envs = check_integer("num_envs", num_envs, 1)
-        self.horizon = check_integer("horizon", settings.horizon, 1)
+        self.horizon = settings.horizon
         self.agents = AGENTS
         self.rules = BimatrixRules.of(as_payoffs(settings.payoffs), rule)
-        joint = check_choice("agents_observe", settings.agents_observe, ("joint", "own")) == "joint"
-        self._tables = observations.tables(self.rules, self.horizon, joint, bool(settings.planner_observes))
+        joint = settings.agents_observe == "joint"
+        self._tables = observations.tables(self.rules, self.horizon, joint, settings.planner_observes)
         planner_levels, planner_actions = rule.weight.shape
         self._num_states = self.rules.next_cell.shape[0] * planner_levels
         self.num_states = self._num_states

@@ -5,26 +5,30 @@ directory is therefore named after a hash of every module that has kernels or st
 modules.
 """
 
+import functools
 import hashlib
 import os
 import tempfile
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 from numba.core.registry import CPUDispatcher
+
+_CODE_SETTINGS = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "OPT")  # Numba's own cache does not tell their values apart
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _MARKS = (b"@compiled", b"@internal", b"NamedTuple")  # what modules contain whose change must empty the cache
 
 
-@cache
+@functools.cache
 def cache_directory() -> str:
     """Where compiled kernels are kept: in `NUMBA_CACHE_DIR` if it is set, else in the user's cache."""
-    digest = hashlib.sha256(numba.__version__.encode())
+    settings = [getattr(numba.config, name) for name in _CODE_SETTINGS]
+    digest = hashlib.sha256(repr((numba.__version__, settings)).encode())
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         source = path.read_bytes()
         if any(mark in source for mark in _MARKS):
@@ -55,7 +59,8 @@ def internal(function: Function) -> Function:
     The way in from Python, which unpacks structs of a hundred arrays, takes a third of the time of compilation.
     """
     kernel: Any = _jit(function, no_cpython_wrapper=True)
-    kernel.__class__ = _Internal  # called without a way in, the process would die
+    if isinstance(kernel, CPUDispatcher):  # not with NUMBA_DISABLE_JIT
+        kernel.__class__ = _Internal  # called without a way in, the process would die
     typed: Function = kernel
     return typed
 
@@ -68,12 +73,26 @@ class _Internal(CPUDispatcher):
 def _jit(function: Any, **options: bool) -> Any:
     settings: Any = numba.config
     jit: Any = numba.njit
+    if settings.DISABLE_JIT:
+        return _in_python(function)
     options = {"nogil": True, "_nrt": False, "forceinline": True, "no_cfunc_wrapper": True, **options}
     before, settings.CACHE_DIR = settings.CACHE_DIR, cache_directory()
     try:
         return jit(cache=True, error_model="numpy", **options)(function)
     finally:
         settings.CACHE_DIR = before
+
+
+def _in_python(function: Function) -> Function:
+    """The kernel as it is written, for NUMBA_DISABLE_JIT=1: integers wrap, and x / 0 is inf, without a warning."""
+
+    @functools.wraps(function)
+    def kernel(*arguments: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*arguments)
+
+    typed: Any = kernel
+    return typed
 
 
 class Entry:
@@ -101,6 +120,9 @@ class Entry:
             arguments: all of them; the others must have the same types in every call, arrays the same dtype, number of
                 dimensions and C order.
         """
+        if not isinstance(self._kernel, CPUDispatcher):
+            kernel: Callable[..., None] = self._kernel
+            return kernel
         known = len(structs) == len(self._structs)
         if self._code is None or not known or any(a is not b for a, b in zip(structs, self._structs, strict=True)):
             type_of: Any = numba.typeof

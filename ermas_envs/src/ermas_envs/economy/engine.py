@@ -26,7 +26,16 @@ from ermas_envs.economy.state import (
     allocate_taxes,
     allocate_world,
 )
-from ermas_envs.economy.step import EconomyState, Rules, Scratch, Views, reset_replicas, run, run_compactly
+from ermas_envs.economy.step import (
+    EconomyState,
+    Rules,
+    Scratch,
+    Views,
+    assert_sizes,
+    reset_replicas,
+    run,
+    run_compactly,
+)
 from ermas_envs.economy.taxed_engine import TaxedEngine, by_entry
 from ermas_envs.economy.uniform_layout import uniform_scratch
 from ermas_envs.economy.views import Sight
@@ -87,6 +96,7 @@ class EconomyEngine(TaxedEngine):
         welfare = ObjectiveScratch(np.zeros((slots, agents)), np.zeros((slots, agents)))
         work = np.stack([work_array(rules.saez)] * slots)
         self.scratch = Scratch(allocate_draws(slots, agents, sources, brackets), welfare, work)
+        assert_sizes(rules, agents, self.state, self.scratch)
         self._everybody = np.arange(replicas, dtype=np.int64)
         height, width = self.size
         self._reset_scratch = ResetScratch(

@@ -7,6 +7,8 @@ only the last rows of the last rectangle are copied tile by tile.
 
 from typing import Any
 
+import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
@@ -20,6 +22,14 @@ LANES = 16
 
 _DATA = 4
 """Position of the data pointer in Numba's struct of an array: meminfo, parent, nitems, itemsize, data, …"""
+
+
+def _lanes(codegen: Any, plain: Any) -> Any:
+    """The instructions of `codegen`; `plain`, which does the same in Python, where NUMBA_DISABLE_JIT is set.
+
+    `plain` does not see what lies behind the end of its arrays, and leaves out what a later call would overwrite.
+    """
+    return plain if numba.config.DISABLE_JIT else intrinsic(codegen)  # type: ignore[attr-defined]
 
 
 def _copy_lanes_codegen(typing_context: Any, target: Any, to: Any, source: Any, start: Any, me: Any) -> Any:
@@ -61,7 +71,12 @@ def _copy_lanes_codegen(typing_context: Any, target: Any, to: Any, source: Any, 
     return types.void(target, types.int64, source, types.int64, types.int64), codegen
 
 
-_copy_lanes: Any = intrinsic(_copy_lanes_codegen)
+def _copy_lanes_plain(target: Array, to: int, source: Array, start: int, me: int) -> None:
+    values = source.reshape(-1)[start : start + LANES]
+    target.reshape(-1)[to : to + len(values)] = np.where(values == me, 1, values)
+
+
+_copy_lanes = _lanes(_copy_lanes_codegen, _copy_lanes_plain)
 
 
 def _difference_lanes_codegen(
@@ -87,7 +102,12 @@ def _difference_lanes_codegen(
     return types.void(target, types.int64, minuend, subtrahend, types.int64), codegen
 
 
-_difference_lanes: Any = intrinsic(_difference_lanes_codegen)
+def _difference_lanes_plain(target: Array, to: int, minuend: Array, subtrahend: Array, start: int) -> None:
+    values = minuend[start : start + LANES] - subtrahend[start : start + LANES]
+    target[to : to + len(values)] = values
+
+
+_difference_lanes = _lanes(_difference_lanes_codegen, _difference_lanes_plain)
 
 
 def _below_lanes_codegen(typing_context: Any, target: Any, to: Any, limit: Any) -> Any:
@@ -112,7 +132,11 @@ def _below_lanes_codegen(typing_context: Any, target: Any, to: Any, limit: Any) 
     return types.void(target, types.int64, types.int64), codegen
 
 
-_below_lanes: Any = intrinsic(_below_lanes_codegen)
+def _below_lanes_plain(target: Array, to: int, limit: int) -> None:
+    target[to : to + LANES] = np.arange(LANES) < limit
+
+
+_below_lanes = _lanes(_below_lanes_codegen, _below_lanes_plain)
 
 
 @internal

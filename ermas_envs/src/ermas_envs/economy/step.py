@@ -16,7 +16,7 @@ from ermas_envs.economy.random_draws import permutation, uniforms
 from ermas_envs.economy.regeneration import RegenerationParameters, draw_growth, regenerate
 from ermas_envs.economy.reset import ResetParameters, ResetScratch, reset
 from ermas_envs.economy.saez import SaezParameters, SaezState
-from ermas_envs.economy.state import Agents, Draws, Market, Progress, Tallies, Taxes, World
+from ermas_envs.economy.state import Agents, Draws, Market, Progress, Tallies, Taxes, World, assert_shapes
 from ermas_envs.economy.taxes import SAEZ, TaxParameters, redistribute, tax
 from ermas_envs.economy.trade import TradeParameters, trade
 
@@ -108,6 +108,35 @@ class Scratch(NamedTuple):
     """For welfare."""
     saez: FloatArray
     """(threads, …) see `saez.work_array`."""
+
+
+def assert_sizes(rules: Rules, num_agents: int, state: EconomyState, scratch: Scratch) -> None:
+    """AssertionError unless the arrays are as large as the constants by which kernels find their way in them."""
+    replicas, slots, agents = len(state.agents.labor), len(scratch.saez), num_agents
+    prices, brackets, sources = rules.trade.prices, len(rules.tax.cutoffs), state.world.source_rows.shape[2]
+    orders = agents * rules.trade.max_num_orders if prices else 0
+    market, draws = state.market, scratch.draws
+    assert_shapes(
+        {
+            "labor": (state.agents.labor, (replicas, agents)),
+            "orders": (market.orders, (replicas, 2, 2, orders, 3)),
+            "trades": (market.trades, (replicas, 2 * orders, 8)),
+            "depth": (market.depth, (replicas, 2, 2, agents, prices)),
+            "total_depth": (market.total_depth, (replicas, 2, 2, prices)),
+            "history": (market.history, (replicas, 2, prices)),
+            "growing": (state.world.growing, (replicas, 2, sources, 2)),
+            "rates": (state.taxes.rates, (replicas, brackets)),
+            "schedule": (state.tallies.schedule, (replicas, brackets)),
+            "traded": (state.tallies.trades, (replicas, 2, 2, agents, 2)),
+            "utility": (state.progress.utility, (replicas, agents)),
+            "eta": (rules.objectives.eta, (agents,)),
+            "samples": (state.saez.buffer, (replicas, rules.saez.buffer_size, 2)),
+            "decoded actions": (draws.actions, (slots, agents, 6)),
+            "decoded planner actions": (draws.planner_actions, (slots, brackets)),
+            "drawn orders": (draws.gather_order, (slots, agents)),
+            "drawn growth": (draws.regeneration, (slots, 2, sources)),
+        }
+    )
 
 
 @internal

@@ -9,7 +9,7 @@ from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observatio
 from ermas_envs.economy.compiled import Entry
 from ermas_envs.economy.objectives import ObjectiveScratch
 from ermas_envs.economy.saez import work_array
-from ermas_envs.economy.state import COIN
+from ermas_envs.economy.state import COIN, assert_shapes
 from ermas_envs.economy.taxed_engine import TaxedEngine, by_entry
 from ermas_envs.engine import Outcome
 from ermas_envs.ids import PLANNER
@@ -65,6 +65,14 @@ class OneStepEngine(TaxedEngine):
             np.zeros((slots, agents)),
             ObjectiveScratch(np.zeros((slots, agents)), np.zeros((slots, agents))),
             np.stack([work_array(self.rules.saez)] * slots),
+        )
+        assert_shapes(
+            {
+                "labor": (self.state.agents.labor, (self.num_envs, agents)),
+                "rates": (self.state.taxes.rates, (self.num_envs, brackets)),
+                "samples": (self.state.saez.buffer, (self.num_envs, self.rules.saez.buffer_size, 2)),
+                "wages": (self.rules.skills, (agents,)),
+            }
         )
         self._hours = np.zeros((agents, self.num_envs), np.int64)
         self._planner_actions = np.zeros((self.num_envs, self.planner_entries), np.int64)
