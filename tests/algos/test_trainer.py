@@ -248,9 +248,16 @@ def test_the_meta_step_is_taken_every_kth_iteration() -> None:
 # Metrics
 
 ROLES = ("agent_0", "agent_1", "planner")
-MARL_NAMES = {f"{what}/{role}" for what in ("payoff", "reward", "exact_reward") for role in ROLES} | {"env_steps"}
+MARL_NAMES = {
+    *(f"{what}/{role}" for what in ("payoff", "reward", "exact_reward", "payoff_scale") for role in ROLES),
+    "env_steps",
+}
 REGRETS = {f"exact_regret/agent_{i}" for i in (0, 1)}
-ERMAS_NAMES = {f"{name}/agent_{i}" for name in ("estimated_regret", "multiplier") for i in (0, 1)}
+ERMAS_NAMES = {
+    f"{name}/agent_{i}"
+    for name in ("estimated_regret", "multiplier", "excess_regret", "multiplier_at_limit")
+    for i in (0, 1)
+}
 
 
 @pytest.mark.parametrize(
@@ -267,7 +274,7 @@ def test_every_iteration_logs_the_documented_names(make: Make, names: set[str], 
         assert row.keys() - learners == names | {"iteration", "steps_per_second"}
         assert {name.split("/")[1] for name in learners} == set(ROLES)
         assert "train/agent_0/policy_gradient_loss" in learners
-        estimates = {name for name in row if name.startswith("estimated_regret/")}
+        estimates = {name for name in row if name.startswith(("estimated_regret/", "excess_regret/"))}
         assert np.isfinite([row[name] for name in row.keys() - estimates]).all()
 
 

@@ -115,7 +115,8 @@ def test_describes_the_environment() -> None:
     assert batch.agents == ("worker", "late")
     assert batch.planner == "planner"
     assert batch.horizon is None
-    assert batch.planner_payoff_scale == 1.0
+    assert batch.planner_payoff_scale is None
+    assert batch.agent_payoff_scales is None
     assert batch.tabular_game() is None
     assert batch.observation_spaces["worker"] == spaces.Box(0.0, 100.0, (2,), np.float32)
     assert batch.action_spaces["late"] == spaces.Discrete(3, start=5)

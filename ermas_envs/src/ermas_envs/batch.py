@@ -80,8 +80,12 @@ class BatchedEnv(Protocol):
         """Steps in an episode if all episodes have the same number, else None."""
 
     @property
-    def planner_payoff_scale(self) -> float:
-        """Largest planner payoff of one step, the unit in which λ is priced; 1 where it is not known."""
+    def planner_payoff_scale(self) -> float | None:
+        """How large the planner's payoffs of one step are (`oracles.payoff_scale`), > 0; None where it is not known."""
+
+    @property
+    def agent_payoff_scales(self) -> Mapping[str, float] | None:
+        """The same of each agent; None where they are not known."""
 
     @property
     def observation_spaces(self) -> Mapping[str, spaces.Space[object]]:

@@ -44,8 +44,10 @@ class Engine(ABC):
     """Id of the planner."""
     horizon: int
     """Steps in an episode."""
-    planner_payoff_scale: float
-    """Largest planner payoff of one step."""
+    planner_payoff_scale: float | None = None
+    """How large the planner's payoffs of one step are (`oracles.payoff_scale`), > 0; None where it is not known."""
+    agent_payoff_scales: Mapping[str, float] | None = None
+    """The same of each agent; None where they are not known."""
     num_states: int | None
     """Number of states if the game is tabular, else None."""
     observation_spaces: dict[str, spaces.Space[object]]

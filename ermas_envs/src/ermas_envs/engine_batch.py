@@ -60,6 +60,7 @@ class EngineBatch:
         self.name, self.num_envs, self.horizon = engine.name, engine.num_envs, engine.horizon
         self.agents, self.planner = engine.agents, engine.planner
         self.planner_payoff_scale = engine.planner_payoff_scale
+        self.agent_payoff_scales = engine.agent_payoff_scales
         self.autoreset = autoreset
         self.reuse_arrays = reuse_arrays
         self.action_noise = check_number("action_noise", action_noise, 0.0, 1.0)

@@ -12,7 +12,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from pettingzoo import ParallelEnv
 
-from ermas_envs.arguments import check_integer, check_number, unknown_name
+from ermas_envs.arguments import check_integer, check_positive, unknown_name
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.batch import BatchObservation, BatchStep
 from ermas_envs.ids import PLANNER
@@ -44,7 +44,8 @@ class ParallelEnvBatch:
         make_env: makes one copy; called `num_envs` times.
         num_envs: number of copies, at least 1.
         planner: id of the agent that is the planner.
-        planner_payoff_scale: largest planner payoff of one step, > 0; the unit in which λ is priced.
+        planner_payoff_scale: how large the planner's payoffs of one step are, > 0; None: not known.
+        agent_payoff_scale: the same of every agent.
 
     Raises:
         ValueError: `planner` is not among the environment's `possible_agents` or is alone there; a space is
@@ -59,7 +60,8 @@ class ParallelEnvBatch:
         make_env: Callable[[], AnyParallelEnv],
         num_envs: int,
         planner: str = PLANNER,
-        planner_payoff_scale: float = 1.0,
+        planner_payoff_scale: float | None = None,
+        agent_payoff_scale: float | None = None,
     ) -> None:
         self.num_envs = check_integer("num_envs", num_envs, 1)
         self._envs = [make_env() for _ in range(self.num_envs)]
@@ -69,7 +71,9 @@ class ParallelEnvBatch:
         self.possible_agents = tuple(first.possible_agents)
         self.agents = agents_beside(planner, self.possible_agents)
         self.planner = planner
-        self.planner_payoff_scale = check_number("planner_payoff_scale", planner_payoff_scale, minimum=1e-12)
+        self.planner_payoff_scale = _scale("planner_payoff_scale", planner_payoff_scale)
+        scale = _scale("agent_payoff_scale", agent_payoff_scale)
+        self.agent_payoff_scales = None if scale is None else dict.fromkeys(self.agents, scale)
         self.name = str(getattr(first, "metadata", {}).get("name") or type(first.unwrapped).__name__)
         self.observation_spaces: Mapping[str, spaces.Space[object]] = {
             agent: _supported(agent, "observation", _without_mask(first.observation_space(agent)))
@@ -217,3 +221,7 @@ def _supported(agent: str, what: str, space: spaces.Space[Any]) -> spaces.Space[
 def _check_shape(what: str, value: Any, shape: tuple[int, ...]) -> None:
     if np.shape(value) != shape:
         raise ValueError(f"{what} must have shape {shape}, as its space says, got {np.shape(value)}.")
+
+
+def _scale(argument: str, given: float | None) -> float | None:
+    return None if given is None else check_positive(argument, given)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ermas_algos.algorithms.collection import Experience, PerSeed
 from ermas_algos.algorithms.joint_rollout import Cast
+from ermas_algos.algorithms.payoff_scales import PayoffScales
 from ermas_algos.learners.protocol import Learner
 from ermas_envs.arrays import Array, FloatArray
 
@@ -26,10 +27,14 @@ class Deviations:
     Args:
         learners: one per agent; their parameters do not matter before `synchronise`.
         trust_region: largest KL(agent's policy ‖ deviation) in nats (Eq. 12), or None for no bound.
+        scales: units of the rewards that learners are given; None gives them payoffs as they are.
     """
 
-    def __init__(self, learners: Mapping[str, Learner], trust_region: float | None) -> None:
+    def __init__(
+        self, learners: Mapping[str, Learner], trust_region: float | None, scales: PayoffScales | None = None
+    ) -> None:
         self.learners = dict(learners)
+        self._scales = scales or PayoffScales(dict.fromkeys(learners, 1.0), learners, 1)
         self.trust_region = trust_region
         self._moves: dict[str, list[Array]] = {agent: [] for agent in learners}
 
@@ -51,7 +56,7 @@ class Deviations:
         """One update of every deviation on its block's rewards, kept inside the trust region."""
         for block, (agent, learner) in enumerate(self.learners.items(), start=first_block):
             before = learner.get_parameters()
-            rollout = experience.rollout(agent, block, experience.rewards[agent])
+            rollout = experience.rollout(agent, block, self._scales.in_units(agent, experience.rewards[agent]))
             learner.update(rollout)
             if self.trust_region is not None:
                 project(learner, current[agent], rollout, self.trust_region)
@@ -100,7 +105,7 @@ def project(deviation: Learner, current: Learner, rollout: Any, trust_region: fl
 
 
 def lagrangian_reward(agent_reward: FloatArray, planner_payoff: FloatArray, multiplier: PerSeed) -> FloatArray:
-    """(λ_i r_i − r_p)/(1 + λ_i), what an adversarial agent maximises (Eqs. 8 and 9); r_p in units of its scale.
+    """(λ_i r_i − r_p)/(1 + λ_i), what an adversarial agent maximises (Eqs. 8 and 9); both in units of their scales.
 
     The shape is that of the rewards, with a leading axis (K,) where λ is (K,).
     """

@@ -7,6 +7,7 @@ planner maximises J_p at the same time.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ermas_algos.algorithms.bound_watch import BoundWatch
 from ermas_algos.algorithms.collection import Experience, MakeEnv, PerSeed
 from ermas_algos.algorithms.config import ERMASConfig, LearnerConfig
 from ermas_algos.algorithms.deviations import Deviations, estimated_regret, lagrangian_reward, meta_step
@@ -33,13 +34,18 @@ class ERMAS(Trainer[ERMASConfig]):
         super().__init__(make_env, config, make_learner)
         agents = self.env.agents
         learners = {agent: self._new_learner(f"{_DEVIATION}{agent}", agent) for agent in agents}
-        self.deviations = Deviations(learners, config.trust_region)
-        self.multipliers = Multipliers(config.multiplier, dict.fromkeys(agents, config.epsilon))
+        self.deviations = Deviations(learners, config.trust_region, self.scales)
+        epsilon = dict.fromkeys(agents, config.epsilon)
+        self.multipliers = Multipliers(config.multiplier, epsilon)
+        self._watch = BoundWatch(epsilon, config.multiplier)
 
     def _learner_config(self, label: str) -> LearnerConfig:
         deviation_learner = self.config.deviation_learner
         is_deviation = label.startswith(_DEVIATION)
         return deviation_learner if is_deviation and deviation_learner is not None else super()._learner_config(label)
+
+    def _estimating_iterations(self) -> int:
+        return max(1, self.config.warmup_iterations)
 
     def _iterate(self) -> Metrics:
         experience, regret = self._collect_with_regret()
@@ -49,6 +55,17 @@ class ERMAS(Trainer[ERMASConfig]):
         for agent in self.env.agents:
             metrics |= learner_metrics(agent, self._update_agent(agent, experience))
         return metrics | self._update_planner(experience)
+
+    def _watched(self, metrics: Metrics) -> Metrics:
+        if self.iteration >= self.config.warmup_iterations:
+            kind = "estimated" if self._game is None else "exact"
+            regret = {agent: metrics[f"{kind}_regret/{agent}"] for agent in self.env.agents}
+            self._watch.observe(regret, self.multipliers.values, self.scales.values)
+        return self._watch.metrics()
+
+    def notices(self) -> list[str]:
+        """See `Trainer.notices`: regret that stays above ε, λ that stands at a limit."""
+        return self._watch.notices()
 
     def _collect_with_regret(self) -> tuple[Experience, Mapping[str, PerSeed]]:
         """The joint rollout, and the estimated regret of every agent (NaN during warm-up); moves λ."""
@@ -66,14 +83,15 @@ class ERMAS(Trainer[ERMASConfig]):
         regret = estimated_regret(experience, self.env.agents)
         if persistent:
             self.deviations.update(experience, self.learners, first_block=1)
-        self.multipliers.update(regret)
+        self.multipliers.update(regret, self.scales.values)
         return experience, regret
 
     def _update_agent(self, agent: str, experience: Experience) -> Metrics:
         """One step of the agent on the Lagrangian, and the meta-step where it is due."""
         multiplier, learner = self.multipliers.values[agent], self.learners[agent]
-        planner_payoff = experience.payoffs[self.env.planner] / self.env.planner_payoff_scale
-        rewards = lagrangian_reward(experience.rewards[agent], planner_payoff, multiplier)
+        planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])
+        own = self.scales.in_units(agent, experience.rewards[agent])
+        rewards = lagrangian_reward(own, planner_payoff, multiplier)
         metrics = learner.update(experience.rollout(agent, 0, rewards))
         meta_gradient = self.deviations.take_meta_gradient(agent, self.config.meta_gradient)
         due = self.config.meta_step_size > 0 and self.iteration % self.config.meta_step_every == 0
@@ -86,7 +104,8 @@ class ERMAS(Trainer[ERMASConfig]):
         return super()._all_learners() | deviations
 
     def _extra_state(self) -> dict[str, Any]:
-        return {"multipliers": self.multipliers.state()}
+        return {"multipliers": self.multipliers.state(), "watch": self._watch.state()}
 
     def _load_extra_state(self, state: Mapping[str, Any]) -> None:
         self.multipliers.load_state(state["multipliers"])
+        self._watch.load_state(state["watch"])

@@ -24,6 +24,7 @@ class MARL(Trainer[MARLConfig]):
     def _update_agents(self, experience: Experience) -> Metrics:
         metrics: Metrics = {}
         for agent in self.env.agents:
-            rollout = experience.rollout(agent, 0, experience.rewards[agent])
+            rewards = self.scales.in_units(agent, experience.rewards[agent])
+            rollout = experience.rollout(agent, 0, rewards)
             metrics |= learner_metrics(agent, self.learners[agent].update(rollout))
         return metrics

@@ -1,7 +1,8 @@
 """Lagrange multipliers λ_i, the price of agent i's regret (paper Eq. 10): projected ascent, or PID control.
 
-λ is planner payoff (in units of `planner_payoff_scale`) per unit of agent payoff. PID control damps the oscillation of
-plain dual ascent: A. Stooke, J. Achiam, P. Abbeel, "Responsive Safety in RL by PID Lagrangian Methods" (2020).
+λ has no unit: it is planner payoff per agent payoff, both counted in their scales (`payoff_scales`). PID control damps
+the oscillation of plain dual ascent: A. Stooke, J. Achiam, P. Abbeel, "Responsive Safety in RL by PID Lagrangian
+Methods" (2020).
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ class MultiplierConfig:
     """How the multipliers move; with the proportional and derivative gains at 0 by plain projected ascent."""
 
     initial: float = 4.0
-    """λ_0, ≥ 0."""
+    """λ_0, ≥ 0; like all settings here without a unit."""
     step_size: float = 2.0
     """α_λ, the integral gain, ≥ 0; 0 (with the other gains at 0 too) freezes λ."""
     proportional: float = 30.0
@@ -33,6 +34,11 @@ class MultiplierConfig:
     def frozen(cls, multiplier: float) -> "MultiplierConfig":
         """λ that never moves."""
         return cls(multiplier, step_size=0.0, proportional=0.0, maximum=max(multiplier, 1.0))
+
+    @property
+    def moves(self) -> bool:
+        """Whether λ can leave λ_0."""
+        return self.step_size > 0 or self.proportional > 0 or self.derivative > 0
 
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
@@ -58,11 +64,16 @@ class Multipliers:
         self.values: dict[str, PerSeed] = dict.fromkeys(epsilon, config.initial)
         self._violation: dict[str, Any] = {}
 
-    def update(self, regret: Mapping[str, PerSeed]) -> None:
-        """Move every λ_i by its agent's estimated regret (payoff per step), a number or one per seed."""
+    def update(self, regret: Mapping[str, PerSeed], scales: Mapping[str, float] | None = None) -> None:
+        """Move every λ_i by its agent's violation.
+
+        Args:
+            regret: estimated, payoff per step; a number or one per seed.
+            scales: agents' payoffs in which violations are counted; None counts in single payoffs.
+        """
         config = self.config
         for agent, epsilon in self.epsilon.items():
-            violation = np.asarray(regret[agent]) - epsilon
+            violation = (np.asarray(regret[agent]) - epsilon) / (1.0 if scales is None else scales[agent])
             rise = np.maximum(0.0, violation - self._violation.get(agent, violation))
             control = config.proportional * violation + config.derivative * rise
             integral = self.integral[agent] + config.step_size * violation
@@ -79,7 +90,18 @@ class Multipliers:
         return {name: {k: np.asarray(v).tolist() for k, v in part.items()} for name, part in parts.items()}
 
     def load_state(self, state: Mapping[str, Mapping[str, Any]]) -> None:
-        """Go on from `state()`."""
+        """Go on from `state()`; ValueError for other agents, or numbers that it cannot have written."""
+        names = {"integral", "values", "violation"}
+        if state.keys() != names or any(part.keys() - self.epsilon.keys() for part in state.values()):
+            raise ValueError(f"multipliers: {sorted(names)} of {sorted(self.epsilon)} are needed.")
+        if any(state[name].keys() != self.epsilon.keys() for name in ("integral", "values")):
+            raise ValueError(f"multipliers: λ of {sorted(self.epsilon)} is needed, got {sorted(state['values'])}.")
+        for name, part in state.items():
+            for agent, value in part.items():
+                numbers = np.asarray(value)
+                inside = name == "violation" or bool(np.all((numbers >= 0) & (numbers <= self.config.maximum)))
+                if numbers.dtype.kind != "f" or not np.isfinite(numbers).all() or not inside:
+                    raise ValueError(f"multipliers: {name} of {agent!r} is no λ, nor its violation: {value!r}.")
         self.integral = {agent: np.asarray(value) for agent, value in state["integral"].items()}
         self.values = {agent: np.asarray(v) if isinstance(v, list) else v for agent, v in state["values"].items()}
         self._violation = {agent: np.asarray(value) for agent, value in state["violation"].items()}

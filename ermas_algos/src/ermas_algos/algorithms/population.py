@@ -46,10 +46,11 @@ class Population(Trainer[PopulationConfig]):
         return metrics | self._update_planner(experience, None)
 
     def _update_member(self, block: int, multiplier: float, experience: Experience) -> Metrics:
-        planner_payoff = experience.payoffs[self.env.planner] / self.env.planner_payoff_scale
+        planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])
         metrics: Metrics = {}
         for agent, learner in self.members[block].items():
-            rewards = lagrangian_reward(experience.rewards[agent], planner_payoff, multiplier)
+            own = self.scales.in_units(agent, experience.rewards[agent])
+            rewards = lagrangian_reward(own, planner_payoff, multiplier)
             metrics |= learner_metrics(_label(block, agent), learner.update(experience.rollout(agent, block, rewards)))
         return metrics
 

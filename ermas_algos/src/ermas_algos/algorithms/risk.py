@@ -16,7 +16,7 @@ from ermas_envs.arrays import FloatArray
 
 @dataclass(frozen=True)
 class RiskConfig:
-    """A planner's attitude to risk; payoffs are counted in units of the environment's `planner_payoff_scale`."""
+    """A planner's attitude to risk; payoffs are counted in units of the planner's scale (`payoff_scales`)."""
 
     utility: str
     """`crra`, `exponential` or `cvar`."""

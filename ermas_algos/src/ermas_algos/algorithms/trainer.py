@@ -17,6 +17,7 @@ from ermas_algos.algorithms.config import LearnerConfig, TrainerConfig
 from ermas_algos.algorithms.exact import exact_metrics, tabular_policies
 from ermas_algos.algorithms.exact_collection import ExactCollector
 from ermas_algos.algorithms.joint_rollout import Cast
+from ermas_algos.algorithms.payoff_scales import ESTIMATED_DURING, PayoffScales
 from ermas_algos.algorithms.risk import risk_averse_rewards
 from ermas_algos.checkpoint import CheckpointError, prefixed, read_checkpoint, with_prefix, write_checkpoint
 from ermas_algos.learned_planner import LearnedPlanner
@@ -51,6 +52,7 @@ class Trainer(ABC, Generic[ConfigT]):
     Attributes:
         learners: learner of every acting role (the planner too, unless a planner object plays inside).
         iteration: outer iterations done.
+        scales: the units in which learners are given their rewards.
         env: the environment of the joint rollout.
 
     Raises:
@@ -74,6 +76,7 @@ class Trainer(ABC, Generic[ConfigT]):
         if config.planner_risk is not None and self.env.horizon is None:
             raise ValueError("planner_risk needs episodes of one length: the environment has no fixed horizon.")
         self._game = self.env.tabular_game()
+        self.scales = PayoffScales.of(self.env, self._game, self._estimating_iterations())
         exact = make_learner is None and isinstance(config.agent_learner, ExactLearnerConfig)
         self._collector: Collector = ExactCollector(self.tables()) if exact else sampled
         env = self.env
@@ -150,6 +153,7 @@ class Trainer(ABC, Generic[ConfigT]):
         metrics = self._iterate()
         if self._game is not None:
             metrics |= exact_metrics(self._game, self.learners)
+        metrics |= self._watched(metrics)
         self.iteration += 1
         seconds = time.perf_counter() - started
         return {**metrics, "env_steps": self.env_steps, "steps_per_second": (self.env_steps - steps_before) / seconds}
@@ -158,16 +162,30 @@ class Trainer(ABC, Generic[ConfigT]):
     def _iterate(self) -> Metrics:
         """One outer iteration; returns its metrics, the same names every time."""
 
+    def _watched(self, metrics: Metrics) -> Metrics:
+        """Further metrics of an iteration whose others are these, the same names every time."""
+        return {}
+
+    def notices(self) -> list[str]:
+        """What has gone wrong so far, a sentence each, beside what errors tell; empty where all is well."""
+        return []
+
     def _collect(self, cast: Cast) -> Experience:
-        """Play of one block per learner in the cast's rows."""
-        return self._collector.collect(cast, self.iteration)
+        """Play of one block per learner in the cast's rows; scales that are not known follow it."""
+        experience = self._collector.collect(cast, self.iteration)
+        self.scales.observe(experience, self.iteration)
+        return experience
+
+    def _estimating_iterations(self) -> int:
+        """Outer iterations whose play scales are estimated from."""
+        return ESTIMATED_DURING
 
     def _update_planner(self, experience: Experience, block: int | None = 0) -> Metrics:
         """Ordinary update of the planner on its own reward in a block (None: in all), if it is a learner."""
         planner = self.env.planner
         if planner not in self.learners:
             return {}
-        rewards = experience.rewards[planner] / self.env.planner_payoff_scale
+        rewards = self.scales.in_units(planner, experience.rewards[planner])
         if self.config.planner_risk is not None:
             assert self.env.horizon is not None  # checked in __init__
             rewards = risk_averse_rewards(rewards, self.env.horizon, self.config.planner_risk)
@@ -175,7 +193,8 @@ class Trainer(ABC, Generic[ConfigT]):
 
     def _outcome_metrics(self, experience: Experience) -> Metrics:
         payoffs = {f"payoff/{role}": experience.mean(payoff, 0) for role, payoff in experience.payoffs.items()}
-        return payoffs | {f"reward/{role}": experience.mean(r, 0) for role, r in experience.rewards.items()}
+        rewards = {f"reward/{role}": experience.mean(reward, 0) for role, reward in experience.rewards.items()}
+        return payoffs | rewards | {f"payoff_scale/{role}": value for role, value in self.scales.values.items()}
 
     def policies(self) -> Policies:
         """Everybody's current policy as tables (`ermas_envs.oracles`); ValueError where the game has no tables."""
@@ -206,6 +225,7 @@ class Trainer(ABC, Generic[ConfigT]):
             "config": configuration.to_json(self.config),
             "iteration": self.iteration,
             "collector": self._collector.state(),
+            "scales": self.scales.state(),
             "learners": {label: dict(state.facts) for label, state in states.items()},
             "extra": self._extra_state(),
         }
@@ -225,6 +245,7 @@ class Trainer(ABC, Generic[ConfigT]):
         trainer._check_environment(path, metadata)
         trainer.iteration = metadata["iteration"]
         trainer._collector.load_state(metadata["collector"])
+        trainer.scales.load_state(metadata["scales"])
         trainer._load_extra_state(metadata["extra"])
         for label, learner in trainer._all_learners().items():
             state = LearnerState(with_prefix(label, checkpoint.tensors), metadata["learners"][label])

@@ -44,7 +44,8 @@ class FreshAgentsConfig:
     window: int = 50
     """Outer iterations that the criterion of convergence averages over; it is asked after every window."""
     tolerance: float = 0.003
-    """Largest difference of an agent's mean payoff, and of its mean reward, between two windows; payoff per step."""
+    """Largest difference of an agent's mean payoff, and of its mean reward, between two windows; per step, in units of
+    the scale of the agent's payoffs (`payoff_scales`)."""
     max_iterations: int = 400
     """The cap: outer iterations after which training ends without convergence; at least two windows."""
     measured_envs: int = 1024
@@ -106,11 +107,12 @@ def train_fresh_agents(make_env: MakeEnv, config: FreshAgentsConfig, seed: int) 
             planner_learner=config.agent_learner,
         ),
     )
-    names = [f"{kind}/{agent}" for agent in marl.env.agents for kind in ("payoff", "reward")]
+    names = {f"{kind}/{agent}": agent for agent in marl.env.agents for kind in ("payoff", "reward")}
     history: list[list[float]] = []
 
     def record(_: int, metrics: Mapping[str, float]) -> None:
-        history.append([float(np.mean(metrics[name])) for name in names])
+        scales = marl.scales.values
+        history.append([float(np.mean(metrics[name])) / scales[agent] for name, agent in names.items()])
 
     done = False
     while not done and marl.iteration < config.max_iterations:

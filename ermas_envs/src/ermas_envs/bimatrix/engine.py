@@ -13,7 +13,7 @@ from ermas_envs.bimatrix.payoffs import BimatrixPayoffs, as_payoffs
 from ermas_envs.bimatrix.rules import MOVES, BimatrixRules, PlannerRule
 from ermas_envs.engine import Engine, Outcome
 from ermas_envs.ids import PLANNER, agent_id
-from ermas_envs.oracles.tabular import TabularGame
+from ermas_envs.oracles.tabular import TabularGame, payoff_scale
 from ermas_envs.streams import ReplicaStreams
 
 LARGEST_HORIZON = 1_000_000
@@ -67,7 +67,10 @@ class BimatrixEngine(Engine):
         self._num_states = self.rules.next_cell.shape[0] * planner_levels
         self.num_states = self._num_states
         earned = rule.weight[:, :, None] * self.rules.planner_outcome - rule.cost[:, :, None]
-        self.planner_payoff_scale = float(earned.max()) if earned.max() > 0 else 1.0
+        self.planner_payoff_scale = payoff_scale(earned)
+        self.agent_payoff_scales = {
+            agent: payoff_scale(table) for agent, table in zip(AGENTS, self.rules.agent_payoffs, strict=True)
+        }
         self.observation_spaces = {
             role: spaces.Box(0.0, 1.0, table.shape[2:], np.float32) for role, table in self._tables.items()
         }

@@ -42,7 +42,6 @@ class TaxedEngine(Engine):
         self.num_envs = check_integer("num_envs", num_envs, 1)
         self.horizon = settings.horizon
         self.agents = tuple(agent_id(index) for index in range(settings.num_agents))
-        self.planner_payoff_scale = 1.0
         self.num_states = None
         self._threads = ReplicaThreads(self.num_envs, num_threads)
         # Incomes and marginal rates that Saez's formula begins with.

@@ -13,7 +13,7 @@ from ermas_envs.oracles.planner import (
 from ermas_envs.oracles.planner_free import agents_ignore_planner
 from ermas_envs.oracles.robust_planner import RobustOptimum, robust_planner
 from ermas_envs.oracles.stage_game import WorstCorrelation, nash_equilibria, worst_coarse_correlated_equilibrium
-from ermas_envs.oracles.tabular import Policies, TabularGame
+from ermas_envs.oracles.tabular import Policies, TabularGame, payoff_scale
 from ermas_envs.oracles.worst_equilibrium import WorstEquilibrium, worst_equilibrium
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "evaluate",
     "exact_regret",
     "nash_equilibria",
+    "payoff_scale",
     "robust_planner",
     "stationary_planner_optimum",
     "worst_coarse_correlated_equilibrium",

@@ -13,6 +13,18 @@ Policies: TypeAlias = Mapping[str, FloatArray]
 is nothing, or an axis for a batch of joint policies."""
 
 
+def payoff_scale(payoffs: FloatArray) -> float:
+    """Unit of a table of payoffs, in payoff units, > 0: the smaller of its range and its largest size.
+
+    It is the largest size where all are equal, and 1 where all are 0. A table that is multiplied by c > 0 has c times
+    the scale; a constant that is added, which changes no incentive, cannot raise it above the range.
+    """
+    size, reach = float(np.abs(payoffs).max()), float(payoffs.max() - payoffs.min())
+    if reach > 1e-12 * size:
+        return min(reach, size)
+    return size or 1.0
+
+
 @dataclass(frozen=True)
 class TabularGame:
     """A game of `horizon` steps over S states; "A…" stands for one axis per role, in the order of `roles`."""
