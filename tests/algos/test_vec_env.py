@@ -17,7 +17,7 @@ from ermas_envs import ParallelEnvBatch, bimatrix_v0
 from ermas_envs.augmented_bimatrix_v0 import batched_env as augmented_env
 from ermas_envs.bimatrix_v0 import batched_env
 from ermas_envs.planners import ConstantPlanner
-from ermas_envs.streams import ReplicaStreams
+from ermas_envs.streams import Purpose, ReplicaStreams
 
 PASSIVE = ConstantPlanner(0)
 STAY, UP = 1, 2
@@ -273,7 +273,7 @@ def test_partners_get_uniform_noise_of_their_own() -> None:
     vec = BatchedVecEnv(batched_env(100), partners=partners, roles=["agent_0"])
     trajectory(vec, seed=5, steps=30)
     streams = [np.array(partner.noise) for partner in partners.values()]  # (steps, replicas, 2) each
-    rules, planner = (ReplicaStreams(5, 100, purpose) for purpose in (0, 1))
+    rules, planner = (ReplicaStreams(5, 100, purpose) for purpose in (Purpose.RULES, Purpose.PLANNER))
     streams += [
         np.array([[source.uniforms(), source.uniforms()] for _ in range(30)]).swapaxes(1, 2)
         for source in (rules, planner)
@@ -282,6 +282,36 @@ def test_partners_get_uniform_noise_of_their_own() -> None:
     assert values.shape == (4, 30, 100, 2)
     assert len(np.unique(values)) == values.size  # no number is used twice, nor by the environment
     np.testing.assert_allclose(np.quantile(values[:2], [0.0, 0.25, 0.5, 0.75, 1.0]), np.linspace(0, 1, 5), atol=0.02)
+
+
+def test_no_two_layers_draw_from_one_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules, planner object, action noise and every partner of one seed; the environment's first agent is a partner."""
+    seeded: list[tuple[int, int]] = []
+    construct = ReplicaStreams.__init__
+
+    def recording(self: ReplicaStreams, seed: Any, num_envs: int, purpose: int = Purpose.RULES) -> None:
+        seeded.append((int(seed), int(purpose)))
+        construct(self, seed, num_envs, purpose)
+
+    monkeypatch.setattr(ReplicaStreams, "__init__", recording)
+    game = augmented_env(3, action_noise=0.4)
+    partners = {"agent_0": NoiseKeeper(), "planner": NoiseKeeper()}
+    vec = BatchedVecEnv(game, partners=partners, roles=["agent_1"])
+    vec.seed(5)
+    vec.reset()
+    assert len(seeded) == 3 + len(partners)
+    assert len(set(seeded)) == len(seeded)
+    assert max(Purpose) == Purpose.PARTNERS  # the partners after the first take the numbers above
+
+
+def test_a_partner_s_noise_does_not_decide_when_agents_tremble() -> None:
+    partners = {"agent_0": NoiseKeeper(), "planner": NoiseKeeper()}
+    vec = BatchedVecEnv(augmented_env(100, action_noise=0.5), partners=partners, roles=["agent_1"])
+    trajectory(vec, seed=5, steps=10)
+    trembling = ReplicaStreams(5, 100, Purpose.ACTION_NOISE)
+    drawn = np.array([trembling.uniforms() for _ in range(40)])
+    for partner in partners.values():
+        assert not np.isin(np.array(partner.noise), drawn).any()
 
 
 def test_box_actions_of_partners_are_clipped() -> None:

@@ -16,12 +16,10 @@ from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.perturbations import RewardPerturbation, check_perturbation_object
 from ermas_envs.planners import Planner
 from ermas_envs.spaces import JointActionCheck, check_action_batch
-from ermas_envs.streams import ReplicaStreams, Seed, fresh_seed
+from ermas_envs.streams import Purpose, ReplicaStreams, Seed, fresh_seed
 from ermas_envs.transitions import GameInfo, Transition
 
 T = TypeVar("T")
-
-_RULES, _PLANNER, _TREMBLE = 0, 1, 2  # purposes of random streams
 
 
 class EngineBatch:
@@ -94,9 +92,9 @@ class EngineBatch:
             seed = fresh_seed()
         anew = seed is not None
         if seed is not None:
-            self._streams = ReplicaStreams(seed, self.num_envs, _RULES)
-            self._planner_streams = ReplicaStreams(seed, self.num_envs, _PLANNER)
-            self._tremble_streams = ReplicaStreams(seed, self.num_envs, _TREMBLE)
+            self._streams = ReplicaStreams(seed, self.num_envs, Purpose.RULES)
+            self._planner_streams = ReplicaStreams(seed, self.num_envs, Purpose.PLANNER)
+            self._tremble_streams = ReplicaStreams(seed, self.num_envs, Purpose.ACTION_NOISE)
         self._steps[:] = 0
         begun = np.zeros_like(self._episodes) if anew else self._episodes + 1
         self._episodes[:] = begun if first_episode is None else first_episode

@@ -4,6 +4,7 @@ Sources: D. Blackman and S. Vigna, "Scrambled linear pseudorandom number generat
 G. Steele, D. Lea and C. Flood (2014), the seeding that the former recommends.
 """
 
+import enum
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,20 @@ from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, UIntArray
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 Seed = int | Sequence[int] | Array
+
+
+@enum.unique
+class Purpose(enum.IntEnum):
+    """What the random numbers of a seed are for; streams for different purposes are independent."""
+
+    RULES = 0
+    """The game, and with `ParallelEnvBatch` the seeds of its environments."""
+    PLANNER = 1
+    """Noise of a planner object."""
+    ACTION_NOISE = 2
+    """When and how agents tremble."""
+    PARTNERS = 3
+    """Noise of roles that play beside a learner; the k-th acting role has PARTNERS + k, so that nothing comes after."""
 
 
 def _mix(values: UIntArray) -> UIntArray:
@@ -54,13 +69,13 @@ class ReplicaStreams:
         seed: an integer (replica k gets the stream (seed, k)) or one integer per replica (replica k gets
             (seed[k], 0)); each in [0, 2**63).
         num_envs: number of replicas.
-        purpose: streams of one seed for different purposes (rules, planner) are independent.
+        purpose: a `Purpose`, or PARTNERS + k.
 
     Attributes:
         state: (num_envs, 2) uint64, the generators' states.
     """
 
-    def __init__(self, seed: Seed, num_envs: int, purpose: int = 0) -> None:
+    def __init__(self, seed: Seed, num_envs: int, purpose: int = Purpose.RULES) -> None:
         seeds, indices = _seeds_and_indices(seed, num_envs)
         purposes = np.full(num_envs, purpose + 1, dtype=np.uint64)
         key = _mix(_mix(_mix(seeds + _GOLDEN) + purposes * _GOLDEN) + (indices + np.uint64(1)) * _GOLDEN)

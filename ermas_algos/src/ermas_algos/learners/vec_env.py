@@ -19,9 +19,7 @@ from ermas_envs.arguments import check_choice, check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray
 from ermas_envs.batch import BatchObservation
 from ermas_envs.spaces import clip_to_box, mask_size
-from ermas_envs.streams import ReplicaStreams, fresh_seed
-
-_PARTNERS = 2  # purpose of the first partner's random streams; the environment uses 0 and 1
+from ermas_envs.streams import Purpose, ReplicaStreams, fresh_seed
 
 
 class Partner(Protocol):
@@ -91,7 +89,7 @@ class BatchedVecEnv(VecEnv):
             seed = fresh_seed()
         if seed is not None:
             self._partner_streams = {
-                role: ReplicaStreams(seed, self.env.num_envs, _PARTNERS + self.env.possible_agents.index(role))
+                role: ReplicaStreams(seed, self.env.num_envs, Purpose.PARTNERS + self.env.possible_agents.index(role))
                 for role in self.partners
             }
         self._seen = self.env.reset(seed, **options)
