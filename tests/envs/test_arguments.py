@@ -61,3 +61,26 @@ def test_environments_name_the_argument_that_is_too_large(make: Any) -> None:
     names = "q|horizon|regen_halfwidth|starting_agent_coin|isoelastic_eta|num_agents|labor_cost|first_episode"
     with pytest.raises(ValueError, match=f"^({names}) must be "):
         make()
+
+
+@pytest.mark.parametrize(
+    "make", [economy_v0.batched_env, one_step_economy_v0.batched_env, augmented_bimatrix_v0.batched_env]
+)
+def test_replicas_that_do_not_fit_are_named(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="^num_envs must be at most 16777216, got 2147483648"):
+        make(2**31)
+
+    def with_little_memory(shape: Any, *arguments: Any, **named: Any) -> Any:
+        if np.prod(shape) >= 100_003:
+            raise MemoryError("Unable to allocate")
+        return zeros(shape, *arguments, **named)
+
+    zeros = np.zeros
+    monkeypatch.setattr(np, "zeros", with_little_memory)
+    with pytest.raises(MemoryError, match=r"^num_envs: no memory for 100003 replicas .* \(Unable to allocate\)"):
+        make(100_003, **({} if make is augmented_bimatrix_v0.batched_env else {"observations": "compact"}))
+
+
+def test_too_many_stakes_are_refused() -> None:
+    with pytest.raises(ValueError, match="^max_action must be at most 10000, got 1000000"):
+        augmented_bimatrix_v0.batched_env(1, max_action=10**6)

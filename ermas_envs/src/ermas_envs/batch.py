@@ -4,15 +4,34 @@
 knows nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from gymnasium import spaces
 
+from ermas_envs.arguments import check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray, Observation
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.streams import Seed
+
+LARGEST_BATCH = 2**24
+"""Most replicas of one batch."""
+
+
+def check_num_envs(given: object) -> int:
+    """Return a number of replicas as an int; ValueError unless it is in 1 … `LARGEST_BATCH`."""
+    return check_integer("num_envs", given, 1, LARGEST_BATCH)
+
+
+@contextmanager
+def memory_for(num_envs: int) -> Iterator[None]:
+    """Where arrays of all replicas are made: a MemoryError says for how many replicas there was no memory."""
+    try:
+        yield
+    except MemoryError as error:
+        raise MemoryError(f"num_envs: no memory for {num_envs} replicas of this environment ({error}).") from error
 
 
 @dataclass(frozen=True)

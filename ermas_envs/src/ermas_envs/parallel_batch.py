@@ -14,7 +14,7 @@ from pettingzoo import ParallelEnv
 
 from ermas_envs.arguments import check_integer, check_positive, unknown_name
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
-from ermas_envs.batch import BatchObservation, BatchStep
+from ermas_envs.batch import BatchObservation, BatchStep, check_num_envs
 from ermas_envs.ids import PLANNER
 from ermas_envs.spaces import check_joint_actions, flat_mask, mask_size
 from ermas_envs.streams import ReplicaStreams, Seed, fresh_seed
@@ -63,7 +63,7 @@ class ParallelEnvBatch:
         planner_payoff_scale: float | None = None,
         agent_payoff_scale: float | None = None,
     ) -> None:
-        self.num_envs = check_integer("num_envs", num_envs, 1)
+        self.num_envs = check_num_envs(num_envs)
         self._envs = [make_env() for _ in range(self.num_envs)]
         if len({id(env) for env in self._envs}) < self.num_envs:
             raise ValueError("make_env must make a new environment at every call, got the same object twice.")

@@ -8,6 +8,7 @@ from gymnasium import spaces
 
 from ermas_envs.arguments import check_choice, check_flag, check_integer, keep
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
+from ermas_envs.batch import check_num_envs, memory_for
 from ermas_envs.bimatrix import observations, rendering
 from ermas_envs.bimatrix.payoffs import BimatrixPayoffs, as_payoffs
 from ermas_envs.bimatrix.rules import MOVES, BimatrixRules, PlannerRule
@@ -57,7 +58,7 @@ class BimatrixEngine(Engine):
 
     def __init__(self, name: str, num_envs: int, settings: BimatrixSettings, rule: PlannerRule) -> None:
         self.name = name
-        self.num_envs = check_integer("num_envs", num_envs, 1)
+        self.num_envs = check_num_envs(num_envs)
         self.horizon = settings.horizon
         self.agents = AGENTS
         self.rules = BimatrixRules.of(as_payoffs(settings.payoffs), rule)
@@ -82,9 +83,10 @@ class BimatrixEngine(Engine):
         self._flat = {role: table.reshape(-1, *table.shape[2:]) for role, table in self._tables.items()}
         self._flat_next_cell = self.rules.next_cell.ravel()
         self._earned = {agent: self.rules.agent_payoffs[k] for k, agent in enumerate(AGENTS)}
-        self._cells = np.zeros(self.num_envs, dtype=np.int64)
-        self._planner_levels = np.zeros(self.num_envs, dtype=np.int64)
-        self._steps = np.zeros(self.num_envs, dtype=np.int64)
+        with memory_for(self.num_envs):
+            self._cells = np.zeros(self.num_envs, dtype=np.int64)
+            self._planner_levels = np.zeros(self.num_envs, dtype=np.int64)
+            self._steps = np.zeros(self.num_envs, dtype=np.int64)
 
     def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
         """Uniform start cell, planner level 0, full time left."""

@@ -36,9 +36,13 @@ def passive() -> PlannerRule:
     return PlannerRule(np.zeros((1, 1), dtype=np.int64), one, 0 * one, one.astype(bool))
 
 
+LARGEST_ACTION = 10_000
+"""Largest stake; tables have a column per stake."""
+
+
 def amplify(gain: float, max_action: int) -> PlannerRule:
     """The paper's rule: action a ∈ {0, …, max_action} earns a·gain·r_p − a²; gain is design's κ."""
-    action = np.arange(check_integer("max_action", max_action, 1) + 1, dtype=np.float64)[None, :]
+    action = np.arange(check_integer("max_action", max_action, 1, LARGEST_ACTION) + 1, dtype=np.float64)[None, :]
     weight = check_number("planner_gain", gain) * action
     return PlannerRule(np.zeros(action.shape, dtype=np.int64), weight, action**2, np.ones(action.shape, dtype=bool))
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.batch import memory_for
 from ermas_envs.economy import metrics, rendering
 from ermas_envs.economy.actions import agent_space
 from ermas_envs.economy.compiled import Entry
@@ -68,12 +69,13 @@ class EconomyEngine(TaxedEngine):
         self.reset_parameters = reset_parameters(settings, layout, self.size)
         self._first_map = first_map(settings, layout, self.size)
         self._entry = Entry(run_compactly if settings.observations == "compact" else run)
-        self.sight = Sight(settings, self.rules, self.num_envs)
+        with memory_for(self.num_envs):
+            self.sight = Sight(settings, self.rules, self.num_envs)
+            self._allocate()
         self.views = self.sight.views
         self.observation_spaces = self.sight.observation_spaces()
         choices = agent_space(self.rules.actions)
         self.action_spaces = {**dict.fromkeys(self.agents, choices), PLANNER: self._planner_space()}
-        self._allocate()
 
     def _allocate(self) -> None:
         rules, replicas, agents = self.rules, self.num_envs, self.settings.num_agents

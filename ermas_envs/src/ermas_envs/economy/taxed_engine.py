@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.arguments import check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
+from ermas_envs.batch import check_num_envs
 from ermas_envs.economy.actions import planner_space
 from ermas_envs.economy.saez import SaezState, fill_buffer, saez_state
 from ermas_envs.economy.tax_planners import Saez
@@ -39,7 +39,7 @@ class TaxedEngine(Engine):
 
     def __init__(self, name: str, num_envs: int, settings: Any, planner: object, num_threads: int | None) -> None:
         self.name, self.settings = name, settings
-        self.num_envs = check_integer("num_envs", num_envs, 1)
+        self.num_envs = check_num_envs(num_envs)
         self.horizon = settings.horizon
         self.agents = tuple(agent_id(index) for index in range(settings.num_agents))
         self.num_states = None

@@ -6,6 +6,7 @@ import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.batch import memory_for
 from ermas_envs.economy.compiled import Entry
 from ermas_envs.economy.objectives import ObjectiveScratch
 from ermas_envs.economy.saez import work_array
@@ -48,13 +49,14 @@ class OneStepEngine(TaxedEngine):
         self.rules = one_step_rules(settings, planner, skills)
         self._stepping, self._resetting = Entry(step_replicas), Entry(reset_replicas)
         self.sight = OneStepSight(settings, self.rules, self.num_envs)
-        self.views = self.sight.arrays()
+        with memory_for(self.num_envs):
+            self.views = self.sight.arrays()
+            self._allocate()
         self._seen: dict[str, Observation] = {}
         self._given_away = True
         self.observation_spaces = self.sight.observation_spaces()
         hours: spaces.Space[object] = spaces.Discrete(HOURS + 1)
         self.action_spaces = {**dict.fromkeys(self.agents, hours), PLANNER: self._planner_space()}
-        self._allocate()
 
     def _allocate(self) -> None:
         agents, brackets, slots = self.settings.num_agents, len(self.rules.tax.cutoffs), self._threads.slots
