@@ -67,7 +67,7 @@ def test_environments_name_the_argument_that_is_too_large(make: Any) -> None:
     "make", [economy_v0.batched_env, one_step_economy_v0.batched_env, augmented_bimatrix_v0.batched_env]
 )
 def test_replicas_that_do_not_fit_are_named(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="^num_envs must be at most 16777216, got 2147483648"):
+    with pytest.raises(ValueError, match=r"^num_envs must be at most 16777216, got 2147483648"):
         make(2**31)
 
     def with_little_memory(shape: Any, *arguments: Any, **named: Any) -> Any:
@@ -82,5 +82,5 @@ def test_replicas_that_do_not_fit_are_named(make: Any, monkeypatch: pytest.Monke
 
 
 def test_too_many_stakes_are_refused() -> None:
-    with pytest.raises(ValueError, match="^max_action must be at most 10000, got 1000000"):
+    with pytest.raises(ValueError, match=r"^max_action must be at most 10000, got 1000000"):
         augmented_bimatrix_v0.batched_env(1, max_action=10**6)

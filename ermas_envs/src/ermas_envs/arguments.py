@@ -10,6 +10,8 @@ import numpy as np
 
 LARGEST_INTEGER = 2**63 - 1
 """Largest integer that NumPy's arrays and compiled kernels can hold; no argument may be larger."""
+LARGEST_PAYOFF = 1e30
+"""Largest size of a payoff, or of what is added to one, in a step: sums over episodes stay finite, in float32, too."""
 
 
 def unknown_name(argument: str, given: object, known: Iterable[str]) -> ValueError:

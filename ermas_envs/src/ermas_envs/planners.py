@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from gymnasium import spaces
 
+from ermas_envs.arguments import shown
 from ermas_envs.arrays import Array, BoolArray, FloatArray, Observation
 from ermas_envs.observations import num_rows, select
 from ermas_envs.registry import Registry
@@ -119,7 +120,9 @@ class FunctionPlanner:
             action = given.astype(space.dtype) if numbers else given
         rounds = np.issubdtype(action.dtype, np.floating)
         if not numbers or not (rounds or np.array_equal(action, given)) or not space.contains(action):
-            raise ValueError(f"action of the function planner must lie in {space}, got {given!r} for {observation!r}.")
+            raise ValueError(
+                f"action of the function planner must lie in {space}, got {shown(given)} for {shown(observation)}."
+            )
         return action
 
 

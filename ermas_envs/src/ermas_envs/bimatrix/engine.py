@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.arguments import check_choice, check_flag, check_integer, keep
+from ermas_envs.arguments import LARGEST_PAYOFF, check_choice, check_flag, check_integer, keep
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.batch import check_num_envs, memory_for
 from ermas_envs.bimatrix import observations, rendering
@@ -68,6 +68,10 @@ class BimatrixEngine(Engine):
         self._num_states = self.rules.next_cell.shape[0] * planner_levels
         self.num_states = self._num_states
         earned = rule.weight[:, :, None] * self.rules.planner_outcome - rule.cost[:, :, None]
+        if np.abs(earned).max() > LARGEST_PAYOFF:
+            raise ValueError(
+                f"planner_gain: payoffs must lie within ±{LARGEST_PAYOFF:g}, got {np.abs(earned).max():g}."
+            )
         self.planner_payoff_scale = payoff_scale(earned)
         self.agent_payoff_scales = {
             agent: payoff_scale(table) for agent, table in zip(AGENTS, self.rules.agent_payoffs, strict=True)

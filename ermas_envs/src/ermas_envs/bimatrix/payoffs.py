@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ermas_envs.arguments import LARGEST_PAYOFF
 from ermas_envs.arrays import FloatArray
 from ermas_envs.registry import Registry
 
@@ -58,6 +59,8 @@ def _square(name: str, given: ArrayLike) -> FloatArray:
     matrix = np.array(numbers, dtype=np.float64)
     if not np.isfinite(matrix).all():
         raise ValueError(f"payoffs.{name} must be finite everywhere (no NaN, no infinity).")
+    if np.abs(matrix).max() > LARGEST_PAYOFF:
+        raise ValueError(f"payoffs.{name} must lie within ±{LARGEST_PAYOFF:g}, got {np.abs(matrix).max():g}.")
     return matrix
 
 

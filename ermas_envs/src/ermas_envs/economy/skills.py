@@ -158,5 +158,8 @@ def fixed_four_tiles(num_agents: int, height: int, width: int) -> IntArray:
     tiles = np.stack([rows, columns], axis=1).astype(np.int64)
     inside = bool(((tiles >= 0) & (tiles < (height, width))).all())
     if not inside or len(np.unique(tiles, axis=0)) < num_agents:
-        raise ValueError(f"a {height}×{width} map is too small for the fixed start tiles of {num_agents} agents.")
+        raise ValueError(
+            f"fixed_four_skill_and_loc: a {height}×{width} map is too small for the fixed start tiles of {num_agents} "
+            "agents."
+        )
     return tiles
