@@ -167,9 +167,7 @@ ECONOMY: Mapping[str, Draw] = {
     "flatten_observations": FLAG,
     "allow_observation_scaling": FLAG,
     "mixing_weight_gini_vs_coin": numbers(0.0, 1.0),
-    "isoelastic_eta": pick(
-        *[0.23] * 5, [0.1, 0.2, 0.3, 0.4], 0.0, 0.23, 0.5, 1.0, 1.0 + 1e-12, 2.5, 30.0, 0.3, np.float32(0.5)
-    ),
+    "isoelastic_eta": pick(*[0.23] * 5, [0.1, 0.2, 0.3, 0.4], 0.0, 0.5, 1.0, 1.0 + 1e-12, 2.5, 30.0, np.float32(0.5)),
 }
 ARGUMENTS: Mapping[str, Mapping[str, Draw]] = {
     "bimatrix_v0": {

@@ -95,6 +95,14 @@ def check_positive(argument: str, given: object) -> float:
     return value
 
 
+def check_payoff(argument: str, given: object, minimum: float = -math.inf) -> float:
+    """Return a payoff, or a factor of payoffs, as a float; ValueError unless it is within ±`LARGEST_PAYOFF`."""
+    value = check_number(argument, given, minimum)
+    if abs(value) > LARGEST_PAYOFF:
+        raise ValueError(f"{argument} must lie within ±{LARGEST_PAYOFF:g}, got {value!r}.")
+    return value
+
+
 def keep(settings: object, **checked: object) -> None:
     """Store checked values in the fields of a frozen dataclass, by field: what was validated is what is kept.
 
