@@ -90,24 +90,25 @@ class RiskAversion:
         self._pairs = list(zip(game.risk_aversion.tolist(), after, strict=True))
 
     def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
-        """The change of the difference of utilities."""
+        """The difference of the changes of utility."""
         assert transition.coin is not None  # a game that tells η tells coin
         before, after = transition.coin
-        return {
-            agent: _utility_gap(after[index], *self._pairs[index]) - _utility_gap(before[index], *self._pairs[index])
-            for index, agent in enumerate(self._agents)
-        }
+        added = {}
+        for index, agent in enumerate(self._agents):
+            eta, other = self._pairs[index]
+            added[agent] = _gain(before[index], after[index], other) - _gain(before[index], after[index], eta)
+        return added
 
     def tabular(self, game: TabularGame) -> None:
         """None: games with coin have no tables."""
 
 
-def _utility_gap(coin: FloatArray, eta: float, other: float) -> FloatArray:
-    """u(C; other) − u(C; eta), elementwise."""
-    changed, usual = np.empty_like(coin), np.empty_like(coin)
-    utilities_of_coin(coin, other, changed)
-    utilities_of_coin(coin, eta, usual)
-    return changed - usual
+def _gain(before: FloatArray, after: FloatArray, eta: float) -> FloatArray:
+    """u(after; eta) − u(before; eta), elementwise: 0 where coin did not change, however large the utility is."""
+    first, last = np.empty_like(before), np.empty_like(after)
+    utilities_of_coin(before, eta, first)
+    utilities_of_coin(after, eta, last)
+    return last - first
 
 
 class _Redrawn:
