@@ -118,9 +118,9 @@ class PeriodicBracketTax:
     rate_min: float = 0.0
     """Smallest rate, in [0, 1]."""
     rate_max: float = 1.0
-    """Largest rate, in [0, 1]."""
+    """Largest rate, in [0, 1]; the planner's actions reach it only where the steps of rate_disc, as rounded, do."""
     rate_disc: float = 0.05
-    """Distance of the rates that a learned planner can choose from."""
+    """Distance of the rates that the planner's actions choose from (`tax_schedule.discretised_rates`)."""
     n_brackets: int = 5
     """Brackets of the spacings linear and log; us-federal has 7."""
     top_bracket_cutoff: float = 100.0
@@ -130,7 +130,8 @@ class PeriodicBracketTax:
     bracket_spacing: str = "us-federal"
     """us-federal, linear or log."""
     tax_annealing_schedule: Sequence[float] | None = None
-    """[w, s]: rates are at most clip(s · (episode − w), 0, 1) · rate_max; None: no annealing."""
+    """[w, s]: annealed maximum of the rates, clip(s · (episode − w), 0, 1) · rate_max; None: no annealing. It caps the
+    rates of tax planners; of the planner's actions only the masks know it."""
 
     def __post_init__(self) -> None:
         """ValueError naming the option; cutoffs are checked once more where they are made (`tax_schedule`)."""
@@ -157,7 +158,8 @@ class PeriodicBracketTax:
 
 @dataclass(frozen=True)
 class WealthRedistribution:
-    """All agents get the same coin, in every step (SPEC 17)."""
+    """All agents get the same coin, in every step (SPEC 17). Escrow stays, so that coin at hand may become negative,
+    and what `PeriodicBracketTax` takes of it, too."""
 
 
 Component: TypeAlias = Build | ContinuousDoubleAuction | Gather | PeriodicBracketTax | WealthRedistribution

@@ -65,8 +65,8 @@ def check_cutoffs(argument: str, cutoffs: Sequence[float] | FloatArray) -> Float
 def discretised_rates(rate_min: float = 0.0, rate_max: float = 1.0, rate_disc: float = 0.05) -> FloatArray:
     """Rates a planner can choose, float64 (n_rates,): rate_min, rate_min + rate_disc, … up to rate_max (SPEC §11).
 
-    The values are those of `numpy.arange`, rounding included (0.15000000000000002), because masks compare them with the
-    annealed maximum.
+    The values are those of `numpy.arange`, as in the original, rounding included (0.15000000000000002): masks compare
+    them with the annealed maximum, and one that rounds to above rate_max is left out (0.1 · 3 under a rate_max of 0.3).
     """
     low, high = check_rate_range(rate_min, rate_max)
     step = check_positive("rate_disc", rate_disc)
