@@ -13,9 +13,11 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 
 from ermas_algos.learners import BatchedVecEnv, SB3Learner, SB3LearnerConfig
-from ermas_envs import ParallelEnvBatch, bimatrix_v0
+from ermas_algos.learners.rewards import float32_rewards
+from ermas_envs import ParallelEnvBatch, bimatrix_v0, one_step_economy_v0
 from ermas_envs.augmented_bimatrix_v0 import batched_env as augmented_env
 from ermas_envs.bimatrix_v0 import batched_env
+from ermas_envs.economy.tax_planners import FreeMarket
 from ermas_envs.planners import ConstantPlanner
 from ermas_envs.streams import Purpose, ReplicaStreams
 
@@ -546,3 +548,26 @@ def test_sb3s_wrappers_work_on_it() -> None:
     vec = VecNormalize(vec_env(3), norm_reward=False)
     PPO("MlpPolicy", vec, n_steps=20, batch_size=60, seed=0, device="cpu").learn(240)
     assert vec.obs_rms.count == pytest.approx(6 * 41, abs=0.1)  # the first reset and 40 steps
+
+
+def test_rewards_beyond_float32_are_refused_by_row_and_value() -> None:
+    def vec_of(eta: float) -> BatchedVecEnv:
+        game = {"agent_reward_type": "isoelastic_coin_minus_labor", "isoelastic_eta": eta, "observations": "compact"}
+        return BatchedVecEnv(one_step_economy_v0.batched_env(2, num_agents=2, planner=FreeMarket(), **game))
+
+    vec = vec_of(4.0)
+    vec.reset()
+    assert np.isfinite(vec.step(np.array([0, 0, 0, 9]))[1]).all()
+    vec = vec_of(5.0)
+    vec.reset()
+    with pytest.raises(ValueError, match=r"the reward of row 3 is 2\.5e\+39; learners calculate in float32"):
+        vec.step(np.array([0, 0, 0, 9]))
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf, 1e39])
+def test_rewards_of_a_rollout_beyond_float32_are_refused_by_step_row_and_value(bad: float) -> None:
+    rewards = np.zeros((3, 2))
+    assert float32_rewards(rewards, ["step", "row"]).dtype == np.float32
+    rewards[2, 1] = bad
+    with pytest.raises(ValueError, match=r"the reward of step 2, row 1 is .*; learners calculate in float32"):
+        float32_rewards(rewards, ["step", "row"])

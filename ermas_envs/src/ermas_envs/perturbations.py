@@ -8,7 +8,7 @@ from gymnasium import spaces
 
 from ermas_envs.arguments import check_integer, check_number, check_payoff
 from ermas_envs.arrays import FloatArray, IntArray
-from ermas_envs.economy.settings import LARGEST_ETA
+from ermas_envs.economy.ranges import LARGEST_ETA
 from ermas_envs.economy.welfare import utilities_of_coin
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.registry import Registry
@@ -43,7 +43,7 @@ class PlannerAdversity:
     """ξ_i = −q · planner outcome for every agent: agents dislike what the planner wants (paper section 4.3).
 
     Args:
-        q: adversity Q, any finite number.
+        q: adversity Q, within ±10⁹.
     """
 
     def __init__(self, q: float) -> None:
@@ -90,24 +90,25 @@ class RiskAversion:
         self._pairs = list(zip(game.risk_aversion.tolist(), after, strict=True))
 
     def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
-        """The change of the difference of utilities."""
+        """The difference of the changes of utility."""
         assert transition.coin is not None  # a game that tells η tells coin
         before, after = transition.coin
-        return {
-            agent: _utility_gap(after[index], *self._pairs[index]) - _utility_gap(before[index], *self._pairs[index])
-            for index, agent in enumerate(self._agents)
-        }
+        added = {}
+        for index, agent in enumerate(self._agents):
+            eta, other = self._pairs[index]
+            added[agent] = _gain(before[index], after[index], other) - _gain(before[index], after[index], eta)
+        return added
 
     def tabular(self, game: TabularGame) -> None:
         """None: games with coin have no tables."""
 
 
-def _utility_gap(coin: FloatArray, eta: float, other: float) -> FloatArray:
-    """u(C; other) − u(C; eta), elementwise."""
-    changed, usual = np.empty_like(coin), np.empty_like(coin)
-    utilities_of_coin(coin, other, changed)
-    utilities_of_coin(coin, eta, usual)
-    return changed - usual
+def _gain(before: FloatArray, after: FloatArray, eta: float) -> FloatArray:
+    """u(after; eta) − u(before; eta), elementwise: 0 where coin did not change, however large the utility is."""
+    first, last = np.empty_like(before), np.empty_like(after)
+    utilities_of_coin(before, eta, first)
+    utilities_of_coin(after, eta, last)
+    return last - first
 
 
 class _Redrawn:
@@ -133,7 +134,7 @@ class RandomTables(_Redrawn):
     incentives. All replicas in the same episode share the table, so that agents can adapt to it.
 
     Args:
-        scale: values are uniform in [−scale, scale]; the paper's domain randomisation has scale 1.
+        scale: at most 10⁹; values are uniform in [−scale, scale]; the paper's domain randomisation has scale 1.
         redraw_every: episodes between two draws, at least 1.
         seed: the table of the m-th draw is a function of (seed, m) alone.
     """
@@ -180,7 +181,7 @@ class RandomOffset(_Redrawn):
     domain randomisation (r'_i = r_i + σ, section 4.3). It moves every policy's value alike, so no incentive changes.
 
     Args:
-        scale: the number is uniform in [−scale, scale].
+        scale: at most 10⁹; the number is uniform in [−scale, scale].
         redraw_every: episodes between two draws, at least 1.
         seed: the m-th draw is a function of (seed, m) alone.
     """

@@ -58,6 +58,15 @@ def test_it_counts_where_somebody_has_no_coin() -> None:
     assert (np.abs(rewards) > 20).any()  # between ln 1 and ln 1e-10
 
 
+@pytest.mark.parametrize("other", [0.0, 0.9, 1.0, 2.5, 3.0, 30.0])
+@pytest.mark.parametrize("eta", [0.0, 0.23, 1.0])
+def test_it_is_the_other_risk_aversion_from_no_coin_on(eta: float, other: float) -> None:
+    rewards, _ = play(starting_agent_coin=0.0, isoelastic_eta=eta, perturbation=RiskAversion(other))
+    _, expected = play(starting_agent_coin=0.0, isoelastic_eta=other)
+    np.testing.assert_allclose(rewards, expected, rtol=1e-9, atol=1e-9)
+    assert ((expected < 0) & (expected > -30)).any()  # labor is in it
+
+
 def test_log_utility_is_the_limit() -> None:
     """Where everybody has coin; without any, utility for η < 1 tends to −infinity, and for η = 1 has a floor."""
     _, log = play(isoelastic_eta=1.0, starting_agent_coin=50.0)

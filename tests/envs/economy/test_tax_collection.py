@@ -8,8 +8,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ermas_envs import economy_v0
+from ermas_envs.economy.settings import (
+    Build,
+    Component,
+    ContinuousDoubleAuction,
+    Gather,
+    PeriodicBracketTax,
+    WealthRedistribution,
+)
 from ermas_envs.economy.state import COIN
 from ermas_envs.economy.tax_planners import FixedBrackets, FreeMarket, USFederal
+from ermas_envs.planners import ConstantPlanner, FunctionPlanner
 
 US_CUTOFFS = [0, 9.7, 39.475, 84.2, 160.725, 204.1, 510.3]
 US_RATES = [0.10, 0.12, 0.22, 0.24, 0.32, 0.35, 0.37]
@@ -149,3 +158,71 @@ def test_annealing_widens_the_learned_planner_s_choice_by_episodes() -> None:
     assert limits == [6, 11, 16, 21]
     batch.reset(0, first_episode=2)
     assert batch.engine.observe()[1]["planner"][0, :22].sum() == 17
+
+
+def test_a_negative_inventory_is_paid_for_as_in_the_original() -> None:
+    """SPEC 11 and 17: paid = min(inventory coin, tax due), and redistribution of wealth leaves escrow where it is."""
+    parts: tuple[Component, ...] = (
+        Build(),
+        ContinuousDoubleAuction(),
+        WealthRedistribution(),
+        PeriodicBracketTax(period=1),
+    )
+    env = economy_v0.batched_env(
+        1,
+        components=parts,
+        planner=USFederal(),
+        layout=["...."] * 4,
+        horizon=1,
+        fixed_four_skill_and_loc=False,
+        multi_action_mode_agents=True,
+        autoreset=False,
+    )
+    env.reset(0)
+    state = env.engine.state
+    state.agents.inventory[0, 0, :2] = 1  # a stone and a wood, as if gathered
+    actions = {agent: np.zeros((1, 5), np.int64) for agent in env.agents}
+    actions["agent_0"][0, :2] = 1, 11  # a house for 10 coin, all of which go into a bid
+    metrics = env.step(actions).final_metrics
+    assert metrics is not None
+    np.testing.assert_allclose(state.taxes.last_paid[0], [-7.5, 0.25, 0.25, 0.25])
+    np.testing.assert_allclose(metrics["PeriodicTax/total_collected_taxes"], -6.75)
+    np.testing.assert_allclose(metrics["PeriodicTax/avg_effective_tax_rate"], -0.675)
+
+
+@pytest.mark.parametrize(
+    ("planner", "rate"),
+    [(FunctionPlanner(lambda seen: [21] * 7), 1.0), (ConstantPlanner([11] * 7), 0.5), (FixedBrackets([1.0] * 7), 0.1)],
+    ids=["function", "constant", "rule"],
+)
+def test_annealing_caps_rules_and_only_masks_the_planners_actions(planner: Any, rate: float) -> None:
+    """SPEC 11: of the model_wrapper only the mask knows the annealed maximum, here 0.1; other models are capped."""
+    env = economy_v0.batched_env(
+        1,
+        planner=planner,
+        horizon=10,
+        observations="compact",
+        components=(
+            Build("pareto", 10.0, 3.0),
+            Gather(),
+            PeriodicBracketTax(period=5, tax_annealing_schedule=[-100, 0.001]),
+        ),
+    )
+    env.reset(0)
+    for _ in range(10):
+        seen = env.step({agent: np.zeros(1, np.int64) for agent in env.agents})
+    assert seen.final_metrics is not None
+    np.testing.assert_allclose(seen.final_metrics["PeriodicTax/avg_bracket_rate/0"], rate)
+
+
+@pytest.mark.parametrize(
+    ("rate_max", "rate_disc", "largest"),
+    [(0.3, 0.1, 0.2), (0.6, 0.2, 0.4), (0.35, 0.05, 0.3), (0.5, 0.1, 0.5), (0.3000001, 0.1, 0.3)],
+)
+def test_steps_that_round_to_above_the_largest_rate_are_left_out(
+    rate_max: float, rate_disc: float, largest: float
+) -> None:
+    """SPEC 11: arange(rate_min, rate_max + rate_disc, rate_disc), kept <= rate_max."""
+    batch = taxed(2, rate_max=rate_max, rate_disc=rate_disc)
+    assert (batch.action_spaces["planner"].nvec == round(largest / rate_disc) + 2).all()
+    assert batch.engine.rules.tax.choices[-1] == pytest.approx(largest)

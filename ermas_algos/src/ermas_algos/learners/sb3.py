@@ -19,6 +19,7 @@ from stable_baselines3.common.logger import Logger
 
 from ermas_algos.learners import action_sampling, optimizer_state
 from ermas_algos.learners.protocol import Learner, LearnerState, Rollout
+from ermas_algos.learners.rewards import float32_rewards
 from ermas_envs.arguments import (
     check_choice,
     check_integer,
@@ -182,7 +183,7 @@ class SB3Learner:
         return values
 
     def _bootstrapped_rewards(self, rollout: Rollout) -> NDArray[np.float32]:
-        rewards = rollout.rewards.astype(np.float32)
+        rewards = float32_rewards(rollout.rewards, ["step", "row"])
         if rollout.bootstrap_observations is not None and rollout.bootstrapped is not None:
             cut = rollout.bootstrapped
             if cut.any():

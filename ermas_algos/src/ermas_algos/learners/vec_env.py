@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
 from ermas_algos.learners.array_observations import arrays, check_array_observations
+from ermas_algos.learners.rewards import float32_rewards
 from ermas_envs import BatchedEnv, BatchStep
 from ermas_envs.arguments import check_choice, check_integer
 from ermas_envs.arrays import Array, BoolArray, FloatArray
@@ -110,6 +111,9 @@ class BatchedVecEnv(VecEnv):
         Returns:
             observations (num_envs, *observation shape), those of the new episode where one ended; rewards (num_envs,)
             float32, payoff + perturbation; dones (num_envs,) bool; one dict per row.
+
+        Raises:
+            ValueError: a reward is not finite in float32.
         """
         assert self._actions is not None
         assert self._seen is not None
@@ -124,7 +128,8 @@ class BatchedVecEnv(VecEnv):
         self._returns += rewards
         self._lengths += 1
         dones = np.repeat(result.terminated | result.truncated, len(self.roles))
-        return self._rows(arrays(result.observations)), rewards.astype(np.float32), dones, self._infos(result, dones)
+        shown = float32_rewards(rewards, ["row"])
+        return self._rows(arrays(result.observations)), shown, dones, self._infos(result, dones)
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """The batched environment's attribute once per row of `indices`, or each row's method `action_masks`."""

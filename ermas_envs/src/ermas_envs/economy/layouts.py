@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from ermas_envs.arguments import check_integer, check_number, unknown_name
+from ermas_envs.arguments import check_integer, check_number, check_sequence, unknown_name
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
+from ermas_envs.economy.ranges import LARGEST_SIDE
 from ermas_envs.registry import Registry
 from ermas_envs.streams import ReplicaStreams
 
@@ -92,7 +93,10 @@ class Layout:
             ValueError: another symbol (named with its row and column), rows of unequal lengths (the row is named), no
                 rows, or only water.
         """
-        lines = re.split(r";\r?\n|;|\r?\n", rows) if isinstance(rows, str) else list(rows)
+        if not isinstance(rows, str):
+            lines = list(check_sequence("layout: rows", rows, "['W.', '.S']"))
+        else:
+            lines = re.split(r";\r?\n|;|\r?\n", rows)
         for line in lines:
             if not isinstance(line, str):
                 raise ValueError(f"layout: a row must be a string, got {line!r}.")
@@ -187,7 +191,7 @@ def as_layout(given: object) -> Layout:
         return _of_string(given)
     if isinstance(given, Path):
         return Layout.of_file(given)
-    if isinstance(given, np.ndarray) and given.ndim == 2:
+    if isinstance(given, np.ndarray) and given.ndim != 1:
         return Layout.of_array(given)
     if isinstance(given, (Sequence, np.ndarray)):
         rows: list[Any] = list(given)
@@ -224,8 +228,8 @@ def open_quadrant(
     The procedure stands at the head of this module. All tiles without water are connected.
 
     Args:
-        height: rows, ≥ 3.
-        width: columns, ≥ 3.
+        height: rows, 3 … 1000.
+        width: columns, 3 … 1000.
         sources_each: sources of wood, and as many of stone; 2 … the number of tiles of a quadrant.
         clumpiness: probability that a source is put beside an earlier one, in [0, 1].
         seed: of the positions, in [0, 2**63).
@@ -269,7 +273,7 @@ def _middle(side: int) -> slice:
 
 def _cross(height: int, width: int, gaps: bool) -> BoolArray:
     """(height, width) bool, step 1 of the module's head."""
-    height, width = check_integer("height", height, 3), check_integer("width", width, 3)
+    height, width = check_integer("height", height, 3, LARGEST_SIDE), check_integer("width", width, 3, LARGEST_SIDE)
     water = np.zeros((height, width), dtype=bool)
     horizontal, vertical = water[_middle(height)], water.T[_middle(width)]  # views
     horizontal[:], vertical[:] = True, True

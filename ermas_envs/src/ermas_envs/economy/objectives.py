@@ -1,4 +1,8 @@
-"""Utilities, the planner's objective and rewards, and the warm-up of the energy cost (SPEC section 10)."""
+"""Utilities, the planner's objective and rewards, and the warm-up of the energy cost (SPEC section 10).
+
+Rewards are changes of objectives that have a term of coin and a term of labor. Each term's change is taken on its own:
+utilities of coin may be so large, or so far below zero, that a difference of whole objectives would lose the labor.
+"""
 
 import math
 from typing import NamedTuple
@@ -10,7 +14,7 @@ from ermas_envs.economy.state import Agents, Progress
 from ermas_envs.economy.welfare import (
     coin_eq_times_productivity,
     inverse_income_weighted_coin,
-    inverse_income_weighted_utility,
+    inverse_income_weighted_means,
     isoelastic_utility,
 )
 
@@ -65,24 +69,40 @@ def update_objectives(
     slot: int,
     replica: int,
 ) -> None:
-    """Write utilities and the planner's objective of the current state into `progress`."""
+    """Write utilities and the planner's objective of the current state, and their changes, into `progress`."""
     weight = energy_weight(parameters, progress, replica)
     progress.energy_weight[replica] = weight
-    coins, utilities = scratch.coins[slot], progress.utility[replica]
+    coins, costs = scratch.coins[slot], progress.labor_cost[replica]
     labor_weight = weight * parameters.energy_cost
     coin_endowments(agents, replica, coins)
     for agent in range(len(coins)):
+        gained = 0.0
         if coins[agent] != progress.valued_coin[replica, agent]:  # a power takes as long as the rest of the step
+            value = isoelastic_utility(coins[agent], 0.0, parameters.eta[agent], 0.0)
+            gained = value - progress.consumption[replica, agent]
             progress.valued_coin[replica, agent] = coins[agent]
-            progress.consumption[replica, agent] = isoelastic_utility(coins[agent], 0.0, parameters.eta[agent], 0.0)
-        utilities[agent] = progress.consumption[replica, agent] - labor_weight * agents.labor[replica, agent]
+            progress.consumption[replica, agent] = value
+        cost = labor_weight * agents.labor[replica, agent]
+        progress.rewards[replica, agent] = gained - (cost - costs[agent])
+        costs[agent] = cost
+        progress.utility[replica, agent] = progress.consumption[replica, agent] - cost
+    of_coin, of_labor = _planner_terms(parameters, coins, progress, scratch.sorted[slot], replica)
+    terms = progress.planner_terms[replica]
+    progress.planner_reward[replica] = (of_coin - terms[0]) - (of_labor - terms[1])
+    terms[0], terms[1] = of_coin, of_labor
+    progress.planner_objective[replica] = of_coin - of_labor
+
+
+@internal
+def _planner_terms(
+    parameters: ObjectiveParameters, coins: FloatArray, progress: Progress, work: FloatArray, replica: int
+) -> tuple[float, float]:
+    """What the planner's objective owes to coin, and what labor takes from it."""
     if parameters.planner_objective == PRODUCTIVITY:
-        objective = coin_eq_times_productivity(coins, parameters.equality_weight, scratch.sorted[slot])
-    elif parameters.planner_objective == WEIGHTED_COIN:
-        objective = inverse_income_weighted_coin(coins)
-    else:
-        objective = inverse_income_weighted_utility(coins, utilities)
-    progress.planner_objective[replica] = objective
+        return coin_eq_times_productivity(coins, parameters.equality_weight, work), 0.0
+    if parameters.planner_objective == WEIGHTED_COIN:
+        return inverse_income_weighted_coin(coins), 0.0
+    return inverse_income_weighted_means(coins, progress.consumption[replica], progress.labor_cost[replica])
 
 
 @internal
@@ -95,15 +115,9 @@ def reward(
     replica: int,
 ) -> None:
     """Rewards are changes of the objectives; a positive mean advances the warm-up."""
-    num_agents = progress.rewards.shape[1]
-    for agent in range(num_agents):
-        progress.rewards[replica, agent] = -progress.utility[replica, agent]
-    progress.planner_reward[replica] = -progress.planner_objective[replica]
     update_objectives(parameters, agents, progress, scratch, slot, replica)
     total = 0.0
-    for agent in range(num_agents):
-        progress.rewards[replica, agent] += progress.utility[replica, agent]
+    for agent in range(progress.rewards.shape[1]):
         total += progress.rewards[replica, agent]
-    progress.planner_reward[replica] += progress.planner_objective[replica]
     if total > 0.0:
         progress.positive_steps[replica] += 1

@@ -19,6 +19,16 @@ from ermas_envs.arguments import (
     unknown_name,
 )
 from ermas_envs.arrays import FloatArray
+from ermas_envs.economy.ranges import (
+    LARGEST_BOOK,
+    LARGEST_BRACKETS,
+    LARGEST_ETA,
+    LARGEST_MULTIPLIER,
+    LARGEST_SIDE,
+    LARGEST_STEPS,
+    check_amount,
+    check_magnitude,
+)
 from ermas_envs.economy.skills import DISTRIBUTIONS
 from ermas_envs.economy.uniform_layout import UniformLayoutSettings
 
@@ -30,8 +40,6 @@ PLANNER_OBJECTIVES = (
     "inv_income_weighted_utility",
 )
 OBSERVATIONS = ("original", "compact")
-LARGEST_ETA = 30.0
-"""Largest relative risk aversion: utilities of no coin overflow from about 31 on."""
 MAP_DTYPES = ("float32", "uint8")
 COMPATIBILITY = ("stale_first_rates", "full_observability_hides_inventories")
 """Defects of the original that recordings of it contain: the first observation of an episode shows rates under the cap
@@ -55,8 +63,15 @@ class Build:
     def __post_init__(self) -> None:
         """ValueError naming the option."""
         check_choice("Build: skill_dist", self.skill_dist, DISTRIBUTIONS)
-        for name, least in (("payment", 0.0), ("payment_max_skill_multiplier", 1.0), ("build_labor", 0.0)):
-            keep(self, **{name: check_number(f"Build: {name}", getattr(self, name), least)})
+        most = check_amount(
+            "Build: payment_max_skill_multiplier", self.payment_max_skill_multiplier, LARGEST_MULTIPLIER, 1.0
+        )
+        keep(
+            self,
+            payment=check_amount("Build: payment", self.payment),
+            payment_max_skill_multiplier=most,
+            build_labor=check_amount("Build: build_labor", self.build_labor),
+        )
 
 
 @dataclass(frozen=True)
@@ -77,12 +92,12 @@ class ContinuousDoubleAuction:
         what = "ContinuousDoubleAuction"
         keep(
             self,
-            max_bid_ask=check_integer(f"{what}: max_bid_ask", self.max_bid_ask, 1),
-            order_labor=check_number(f"{what}: order_labor", self.order_labor, 0.0),
-            order_duration=check_integer(f"{what}: order_duration", self.order_duration, 1),
+            max_bid_ask=check_integer(f"{what}: max_bid_ask", self.max_bid_ask, 1, LARGEST_BOOK),
+            order_labor=check_amount(f"{what}: order_labor", self.order_labor),
+            order_duration=check_integer(f"{what}: order_duration", self.order_duration, 1, LARGEST_BOOK),
         )
         if self.max_num_orders is not None:
-            keep(self, max_num_orders=check_integer(f"{what}: max_num_orders", self.max_num_orders, 1))
+            keep(self, max_num_orders=check_integer(f"{what}: max_num_orders", self.max_num_orders, 1, LARGEST_BOOK))
 
 
 @dataclass(frozen=True)
@@ -100,8 +115,8 @@ class Gather:
         """ValueError naming the option."""
         keep(
             self,
-            move_labor=check_number("Gather: move_labor", self.move_labor, 0.0),
-            collect_labor=check_number("Gather: collect_labor", self.collect_labor, 0.0),
+            move_labor=check_amount("Gather: move_labor", self.move_labor),
+            collect_labor=check_amount("Gather: collect_labor", self.collect_labor),
         )
         check_choice("Gather: skill_dist", self.skill_dist, DISTRIBUTIONS)
 
@@ -118,9 +133,9 @@ class PeriodicBracketTax:
     rate_min: float = 0.0
     """Smallest rate, in [0, 1]."""
     rate_max: float = 1.0
-    """Largest rate, in [0, 1]."""
+    """Largest rate, in [0, 1]; the planner's actions reach it only where the steps of rate_disc, as rounded, do."""
     rate_disc: float = 0.05
-    """Distance of the rates that a learned planner can choose from."""
+    """Distance of the rates that the planner's actions choose from (`tax_schedule.discretised_rates`)."""
     n_brackets: int = 5
     """Brackets of the spacings linear and log; us-federal has 7."""
     top_bracket_cutoff: float = 100.0
@@ -130,7 +145,8 @@ class PeriodicBracketTax:
     bracket_spacing: str = "us-federal"
     """us-federal, linear or log."""
     tax_annealing_schedule: Sequence[float] | None = None
-    """[w, s]: rates are at most clip(s · (episode − w), 0, 1) · rate_max; None: no annealing."""
+    """[w, s]: annealed maximum of the rates, clip(s · (episode − w), 0, 1) · rate_max; None: no annealing. It caps the
+    rates of tax planners; of the planner's actions only the masks know it."""
 
     def __post_init__(self) -> None:
         """ValueError naming the option; cutoffs are checked once more where they are made (`tax_schedule`)."""
@@ -139,11 +155,11 @@ class PeriodicBracketTax:
         keep(
             self,
             disable_taxes=check_flag(f"{what}: disable_taxes", self.disable_taxes),
-            period=check_integer(f"{what}: period", self.period, 1),
+            period=check_integer(f"{what}: period", self.period, 1, LARGEST_STEPS),
             rate_min=low,
             rate_max=check_number(f"{what}: rate_max", self.rate_max, low, 1.0),
             rate_disc=check_number(f"{what}: rate_disc", self.rate_disc, 1e-6, 1.0),
-            n_brackets=check_integer(f"{what}: n_brackets", self.n_brackets, 2),
+            n_brackets=check_integer(f"{what}: n_brackets", self.n_brackets, 2, LARGEST_BRACKETS),
             top_bracket_cutoff=check_positive(f"{what}: top_bracket_cutoff", self.top_bracket_cutoff),
             usd_scaling=check_positive(f"{what}: usd_scaling", self.usd_scaling),
         )
@@ -152,12 +168,13 @@ class PeriodicBracketTax:
             values = check_sequence(name, self.tax_annealing_schedule, "[warm-up episodes, slope]")
             if len(values) != 2:
                 raise ValueError(f"{name} must be [warm-up episodes, slope], got {len(values)} numbers.")
-            keep(self, tax_annealing_schedule=tuple(check_number(name, value) for value in values))
+            keep(self, tax_annealing_schedule=tuple(check_magnitude(name, value) for value in values))
 
 
 @dataclass(frozen=True)
 class WealthRedistribution:
-    """All agents get the same coin, in every step (SPEC 17)."""
+    """All agents get the same coin, in every step (SPEC 17). Escrow stays, so that coin at hand may become negative,
+    and what `PeriodicBracketTax` takes of it, too."""
 
 
 Component: TypeAlias = Build | ContinuousDoubleAuction | Gather | PeriodicBracketTax | WealthRedistribution
@@ -182,7 +199,7 @@ class Resource:
         keep(
             self,
             regen_weight=check_number("regen_weight", self.regen_weight, 0.0, 1.0),
-            regen_halfwidth=check_integer("regen_halfwidth", self.regen_halfwidth, 0),
+            regen_halfwidth=check_integer("regen_halfwidth", self.regen_halfwidth, 0, LARGEST_SIDE),
             max_health=check_integer("max_health", self.max_health, 1, 254),
         )
 
@@ -269,9 +286,9 @@ class EconomySettings:
         keep(
             self,
             num_agents=check_integer("num_agents", self.num_agents, 2, 250),
-            horizon=check_integer("horizon", self.horizon, 1),
+            horizon=check_integer("horizon", self.horizon, 1, LARGEST_STEPS),
             mobile_agent_observation_range=check_integer(
-                "mobile_agent_observation_range", self.mobile_agent_observation_range, 0
+                "mobile_agent_observation_range", self.mobile_agent_observation_range, 0, LARGEST_SIDE
             ),
             components=self.component_list(),
             wood=as_resource("wood", self.wood),
@@ -280,16 +297,13 @@ class EconomySettings:
         size = check_sequence("world_size", self.world_size, "(25, 25)")
         if len(size) != 2:
             raise ValueError(f"world_size must be rows and columns, got {self.world_size!r}.")
-        keep(self, world_size=tuple(check_integer("world_size", side, 1) for side in size))
+        keep(self, world_size=tuple(check_integer("world_size", side, 1, LARGEST_SIDE) for side in size))
         keep(self, **{name: check_flag(name, getattr(self, name)) for name in FLAGS})
         keep(self, isoelastic_eta=checked_risk_aversion(self.isoelastic_eta, self.num_agents))
-        for name, least, most in (
-            ("starting_agent_coin", 0.0, float("inf")),
-            ("energy_cost", 0.0, float("inf")),
-            ("energy_warmup_constant", 0.0, float("inf")),
-            ("mixing_weight_gini_vs_coin", 0.0, 1.0),
-        ):
-            keep(self, **{name: check_number(name, getattr(self, name), least, most)})
+        for name in ("starting_agent_coin", "energy_cost", "energy_warmup_constant"):
+            keep(self, **{name: check_amount(name, getattr(self, name))})
+        weight = check_number("mixing_weight_gini_vs_coin", self.mixing_weight_gini_vs_coin, 0.0, 1.0)
+        keep(self, mixing_weight_gini_vs_coin=weight)
         check_choice("energy_warmup_method", self.energy_warmup_method, ("decay", "auto"))
         check_choice("planner_reward_type", self.planner_reward_type, PLANNER_OBJECTIVES)
         check_choice("observations", self.observations, OBSERVATIONS)

@@ -123,7 +123,8 @@ def one_step_skills(
 def _rank_means(samples: FloatArray, max_multiplier: float) -> FloatArray:
     """(n,) means per rank of (rows, n) Lomax samples mapped to multipliers; ValueError unless max_multiplier ≥ 1."""
     maximum = check_number("max_multiplier", max_multiplier, 1)
-    multipliers = np.minimum(maximum, (maximum - 1.0) * samples + 1.0)
+    largest = np.minimum(samples, 2.0)  # from 1 on it is the maximum; and 0 · ∞, of a tiny shape, would be no number
+    multipliers = np.minimum(maximum, (maximum - 1.0) * largest + 1.0)
     means: FloatArray = np.sort(multipliers, axis=1).mean(axis=0)
     return means
 

@@ -175,8 +175,12 @@ class Progress(NamedTuple):
     """(R, n) coin endowment of which `consumption` is the utility; NaN: of none."""
     consumption: FloatArray
     """(R, n) utility of coin alone."""
+    labor_cost: FloatArray
+    """(R, n) what labor takes from it."""
     planner_objective: FloatArray
     """(R,) the planner's objective after the last step."""
+    planner_terms: FloatArray
+    """(R, 2) its two terms: what it owes to coin, and what labor takes from that."""
     coin_before: FloatArray
     """(R, n) coin endowment before the last step."""
     rewards: FloatArray
@@ -306,7 +310,10 @@ def allocate_progress(replicas: int, agents: int) -> Progress:
         {
             **dict.fromkeys(("timestep", "completions", "positive_steps"), counter),
             **dict.fromkeys(("energy_weight", "planner_objective", "planner_reward"), one),
-            **dict.fromkeys(("utility", "valued_coin", "consumption", "coin_before", "rewards"), by_agent),
+            "planner_terms": ((replicas, 2), np.float64),
+            **dict.fromkeys(
+                ("utility", "valued_coin", "consumption", "labor_cost", "coin_before", "rewards"), by_agent
+            ),
         },
     )
     return progress

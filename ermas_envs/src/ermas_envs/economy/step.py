@@ -116,6 +116,7 @@ def assert_sizes(rules: Rules, num_agents: int, state: EconomyState, scratch: Sc
     prices, brackets, sources = rules.trade.prices, len(rules.tax.cutoffs), state.world.source_rows.shape[2]
     orders = agents * rules.trade.max_num_orders if prices else 0
     market, draws = state.market, scratch.draws
+    samples = rules.saez.buffer_size + int(state.saez.pinned[0])
     assert_shapes(
         {
             "labor": (state.agents.labor, (replicas, agents)),
@@ -130,7 +131,7 @@ def assert_sizes(rules: Rules, num_agents: int, state: EconomyState, scratch: Sc
             "traded": (state.tallies.trades, (replicas, 2, 2, agents, 2)),
             "utility": (state.progress.utility, (replicas, agents)),
             "eta": (rules.objectives.eta, (agents,)),
-            "samples": (state.saez.buffer, (replicas, rules.saez.buffer_size, 2)),
+            "samples": (state.saez.buffer, (replicas, samples, 2)),
             "decoded actions": (draws.actions, (slots, agents, 6)),
             "decoded planner actions": (draws.planner_actions, (slots, brackets)),
             "drawn orders": (draws.gather_order, (slots, agents)),

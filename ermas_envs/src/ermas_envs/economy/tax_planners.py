@@ -12,6 +12,7 @@ from gymnasium import spaces
 
 from ermas_envs.arguments import check_choice, check_number
 from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.economy.ranges import LARGEST_INCOME, check_magnitude
 from ermas_envs.economy.saez import WEIGHT_TYPES
 from ermas_envs.economy.tax_schedule import US_FEDERAL_2018_RATES, check_bracket_rates
 from ermas_envs.planners import planner_registry
@@ -111,10 +112,13 @@ class Saez(TaxPlanner):
             None if fixed_elasticity is None else check_number("fixed_elasticity", fixed_elasticity, 0.0)
         )
         pairs = np.array(samples, dtype=object)
-        if pairs.size and (pairs.ndim != 2 or pairs.shape[1] != 2):
+        if pairs.shape != (0,) and (pairs.ndim != 2 or pairs.shape[1] != 2):
             raise ValueError(f"samples must be pairs (income, marginal rate), got an array of shape {pairs.shape}.")
         checked = [
-            (check_number("samples: income", income), check_number("samples: marginal rate", rate, 0.0, 1.0))
+            (
+                check_magnitude("samples: income", income, LARGEST_INCOME),
+                check_number("samples: marginal rate", rate, 0.0, 1.0),
+            )
             for income, rate in pairs
         ]
         self.samples = np.array(checked, dtype=np.float64).reshape(-1, 2)

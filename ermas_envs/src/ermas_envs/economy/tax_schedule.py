@@ -13,6 +13,7 @@ import numpy as np
 from ermas_envs.arguments import check_choice, check_integer, check_number, check_positive
 from ermas_envs.arrays import FloatArray
 from ermas_envs.economy.compiled import compiled
+from ermas_envs.economy.ranges import LARGEST_CUTOFF, SMALLEST_CUTOFF
 
 SPACINGS = ("us-federal", "linear", "log")
 # Single filers, tax year 2019 thresholds in USD; rates of the Tax Cuts and Jobs Act of 2017, in force from 2018.
@@ -52,21 +53,24 @@ def bracket_cutoffs(
 
 
 def check_cutoffs(argument: str, cutoffs: Sequence[float] | FloatArray) -> FloatArray:
-    """`cutoffs` as float64 (n_brackets,); ValueError naming `argument` unless finite and ascending from 0."""
+    """`cutoffs` as float64 (n_brackets,); ValueError naming `argument` unless ascending from 0 and in range."""
     values = np.array(cutoffs, dtype=np.float64)
     shown = np.array2string(values, threshold=16)
     if values.ndim != 1 or len(values) < 2 or not np.all(np.isfinite(values)):
         raise ValueError(f"{argument} must give at least 2 finite bracket cutoffs, got {shown}.")
     if values[0] != 0.0 or not np.all(np.diff(values) > 0.0):
         raise ValueError(f"{argument} must give bracket cutoffs strictly ascending from 0, got {shown}.")
+    if values[1] < SMALLEST_CUTOFF or values[-1] > LARGEST_CUTOFF:
+        allowed = f"from {SMALLEST_CUTOFF:g} to {LARGEST_CUTOFF:g} coin"
+        raise ValueError(f"{argument} must give bracket cutoffs {allowed} after the first, got {shown}.")
     return values
 
 
 def discretised_rates(rate_min: float = 0.0, rate_max: float = 1.0, rate_disc: float = 0.05) -> FloatArray:
     """Rates a planner can choose, float64 (n_rates,): rate_min, rate_min + rate_disc, … up to rate_max (SPEC §11).
 
-    The values are those of `numpy.arange`, rounding included (0.15000000000000002), because masks compare them with the
-    annealed maximum.
+    The values are those of `numpy.arange`, as in the original, rounding included (0.15000000000000002): masks compare
+    them with the annealed maximum, and one that rounds to above rate_max is left out (0.1 · 3 under a rate_max of 0.3).
     """
     low, high = check_rate_range(rate_min, rate_max)
     step = check_positive("rate_disc", rate_disc)

@@ -154,7 +154,10 @@ def marginal_rates_so_far(cutoffs: FloatArray, taxes: Taxes, agents: Agents, rep
 def _collect(
     parameters: TaxParameters, taxes: Taxes, saez: SaezState, agents: Agents, tallies: Tallies, replica: int
 ) -> None:
-    """Everybody pays what is due, as far as its inventory goes, and gets an equal share of the sum."""
+    """Everybody pays what is due, as far as its inventory goes, and gets an equal share of the sum.
+
+    As in the original, that holds for a negative inventory, too, which `redistribute` may leave: its owner is paid.
+    """
     rates, cutoffs = taxes.rates[replica], parameters.cutoffs
     num_agents = agents.inventory.shape[1]
     pool = 0.0

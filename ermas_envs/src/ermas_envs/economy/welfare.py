@@ -195,6 +195,18 @@ def inverse_income_weighted_utility(incomes: FloatArray, utilities: FloatArray) 
 
 
 @compiled
+def inverse_income_weighted_means(incomes: FloatArray, first: FloatArray, second: FloatArray) -> tuple[float, float]:
+    """`inverse_income_weighted_utility` of two arrays (n,) at once: the terms of a utility that has two."""
+    total, weighted_first, weighted_second = 0.0, 0.0, 0.0
+    for i in range(len(incomes)):
+        weight = 1.0 / max(incomes[i], 1.0)
+        total += weight
+        weighted_first += weight * first[i]
+        weighted_second += weight * second[i]
+    return weighted_first / total, weighted_second / total
+
+
+@compiled
 def inverse_income_weighted_coin(coins: FloatArray) -> float:
     """Planner metric Σ ωi·Ci in coin, ωi ∝ 1/max(Ci, 1) (SPEC §10, `inv_income_weighted_coin_endowments`)."""
     return inverse_income_weighted_utility(coins, coins)

@@ -68,11 +68,12 @@ class OneStepEngine(TaxedEngine):
             ObjectiveScratch(np.zeros((slots, agents)), np.zeros((slots, agents))),
             np.stack([work_array(self.rules.saez)] * slots),
         )
+        samples = self.rules.saez.buffer_size + int(self.state.saez.pinned[0])
         assert_shapes(
             {
                 "labor": (self.state.agents.labor, (self.num_envs, agents)),
                 "rates": (self.state.taxes.rates, (self.num_envs, brackets)),
-                "samples": (self.state.saez.buffer, (self.num_envs, self.rules.saez.buffer_size, 2)),
+                "samples": (self.state.saez.buffer, (self.num_envs, samples, 2)),
                 "wages": (self.rules.skills, (agents,)),
             }
         )

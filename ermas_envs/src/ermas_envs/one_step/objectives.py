@@ -1,4 +1,7 @@
-"""Utilities, the planner's objective and rewards of the one-step economy (SPEC section 17)."""
+"""Utilities, the planner's objective and rewards of the one-step economy (SPEC section 17).
+
+As in the economy (`economy.objectives`), rewards are changes of two terms, of coin and of labor, each on its own.
+"""
 
 from typing import NamedTuple
 
@@ -8,7 +11,7 @@ from ermas_envs.economy.endowment import coin_endowments
 from ermas_envs.economy.objectives import ObjectiveScratch
 from ermas_envs.economy.welfare import (
     coin_eq_times_productivity,
-    inverse_income_weighted_utility,
+    inverse_income_weighted_means,
     isoelastic_utility,
 )
 from ermas_envs.one_step.state import OneStepState
@@ -35,21 +38,29 @@ class OneStepObjectives(NamedTuple):
 def update_objectives(
     parameters: OneStepObjectives, state: OneStepState, scratch: ObjectiveScratch, slot: int, replica: int
 ) -> None:
-    """Write utilities and the planner's objective of the current state into `state.progress`."""
-    coins, utilities = scratch.coins[slot], state.progress.utility[replica]
+    """Write utilities and the planner's objective of the current state, and their changes, into `state.progress`."""
+    progress = state.progress
+    coins, values, costs = scratch.coins[slot], progress.consumption[replica], progress.labor_cost[replica]
     coin_endowments(state.agents, replica, coins)
     for agent in range(len(coins)):
-        labor = state.agents.labor[replica, agent]
+        value, labor = coins[agent], state.agents.labor[replica, agent]
         if parameters.isoelastic:
-            eta, cost = parameters.eta[agent], parameters.labor_cost
-            utilities[agent] = isoelastic_utility(coins[agent], labor, eta, cost)
+            value = isoelastic_utility(coins[agent], 0.0, parameters.eta[agent], 0.0)
+            cost = parameters.labor_cost * labor
         else:
-            utilities[agent] = coins[agent] - parameters.labor_costs[int(labor)]
+            cost = parameters.labor_costs[int(labor)]
+        progress.rewards[replica, agent] = (value - values[agent]) - (cost - costs[agent])
+        values[agent], costs[agent] = value, cost
+        progress.utility[replica, agent] = value - cost
+    of_coin, of_labor = 0.0, 0.0
     if parameters.weighted_utility:
-        objective = inverse_income_weighted_utility(state.production[replica], utilities)
+        of_coin, of_labor = inverse_income_weighted_means(state.production[replica], values, costs)
     else:
-        objective = coin_eq_times_productivity(coins, parameters.equality_weight, scratch.sorted[slot])
-    state.progress.planner_objective[replica] = objective
+        of_coin = coin_eq_times_productivity(coins, parameters.equality_weight, scratch.sorted[slot])
+    terms = progress.planner_terms[replica]
+    progress.planner_reward[replica] = (of_coin - terms[0]) - (of_labor - terms[1])
+    terms[0], terms[1] = of_coin, of_labor
+    progress.planner_objective[replica] = of_coin - of_labor
 
 
 @internal
@@ -63,11 +74,6 @@ def reward(
 ) -> None:
     """Write changes of the objectives: of the agents into column `replica` of rewards (n, R), of the planner into
     `state.progress`."""
-    utilities, progress = state.progress.utility[replica], state.progress
-    for agent in range(len(utilities)):
-        rewards[agent, replica] = -utilities[agent]
-    progress.planner_reward[replica] = -progress.planner_objective[replica]
     update_objectives(parameters, state, scratch, slot, replica)
-    for agent in range(len(utilities)):
-        rewards[agent, replica] += utilities[agent]
-    progress.planner_reward[replica] += progress.planner_objective[replica]
+    for agent in range(len(rewards)):
+        rewards[agent, replica] = state.progress.rewards[replica, agent]

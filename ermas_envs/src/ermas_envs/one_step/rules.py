@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ermas_envs.arguments import check_number
+from ermas_envs.arguments import check_sequence
 from ermas_envs.arrays import FloatArray
+from ermas_envs.economy.ranges import check_amount
 from ermas_envs.economy.rules import planner_choices, saez_constants, tax_parameters
 from ermas_envs.economy.skills import one_step_skills
 from ermas_envs.economy.welfare import coin_minus_labor_cost
@@ -70,7 +71,8 @@ def _drawn_skills(settings: OneStepSettings) -> FloatArray:
 
 
 def _given_skills(settings: OneStepSettings, skills: Sequence[float] | FloatArray) -> FloatArray:
-    values = [check_number("skills", value, 0.0) for value in skills]
+    wages = check_sequence("skills", skills, "[1.0, 2.5]")
+    values = [check_amount("skills", value) for value in wages]
     if len(values) != settings.num_agents:
         raise ValueError(f"skills must be {settings.num_agents} wages, one per agent, got {len(values)}.")
     return np.array(values, dtype=np.float64)

@@ -14,6 +14,7 @@ from ermas_envs.arguments import (
     keep,
 )
 from ermas_envs.arrays import FloatArray
+from ermas_envs.economy.ranges import LARGEST_MULTIPLIER, LARGEST_STEPS, check_amount
 from ermas_envs.economy.settings import (
     OBSERVATIONS,
     PeriodicBracketTax,
@@ -25,6 +26,10 @@ from ermas_envs.economy.settings import (
 
 AGENT_OBJECTIVES = ("coin_minus_labor_cost", "isoelastic_coin_minus_labor")
 COMPATIBILITY = ("stale_first_rates",)
+LARGEST_POPULATION = 10_000
+"""Most agents."""
+LARGEST_EXPONENT = 10.0
+"""Largest δ: 100 hours then cost 10²⁰ c."""
 PLANNER_OBJECTIVES = ("coin_eq_times_productivity", "inv_income_weighted_utility")
 
 
@@ -41,7 +46,8 @@ class SimpleLabor:
 
     def __post_init__(self) -> None:
         """ValueError naming the option."""
-        most = check_number("SimpleLabor: payment_max_skill_multiplier", self.payment_max_skill_multiplier, minimum=1.0)
+        name = "SimpleLabor: payment_max_skill_multiplier"
+        most = check_amount(name, self.payment_max_skill_multiplier, LARGEST_MULTIPLIER, 1.0)
         keep(
             self,
             mask_first_step=check_flag("SimpleLabor: mask_first_step", self.mask_first_step),
@@ -60,7 +66,7 @@ class OneStepSettings:
     """Arguments of `one_step_economy_v0`; ValueError names the argument that is out of range."""
 
     num_agents: int = 100
-    """Agents, at least 2."""
+    """Agents, 2 to 10 000."""
     horizon: int = 2
     """Steps in an episode; in the original's game the planner acts before the first one and agents in the second."""
     components: Sequence[Any] = (SimpleLabor(), PeriodicBracketTax(period=2))
@@ -97,11 +103,11 @@ class OneStepSettings:
         weight = check_number("mixing_weight_gini_vs_coin", self.mixing_weight_gini_vs_coin, 0.0, 1.0)
         keep(
             self,
-            num_agents=check_integer("num_agents", self.num_agents, 2),
-            horizon=check_integer("horizon", self.horizon, 1),
+            num_agents=check_integer("num_agents", self.num_agents, 2, LARGEST_POPULATION),
+            horizon=check_integer("horizon", self.horizon, 1, LARGEST_STEPS),
             components=self.component_list(),
-            labor_cost=check_number("labor_cost", self.labor_cost, 0.0),
-            labor_exponent=check_number("labor_exponent", self.labor_exponent, 0.0),
+            labor_cost=check_amount("labor_cost", self.labor_cost),
+            labor_exponent=check_amount("labor_exponent", self.labor_exponent, LARGEST_EXPONENT),
             mixing_weight_gini_vs_coin=weight,
             compatibility=checked_compatibility(self.compatibility, COMPATIBILITY),
             skill_seed=check_integer("skill_seed", self.skill_seed, 0),

@@ -23,8 +23,16 @@ class OneStepProgress(NamedTuple):
     """(R,) int64: steps since the reset."""
     utility: FloatArray
     """(R, n) utility after the last step."""
+    consumption: FloatArray
+    """(R, n) utility of coin alone."""
+    labor_cost: FloatArray
+    """(R, n) what labor takes from it."""
+    rewards: FloatArray
+    """(R, n) change of the utility in the last step."""
     planner_objective: FloatArray
     """(R,) the planner's objective after the last step."""
+    planner_terms: FloatArray
+    """(R, 2) its two terms: what it owes to coin, and what labor takes from that."""
     planner_reward: FloatArray
     """(R,) its change in the last step."""
 
@@ -48,12 +56,21 @@ class OneStepState(NamedTuple):
 
 def allocate_one_step(replicas: int, agents: int, brackets: int, saez: SaezState) -> OneStepState:
     """Nobody has anything. What is never used takes no memory: its pages are never touched."""
-    one = np.zeros(replicas)
+    one, by_agent = np.zeros(replicas), np.zeros((replicas, agents))
     return OneStepState(
         allocate_agents(replicas, agents),
         np.zeros((replicas, agents)),
         allocate_taxes(replicas, agents, brackets),
         saez,
         allocate_tallies(replicas, agents, brackets),
-        OneStepProgress(np.zeros(replicas, np.int64), np.zeros((replicas, agents)), one, one.copy()),
+        OneStepProgress(
+            timestep=np.zeros(replicas, np.int64),
+            utility=by_agent,
+            consumption=by_agent.copy(),
+            labor_cost=by_agent.copy(),
+            rewards=by_agent.copy(),
+            planner_objective=one,
+            planner_terms=np.zeros((replicas, 2)),
+            planner_reward=one.copy(),
+        ),
     )

@@ -182,6 +182,8 @@ def reset_replicas(
             _clear_collections(state.tallies, replica)
             begin_episode(rules.tax, state.taxes, state.saez, state.agents, episodes[index], replica)
         update_objectives(rules.objectives, state, scratch.objectives, slot, replica)
+        state.progress.rewards[replica] = 0.0
+        state.progress.planner_reward[replica] = 0.0
         look(rules, state, views, scratch, slot, replica)
 
 
