@@ -12,7 +12,7 @@ from rich.table import Table
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
 from ermas_algos.commands.files import checkpoint_file
 from ermas_algos.commands.options import environment_spec, json_values, optional
-from ermas_algos.evaluation.certificate import certify_checkpoint
+from ermas_algos.evaluation.certificate import certify_trainer, load_trainer
 from ermas_envs.oracles import Certificate
 
 
@@ -43,13 +43,17 @@ class Certify:
             raise ValueError("arguments: they are those of --environment; name it, too.")
         spec = None if self.environment is None else environment_spec(self.environment, json_values(self.arguments))
         path = checkpoint_file(self.checkpoint)
-        certificates = certify_checkpoint(path, spec, self.epsilon)
+        trainer = load_trainer(path, spec)
+        certificates, notices = certify_trainer(trainer, self.epsilon), trainer.notices()
         if self.json:
-            print(json.dumps([certificate.as_dict() for certificate in certificates], indent=1))
+            told = [{**certificate.as_dict(), "training_notices": notices} for certificate in certificates]
+            print(json.dumps(told, indent=1))
         else:
             for member, certificate in enumerate(certificates):
                 title = f"{path}" + (f", seed {member} of the batch" if len(certificates) > 1 else "")
                 _print(console, title, certificate)
+            for notice in notices:
+                console.print(f"Note from the training: {notice}", markup=False, highlight=False, soft_wrap=True)
         exceeded = any(certificate.certified_epsilon > certificate.epsilon for certificate in certificates)
         return FAILED if exceeded else DONE
 

@@ -36,10 +36,17 @@ def read_configuration(path: Path) -> dict[str, Any]:
     return found
 
 
-def write_toml(path: Path, values: Mapping[str, Any]) -> None:
-    """Write JSON types as TOML, atomically; None, which TOML lacks, is left out and comes back as the default."""
+def write_toml(path: Path, values: Mapping[str, Any], remark: str | None = None) -> None:
+    """Write JSON types as TOML, atomically; None, which TOML lacks, is left out and comes back as the default.
+
+    Args:
+        path: file to write.
+        values: by name.
+        remark: a line that goes ahead of them as a comment.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, tomli_w.dumps(_without_none(values)).encode())
+    head = "" if remark is None else f"# {remark}\n\n"
+    replace_file(path, (head + tomli_w.dumps(_without_none(values))).encode())
 
 
 def json_value(text: str) -> Any:

@@ -1,5 +1,6 @@
 """`ermas info`: what is installed and registered; what a checkpoint holds."""
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from ermas_algos.commands.files import checkpoint_file
 from ermas_algos.commands.options import optional
 from ermas_algos.experiments.provenance import provenance
 from ermas_algos.experiments.reproduction import experiment_registry
+from ermas_algos.presets import preset_registry
 from ermas_envs.bimatrix.payoffs import payoffs_registry
 from ermas_envs.make import environment_registry
 from ermas_envs.perturbations import perturbation_registry
@@ -24,21 +26,21 @@ from ermas_envs.planners import planner_registry
 
 @dataclass(frozen=True)
 class Info:
-    """What is installed and what can be named in the other commands; or what a checkpoint holds.
+    """What is installed and what can be named in the other commands; or what a checkpoint or a preset holds.
 
-    Examples: ermas info · ermas info runs/ermas
+    Examples: ermas info · ermas info runs/ermas · ermas info one-step
 
     Exit status: 0 done, 2 unusable input.
     """
 
-    checkpoint: Annotated[tyro.conf.Positional[Path | None], optional("RUN")] = None
-    """A run's directory, or its checkpoint.safetensors; without it, what is installed."""
+    subject: Annotated[tyro.conf.Positional[Path | None], optional("RUN or PRESET")] = None
+    """A run's directory, or its checkpoint.safetensors; the name of a preset; without it, what is installed."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON instead of a table."""
 
     def run(self, console: Console) -> int:
         """Exit status."""
-        found = _installation() if self.checkpoint is None else _contents(self.checkpoint)
+        found = _installation() if self.subject is None else _described(self.subject)
         if self.json:
             print(json.dumps(found, indent=1))
             return DONE
@@ -62,11 +64,18 @@ def _installation() -> dict[str, Any]:
         "commit": where["commit"],
         "environments": environment_registry.names(),
         "algorithms": tuple(TRAINERS),
+        "presets": {name: preset_registry.make(name).purpose for name in preset_registry.names()},
         "experiments": experiment_registry.names(),
         "payoffs": payoffs_registry.names(),
         "planners": planner_registry.names(),
         "perturbations": perturbation_registry.names(),
     }
+
+
+def _described(subject: Path) -> dict[str, Any]:
+    if str(subject) in preset_registry.names() and not subject.exists():
+        return {"preset": str(subject), **dataclasses.asdict(preset_registry.make(str(subject)))}
+    return _contents(subject)
 
 
 def _contents(path: Path) -> dict[str, Any]:

@@ -18,14 +18,18 @@ from ermas_algos.commands.exit_status import DONE
 from ermas_algos.commands.files import prepare_directory
 from ermas_algos.commands.options import environment_spec, json_values, optional
 from ermas_algos.commands.progress import progress_bar
+from ermas_algos.environment_arguments import argument_names
 from ermas_algos.learners.exact import ExactLearnerConfig
+from ermas_algos.presets import NO_PRESET, default_preset, preset_registry
 from ermas_envs import EnvironmentSpec
 from ermas_envs.arguments import check_choice, check_integer, keep, unknown_name
+from ermas_envs.make import environment_registry
 
 RESOLVED = "train.toml"
 """The complete configuration that a training leaves beside its checkpoint."""
 _DEFAULTS: Mapping[str, Any] = {
     "algorithm": "ERMAS",
+    "preset": None,
     "arguments": {},
     "settings": {},
     "iterations": 300,
@@ -57,6 +61,9 @@ class Train:
     """Arguments of the environment: names, each followed by its value in JSON (text may be bare)."""
     settings: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
     """Settings that differ from the algorithm's defaults, likewise; dots as in agent_learner.learning_rate 0.01."""
+    preset: Annotated[str | None, optional("NAME", "that of the environment")] = None
+    """Arguments and settings to begin with (`ermas info` lists them); what is given here or in the file overrides it.
+    none: the plain defaults."""
     seed: Annotated[int | None, optional("INT", "0")] = None
     """Everything random follows from it; the same as --settings seed."""
     iterations: Annotated[int | None, optional("INT", "300")] = None
@@ -73,20 +80,21 @@ class Train:
         begun = trainer.iteration
         total = max(plan.iterations, begun)
         prepare_directory(self.out)
-        write_toml(self.out / RESOLVED, plan.resolved(total))
+        write_toml(self.out / RESOLVED, plan.resolved(total), plan.origin())
         with progress_bar(console) as progress:
             bar = progress.add_task(f"train {plan.algorithm}", total=total, completed=begun, news="")
 
             def report(iteration: int, metrics: Mapping[str, Any]) -> None:
-                progress.update(bar, completed=iteration, news=_news(trainer.env.planner, metrics))
+                progress.update(bar, completed=iteration, news=_news(trainer, metrics))
 
             trainer.learn(total, self.out, plan.checkpoint_every, report)
+        for notice in trainer.notices():
+            console.print(f"Note: {notice}", soft_wrap=True, highlight=False, markup=False)
         if begun >= plan.iterations:
             console.print(f"{path} has {begun} iterations already; nothing was done.", soft_wrap=True)
         done = f"{trainer.iteration} outer iterations, {trainer.env_steps} environment steps."
         console.print(f"Checkpoint, progress.csv and {RESOLVED} are in {self.out}: {done}", soft_wrap=True)
-        batch = isinstance(config.agent_learner, ExactLearnerConfig) and config.agent_learner.num_seeds > 1
-        following = [f"ermas {name} {self.out}" for name in (("certify",) if batch else ("evaluate", "certify"))]
+        following = [f"ermas {name} {self.out}" for name in _next_commands(trainer)]
         console.print(f"Next: {', '.join(following)}", soft_wrap=True, highlight=False)
         return DONE
 
@@ -106,7 +114,8 @@ class Train:
             if not isinstance(given.get(name, {}), Mapping):
                 raise ValueError(f"{self.file}: {name} must be a table of names and values, got {given[name]!r}.")
         options: dict[str, Any] = {
-            name: getattr(self, name) for name in ("algorithm", "environment", "iterations", "checkpoint_every")
+            name: getattr(self, name)
+            for name in ("algorithm", "environment", "preset", "iterations", "checkpoint_every")
         }
         options = {name: value for name, value in options.items() if value is not None}
         options["arguments"] = json_values(self.arguments)
@@ -114,7 +123,22 @@ class Train:
         values = merged(merged(_DEFAULTS, given), options)
         if "environment" not in values:
             raise ValueError("environment: which one? (--environment NAME; `ermas info` lists them)")
-        return _Plan(**values)
+        return _Plan(**_from_preset(values))
+
+
+def _from_preset(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options on top of their preset's; ValueError for an unknown one, or that of another environment."""
+    environment = check_choice("environment", values["environment"], environment_registry.names())
+    name = default_preset(environment) if values["preset"] is None else values["preset"]
+    check_choice("preset", name, (NO_PRESET, *preset_registry.names()))
+    if name == NO_PRESET:
+        return {**values, "preset": name}
+    preset = preset_registry.make(name)
+    if preset.environment != environment:
+        raise ValueError(f"preset: {name!r} is for {preset.environment}, not for {environment}.")
+    algorithm = check_choice("algorithm", values["algorithm"], TRAINERS)
+    base = {"arguments": preset.arguments, "settings": preset.settings_for(algorithm)}
+    return {**merged(base, values), "preset": name}
 
 
 @dataclass(frozen=True)
@@ -123,6 +147,7 @@ class _Plan:
 
     algorithm: str
     environment: str
+    preset: str
     arguments: Mapping[str, Any]
     settings: Mapping[str, Any]
     iterations: int
@@ -143,11 +168,16 @@ class _Plan:
     def spec(self) -> EnvironmentSpec:
         return environment_spec(self.environment, self.arguments)
 
+    def origin(self) -> str | None:
+        """Where the values of the resolved file come from; they stand there in full, so that it needs no preset."""
+        return None if self.preset == NO_PRESET else f"These values began as those of the preset {self.preset}."
+
     def resolved(self, iterations: int) -> dict[str, Any]:
         """Everything, defaults included, with the outer iterations that the checkpoint has or will have."""
         return {
             "algorithm": self.algorithm,
             "environment": self.environment,
+            "preset": NO_PRESET,
             "iterations": iterations,
             "checkpoint_every": self.checkpoint_every,
             "arguments": dict(self.arguments),
@@ -166,9 +196,20 @@ def _resumed(path: Path, plan: _Plan, config: TrainerConfig, spec: EnvironmentSp
     return trainer
 
 
-def _news(planner: str, metrics: Mapping[str, Any]) -> str:
-    """Planner payoff, over a batch of seeds its mean; speed where steps are sampled."""
-    payoffs = np.atleast_1d(metrics[f"payoff/{planner}"])
+def _next_commands(trainer: Trainer[Any]) -> list[str]:
+    """Commands that have something to say of this run."""
+    agents = trainer.config.agent_learner
+    batch = isinstance(agents, ExactLearnerConfig) and agents.num_seeds > 1
+    tabular = trainer.env.tabular_game() is not None
+    gap = "q" in argument_names(trainer.env.name)
+    evaluate = ["evaluate"] if gap and not batch and trainer.env.planner in trainer.learners else []
+    return [*evaluate, *(["certify"] if tabular else [])] or ["info"]
+
+
+def _news(trainer: Trainer[Any], metrics: Mapping[str, Any]) -> str:
+    """Planner payoff, over a batch of seeds its mean; speed where steps are sampled; what has gone wrong."""
+    payoffs = np.atleast_1d(metrics[f"payoff/{trainer.env.planner}"])
     batch = f" (mean of {len(payoffs)} seeds)" if len(payoffs) > 1 else ""
     speed = float(metrics["steps_per_second"])
-    return f"J_p {payoffs.mean():.3f}{batch}" + (f", {speed / 1000:.0f}k steps/s" if speed else "")
+    told = f"J_p {payoffs.mean():.3f}{batch}" + (f", {speed / 1000:.0f}k steps/s" if speed else "")
+    return "; ".join([told, *trainer.notices()])

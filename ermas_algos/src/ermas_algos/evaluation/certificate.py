@@ -53,7 +53,11 @@ def certify_checkpoint(
         CheckpointError: see `load_trainer`.
         ValueError: the environment has no tables.
     """
-    trainer = load_trainer(path, make_env)
+    return certify_trainer(load_trainer(path, make_env), epsilon)
+
+
+def certify_trainer(trainer: Trainer[Any], epsilon: float | None = None) -> list[Certificate]:
+    """`certify_checkpoint` of a trainer as it is now."""
     wanted = getattr(trainer.config, "epsilon", None) if epsilon is None else epsilon
     policies = trainer.policies()
     members = [len(table) for table in policies.values() if table.ndim == 4]

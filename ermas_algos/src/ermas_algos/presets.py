@@ -1,0 +1,111 @@
+"""Presets: arguments and training settings that fit an environment, so that nobody must guess them to begin.
+
+`ermas train` starts from the preset of its environment; what a user gives overrides it. A third party registers one for
+an environment of theirs with `preset_registry`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ermas_envs.registry import Registry
+
+NO_PRESET = "none"
+"""Name by which a user asks for the plain defaults."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Values that differ from the defaults; JSON types."""
+
+    environment: str
+    """Registered environment that it is for."""
+    purpose: str
+    """What the values are chosen for, in a sentence."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of the environment."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of every algorithm."""
+    algorithm_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Further settings by the algorithm's name."""
+
+    def settings_for(self, algorithm: str) -> dict[str, Any]:
+        """Settings of one algorithm."""
+        return {**self.settings, **self.algorithm_settings.get(algorithm, {})}
+
+
+preset_registry: Registry[Preset] = Registry("preset")
+
+
+def default_preset(environment: str) -> str:
+    """Name of the preset that a training in this environment starts from; `NO_PRESET` where there is none."""
+    return next(
+        (name for name in preset_registry.names() if preset_registry.make(name).environment == environment), NO_PRESET
+    )
+
+
+_MASKED_PPO = {
+    "algorithm": "MaskablePPO",
+    "hidden_layers": [64, 64],
+    "learning_rate": 1e-3,
+    "gamma": 0.99,
+    "gae_lambda": 0.95,
+}
+"""Actions of the economies depend on what an agent has; most of them have no effect without the masks."""
+
+_GATHER_TRADE_BUILD = Preset(
+    environment="economy_v0",
+    purpose="Compact observations and small networks. The cost of labor grows over the first episodes: at its full "
+    "height beginners learn to do nothing.",
+    arguments={
+        "observations": "compact",
+        "horizon": 200,
+        "energy_warmup_method": "decay",
+        "energy_warmup_constant": 100.0,
+    },
+    settings={
+        "num_envs": 16,
+        "agent_learner": {
+            **_MASKED_PPO,
+            "minibatch_size": 1600,
+            "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.01, "clip_range": 0.2},
+        },
+        "planner_learner": {
+            **_MASKED_PPO,
+            "learning_rate": 3e-4,
+            "minibatch_size": 1600,
+            "algorithm_kwargs": {"n_epochs": 2, "ent_coef": 0.05, "clip_range": 0.2},
+        },
+    },
+    algorithm_settings={"ERMAS": {"epsilon": 0.01}},
+)
+_ONE_STEP = Preset(
+    environment="one_step_economy_v0",
+    purpose="Ten agents with isoelastic utility under a planner who trades equality against productivity; an episode "
+    "has two steps, so that many replicas are cheap.",
+    arguments={
+        "observations": "compact",
+        "num_agents": 10,
+        "agent_reward_type": "isoelastic_coin_minus_labor",
+        "isoelastic_eta": 0.23,
+        "labor_cost": 0.3,
+        "planner_reward_type": "coin_eq_times_productivity",
+    },
+    settings={
+        "num_envs": 256,
+        "agent_learner": {
+            **_MASKED_PPO,
+            "gamma": 1.0,
+            "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.01, "clip_range": 0.2},
+        },
+        "planner_learner": {
+            **_MASKED_PPO,
+            "gamma": 1.0,
+            "learning_rate": 3e-4,
+            "algorithm_kwargs": {"n_epochs": 2, "ent_coef": 0.01, "clip_range": 0.2},
+        },
+    },
+    algorithm_settings={"ERMAS": {"epsilon": 0.5}},
+)
+preset_registry.register("gather-trade-build", lambda: _GATHER_TRADE_BUILD)
+preset_registry.register("one-step", lambda: _ONE_STEP)
