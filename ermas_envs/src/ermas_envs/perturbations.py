@@ -8,7 +8,7 @@ from gymnasium import spaces
 
 from ermas_envs.arguments import check_integer, check_number, check_payoff
 from ermas_envs.arrays import FloatArray, IntArray
-from ermas_envs.economy.ranges import LARGEST_ETA
+from ermas_envs.economy.ranges import LARGEST_ETA, check_magnitude
 from ermas_envs.economy.welfare import utilities_of_coin
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.registry import Registry
@@ -47,7 +47,7 @@ class PlannerAdversity:
     """
 
     def __init__(self, q: float) -> None:
-        self.q = check_payoff("q", q)
+        self.q = check_magnitude("q", q)
         self._agents: tuple[str, ...] = ()
 
     def bind(self, game: GameInfo, num_envs: int) -> None:
@@ -134,7 +134,7 @@ class RandomTables(_Redrawn):
     incentives. All replicas in the same episode share the table, so that agents can adapt to it.
 
     Args:
-        scale: at most 10⁹; values are uniform in [−scale, scale]; the paper's domain randomisation has scale 1.
+        scale: at most 10³⁰; values are uniform in [−scale, scale]; the paper's domain randomisation has scale 1.
         redraw_every: episodes between two draws, at least 1.
         seed: the table of the m-th draw is a function of (seed, m) alone.
     """
@@ -181,7 +181,7 @@ class RandomOffset(_Redrawn):
     domain randomisation (r'_i = r_i + σ, section 4.3). It moves every policy's value alike, so no incentive changes.
 
     Args:
-        scale: at most 10⁹; the number is uniform in [−scale, scale].
+        scale: at most 10³⁰; the number is uniform in [−scale, scale].
         redraw_every: episodes between two draws, at least 1.
         seed: the m-th draw is a function of (seed, m) alone.
     """

@@ -108,7 +108,7 @@ def planners(draw: st.DrawFn, tax: PeriodicBracketTax | None) -> Any:
 
 
 PERTURBATIONS: st.SearchStrategy[Any] = st.sampled_from(
-    [None, RiskAversion(0.0), RiskAversion(30.0), PlannerAdversity(1e9), PlannerAdversity(-1e9), RandomOffset(1e9)]
+    [None, RiskAversion(0.0), RiskAversion(30.0), PlannerAdversity(1e9), PlannerAdversity(-1e9), RandomOffset(1e30)]
 )
 RESOURCES = st.builds(
     Resource, st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0, 1, 1000]), st.sampled_from([1, 254])
@@ -301,8 +301,8 @@ MAKERS: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     ),
     "samples: income": (lambda x: Saez(samples=[(x, 0.5)]), 1e30, 1e308),
     "height": (lambda x: open_quadrant(x, 3, 2) if x > 1000 else open_quadrant(x, 9), 1000, 10**20),
-    "q": (PlannerAdversity, 1e9, 1e308),
-    "scale": (RandomOffset, 1e9, 1e308),
+    "q": (PlannerAdversity, 1e9, 1e10),
+    "scale": (RandomOffset, 1e30, 1e31),
     "eta": (RiskAversion, 30, 31),
 }
 
