@@ -45,6 +45,9 @@ def discounted_best_response_value(
     """max over deviations of `role` of its value, the others' policies fixed; arguments as in `discounted_values`."""
     complete, gamma = _complete(game, policies), _discount(discount)
     rewards, moves = _process(game, complete, role)
+    # What is added to all rewards changes no choice, and would hide small gains behind its rounding.
+    constant = rewards.min()
+    rewards = rewards - constant
     pure = np.eye(rewards.shape[1])
     value = _solve(np.repeat(pure[:1], game.start.size, axis=0), rewards, moves, gamma)
     while True:
@@ -52,7 +55,7 @@ def discounted_best_response_value(
         improved = _solve(pure[greedy], rewards, moves, gamma)
         # No state loses by the greedy policy; once they do not gain either, what changes is ties and rounding.
         if improved.sum() <= value.sum():
-            return (1 - gamma) * float(game.start @ value)
+            return float(constant) + (1 - gamma) * float(game.start @ value)
         value = improved
 
 
