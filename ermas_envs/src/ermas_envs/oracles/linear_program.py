@@ -7,7 +7,7 @@ the dual program: by weak duality no point within the limits is below it, howeve
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -17,8 +17,8 @@ from ermas_envs.arrays import FloatArray
 
 TOLERANCE = 1e-8
 """How far a solution may miss a limit, a sum or the bound of the dual, in units of the largest coefficient."""
-_SLACK = 1e-9
-"""The solver's limits are wider by this much: at a kink the multiplier is then the price of more, not of less."""
+SLACK = 1e-9
+"""For `Limits.slack`: more than the solver's accuracy, less than the tolerance."""
 _ROUNDING = 16 * float(np.finfo(np.float64).eps)
 """Differences of numbers say nothing below this share of the numbers themselves."""
 _ACCURACY = 1e-10
@@ -39,6 +39,9 @@ class Limits:
     """(k,)."""
     magnitude: float = 0.0
     """Largest of the numbers that the coefficients are differences of; below its rounding they count as nothing."""
+    slack: float = 0.0
+    """How much wider the solver's bounds are, in units of the largest coefficient: with `SLACK` the multiplier at a
+    kink is the price of a wider bound, not of a narrower one. The minimum is that of the bounds as they are."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,10 @@ class Solution:
     """A point that keeps the limits up to `TOLERANCE`, and a bound that holds for all that keep them exactly."""
 
     minimum: float
-    """cost · x of the best point, as the bound of the dual: below it is no point that keeps the limits."""
+    """cost · x of the best point, as the bound of the dual: below it is no point that keeps the limits.
+
+    What is above it is real up to `TOLERANCE`: `point` costs at most so much more, and keeps the limits so far.
+    """
     point: FloatArray
     """(n,) in [0, 1]."""
     multipliers: tuple[FloatArray, ...]
@@ -64,7 +70,7 @@ class LinearProgram:
     """(m, n) without a unit, of order 1; they and the totals imply x ≤ 1."""
     totals: FloatArray
     """(m,)."""
-    magnitude: float = field(default=0.0)
+    magnitude: float = 0.0
     """As in `Limits`, for the cost."""
 
     def solve(self) -> Solution:
@@ -90,7 +96,7 @@ class LinearProgram:
         scaled = np.split(np.maximum(-found.ineqlin.marginals, 0.0), np.cumsum([len(g.bounds) for g in self.limits]))
         multipliers = tuple(part * (cost_unit / size) for part, size in zip(scaled, units, strict=False))
         minimum = self._dual_bound(multipliers, found.eqlin.marginals * cost_unit)
-        self._check(point, minimum, cost_unit, units)
+        self._check(found.x, minimum, cost_unit, units)
         return Solution(minimum, point, multipliers)
 
     def _dual_bound(self, multipliers: Sequence[FloatArray], prices: FloatArray) -> float:
@@ -103,9 +109,13 @@ class LinearProgram:
 
     def _check(self, point: FloatArray, minimum: float, cost_unit: float, units: Sequence[float]) -> None:
         """LinearProgramError unless the point keeps the limits and sums and is no worse than the bound of the dual."""
-        misses = {"a sum": float(np.abs(self.sums @ point - self.totals).max())}
+        misses = {
+            "0 or 1": float(np.abs(point - point.clip(0.0, 1.0)).max()),
+            "a sum": float(np.abs(self.sums @ point - self.totals).max()),
+        }
         for number, (group, size) in enumerate(zip(self.limits, units, strict=True)):
-            excess = (group.coefficients @ point - group.bounds) / size
+            with np.errstate(over="ignore"):
+                excess = (group.coefficients @ point - group.bounds) / size
             misses[f"a limit of group {number}"] = float(excess.max())
         misses["the bound of the dual program"] = (float(self.cost @ point) - minimum) / cost_unit
         for what, miss in misses.items():
@@ -117,11 +127,12 @@ class LinearProgram:
 
 
 def _bounds(group: Limits, size: float) -> FloatArray:
-    """(k,) the solver's bounds; those that no point in [0, 1]ⁿ reaches are brought near, so that none is infinite."""
+    """(k,) the solver's bounds; those far beyond all of [0, 1]ⁿ are brought near, so that none is infinite."""
     with np.errstate(over="ignore"):
         scaled = group.bounds / size
     reach = np.maximum(group.coefficients / size, 0.0).sum(axis=1)
-    bounds: FloatArray = np.minimum(scaled, reach) + _SLACK
+    # Nearer but out of reach all the same, so that they have no price.
+    bounds: FloatArray = np.minimum(scaled, reach + 1.0) + group.slack
     return bounds
 
 

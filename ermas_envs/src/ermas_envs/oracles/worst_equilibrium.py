@@ -16,7 +16,7 @@ from scipy import sparse
 
 from ermas_envs.arguments import check_number
 from ermas_envs.arrays import FloatArray, IntArray
-from ermas_envs.oracles.linear_program import Limits, LinearProgram, rounding
+from ermas_envs.oracles.linear_program import SLACK, Limits, LinearProgram, rounding
 from ermas_envs.oracles.tabular import Policies, TabularGame
 
 _INTERACTION = 1e-9
@@ -171,9 +171,8 @@ def _classes(game: TabularGame, agent: str) -> IntArray:
 
 def _same(means: FloatArray, sums: FloatArray, rewards: FloatArray) -> bool:
     """Equal, measured by the range of the rewards that were averaged, up to the rounding of the rewards."""
-    return np.allclose(
-        means, sums, rtol=0.0, atol=_INTERACTION * float(np.ptp(rewards)) + rounding(_magnitude(rewards))
-    )
+    allowed = _INTERACTION * float(np.ptp(rewards)) + rounding(_magnitude(rewards))
+    return np.allclose(means, sums, rtol=0.0, atol=allowed)
 
 
 def _middle(rewards: FloatArray) -> float:
@@ -221,9 +220,10 @@ class _Process:
         shape = self.own.table.shape
         horizon, states, actions = shape
         # The variables are shares of the episode, which sum to 1, so that means per step are plain sums.
+        bound = np.array([epsilon - self._best()])
         solution = LinearProgram(
             cost=self.stake.table.ravel(),
-            limits=[Limits(-self.own.table.reshape(1, -1), np.array([epsilon - self._best()]), self.own.magnitude)],
+            limits=[Limits(-self.own.table.reshape(1, -1), bound, self.own.magnitude, SLACK)],
             sums=_flow(self.moves, horizon),
             totals=np.concatenate([self.start / horizon, np.zeros((horizon - 1) * states)]),
             magnitude=self.stake.magnitude,
