@@ -1,7 +1,9 @@
 """The linear program of the worst ε-equilibrium, against the design's table, dynamic programming and its own dual."""
 
 import itertools
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,29 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
 from ermas_envs.bimatrix.payoffs import BimatrixPayoffs, tragedy_of_commons
 from ermas_envs.oracles import TabularGame, evaluate, exact_regret, worst_equilibrium
 from ermas_envs.perturbations import PlannerAdversity
 from ermas_envs.planners import ConstantPlanner
 
+sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
+from games_for_tests import ACTIONS, HORIZON, ROLES, SIZES, augmented, own_game, separable_game
+
 MEASURED = {0: 0.983, 0.005: 0.949, 0.01: 0.914, 0.02: 0.845, 0.05: 0.648, 0.1: 0.451, 0.15: 0.288, 0.2: 0.173,
             0.25: 0.058, 0.3: 0.017}  # fmt: skip
-
-
-ROLES = ("agent_0", "agent_1", "planner")
-
-
-def own_game(**arguments: Any) -> TabularGame:
-    game = bimatrix_v0.batched_env(1, **{"agents_observe": "own", **arguments}).tabular_game()
-    assert game is not None
-    return game
-
-
-def augmented(**arguments: Any) -> TabularGame:
-    game = augmented_bimatrix_v0.batched_env(1, **{"agents_observe": "own", **arguments}).tabular_game()
-    assert game is not None
-    return game
 
 
 @pytest.mark.parametrize("epsilon", MEASURED)
@@ -128,31 +117,6 @@ def test_a_perturbation_that_separates_is_part_of_the_game() -> None:
 
 
 # --- separable games of any shape --------------------------------------------------------------------------------
-
-SIZES, ACTIONS, HORIZON = (2, 3), (2, 3), 2
-
-
-def separable_game(seed: int) -> tuple[TabularGame, np.ndarray]:
-    """Two agents on 2 and 3 local states, the states in random order; and a blind planner with three actions."""
-    generator = np.random.default_rng(seed)
-    cells = generator.permutation(list(itertools.product(*map(range, SIZES))))
-    local = [generator.integers(size, size=(size, actions)) for size, actions in zip(SIZES, ACTIONS, strict=True)]
-    terms = generator.normal(size=(3, 2, 3, 3, 3))  # of each role, in each agent's local state and action, by planner's
-    shape = (len(cells), *ACTIONS, 3)
-    next_states, rewards = np.empty(shape, dtype=np.int64), {role: np.empty(shape) for role in ROLES}
-    for state, *acts in itertools.product(range(len(cells)), *map(range, (*ACTIONS, 3))):
-        own = list(zip(cells[state], acts, strict=False))
-        following = [moves[at] for moves, at in zip(local, own, strict=True)]
-        next_states[state, *acts] = np.flatnonzero((cells == following).all(axis=1))[0]
-        for role, term in zip(ROLES, terms, strict=True):
-            rewards[role][state, *acts] = sum(term[k, s, a, acts[2]] for k, (s, a) in enumerate(own))
-    seen = {
-        agent: np.array([[[7.0 * cell, step] for cell in cells[:, k]] for step in range(HORIZON)])
-        for k, agent in enumerate(ROLES[:2])
-    }
-    start = generator.dirichlet(np.ones(len(cells)))
-    game = TabularGame(ROLES, HORIZON, start, next_states, rewards, rewards["planner"], seen, {})
-    return game, np.repeat(generator.dirichlet(np.ones(3), HORIZON)[:, None], len(cells), axis=1)
 
 
 def local_policies(game: TabularGame, agent: str, tables: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ermas_algos.plots.intervals import mean_and_half_width
+from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -38,7 +39,7 @@ def plot_figure_2(path: Path, rows: Rows, frontier: Rows) -> None:
     _regrets(middle, rows)
     _frontier(right, frontier)
     _multipliers(right, rows)
-    figure.savefig(path)
+    write_figure(figure, path)
 
 
 def _frontier(axes: Axes, rows: Rows) -> None:
@@ -92,7 +93,7 @@ def _payoff_axes(axes: Axes) -> None:
     axes.set_xlabel("agents' payoff (mean of both, per step)")
     axes.set_ylabel("planner payoff (per step)")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
+    draw_legend(axes, legend_entries([axes]), frameon=False, fontsize=8)
 
 
 def _regrets(axes: Axes, rows: Rows) -> None:
@@ -118,7 +119,7 @@ def _regrets(axes: Axes, rows: Rows) -> None:
     axes.set_ylabel("regret (mean of both agents, payoff per step)")
     axes.set_title("b  Exact and estimated regret", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=7)
+    draw_legend(axes, legend_entries([axes]), frameon=False, fontsize=7)
 
 
 def _multipliers(axes: Axes, rows: Rows) -> None:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ermas_algos.plots.intervals import mean_and_half_width
+from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -38,12 +39,9 @@ def plot_figure_3(path: Path, rows: Rows) -> None:
         line[0].set_ylabel("\n".join([arm[0], f"{arm[1]} deviations", f"{arm[2]} meta-gradient"]), fontsize=8)
     for axes in grid[-1]:
         axes.set_xlabel("outer iteration")
-    handles = {h.get_label(): h for line in grid for axes in line for h in axes.get_lines() if h.get_label()[0] != "_"}
-    labels = sorted(handles)
-    figure.legend(
-        [handles[label] for label in labels], labels, loc="outside upper center", ncols=len(handles), frameon=False
-    )
-    figure.savefig(path)
+    entries = dict(sorted(legend_entries(grid.flat).items()))
+    draw_legend(figure, entries, loc="outside upper center", ncols=len(entries), frameon=False)
+    write_figure(figure, path)
 
 
 def _curves(axes: Axes, rows: Rows, column: str) -> None:

@@ -11,6 +11,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MultipleLocator
 
 from ermas_algos.plots.intervals import draw_line
+from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -94,9 +95,8 @@ def _plot_returns(path: Path, panels: Sequence[tuple[str, bool]], rows: Rows, ch
             axes.xaxis.set_major_locator(MultipleLocator(0.1))
     grid[0, 0].set_ylabel("planner return (payoff, mean per step)")
     grid[1, 0].set_ylabel("difference (payoff, mean per step)")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    figure.savefig(path)
+    draw_legend(figure, legend_entries([grid[0, 0]]), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    write_figure(figure, path)
 
 
 def _plot_frontier(path: Path, panels: Sequence[tuple[str, bool]], summary: Rows, frontier: Rows) -> None:
@@ -117,9 +117,8 @@ def _plot_frontier(path: Path, panels: Sequence[tuple[str, bool]], summary: Rows
         _draw_zero(axes)
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("worst return over Q of the test (mean per step)")
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=8)
-    figure.savefig(path)
+    draw_legend(figure, legend_entries(figure.axes[:1]), loc="outside lower center", ncols=5, frameon=False, fontsize=8)
+    write_figure(figure, path)
 
 
 def _points(axes: Axes, rows: Rows, color: str, marker: str, label: str, joined: bool) -> None:

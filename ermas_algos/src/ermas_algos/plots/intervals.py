@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy import stats
 
+from ermas_algos.plots.verbatim import named
+
 
 def mean_and_half_width(values: Sequence[float]) -> tuple[float, float]:
     """Mean, and half the width of its 95 % t-interval (0 for a single value)."""
@@ -17,9 +19,13 @@ def mean_and_half_width(values: Sequence[float]) -> tuple[float, float]:
 
 
 def draw_line(axes: Axes, values: Mapping[float, Sequence[float]], color: str, marker: str, label: str) -> None:
-    """A line through the means of the values (one per seed) at each abscissa, with their 95 % t-intervals as a band."""
+    """A line through the means of the values (one per seed) at each abscissa, with their 95 % t-intervals as a band.
+
+    `label` is its name in a legend by `draw_legend`.
+    """
     places = sorted(values)
     found = [mean_and_half_width(values[place]) for place in places]
-    axes.plot(places, [mean for mean, _ in found], color=color, marker=marker, markersize=5, linewidth=1.4, label=label)
+    means = [mean for mean, _ in found]
+    axes.plot(places, means, color=color, marker=marker, markersize=5, linewidth=1.4, label=named(label))
     low, high = ([mean + sign * half for mean, half in found] for sign in (-1, 1))
     axes.fill_between(places, low, high, color=color, alpha=0.15, linewidth=0)

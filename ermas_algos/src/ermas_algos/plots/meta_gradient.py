@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from ermas_algos.plots.intervals import mean_and_half_width
+from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 _STYLES = {
     "FOMAML": ("#15803d", "o"),
@@ -33,9 +34,8 @@ def plot_meta_gradient(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         axes.set_xlabel("inner updates M")
     for line in grid:
         line[0].set_ylabel("cosine with exact")
-    handles = {h.get_label(): h for line in grid for axes in line for h in axes.get_lines() if h.get_label()[0] != "_"}
-    figure.legend(handles.values(), handles.keys(), loc="outside right center", frameon=False, fontsize=8)
-    figure.savefig(path)
+    draw_legend(figure, legend_entries(grid.flat), loc="outside right center", frameon=False, fontsize=8)
+    write_figure(figure, path)
 
 
 def _draw(axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from ermas_algos.plots.intervals import mean_and_half_width
+from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 _STYLES = {
     "rewards": ("#15803d", "o"),
@@ -40,5 +41,5 @@ def plot_mixing(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         axes.set_ylabel("Lagrangian − dual function\n(planner payoff per step)")
         axes.set_title("exact learner" if learner == "exact" else learner, loc="left")
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path)
+        draw_legend(axes, legend_entries([axes]), frameon=False, fontsize=8)
+    write_figure(figure, path)

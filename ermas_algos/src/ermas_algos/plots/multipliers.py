@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ermas_algos.plots.intervals import mean_and_half_width
+from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -46,9 +47,8 @@ def plot_multipliers(path: Path, rows: Rows) -> None:
         grid[-1], ("J_p − exact minimum", "exact regret − ε", "standard deviation of J_p, last third"), strict=True
     ):
         axes.set_xlabel(f"{label} (per step)")
-    handles, labels = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
-    figure.savefig(path)
+    draw_legend(figure, legend_entries([grid[0][0]]), loc="outside upper right", ncols=2, frameon=False)
+    write_figure(figure, path)
 
 
 def _draw(axes: Axes, values: Sequence[float], height: float, color: str, marker: str, label: str | None) -> None:

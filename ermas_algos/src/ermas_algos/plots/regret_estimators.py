@@ -6,6 +6,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
+
 
 def plot_regret_estimators(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the figure: a point per bin of iterations and seed, regret per step of both agents; colour is time."""
@@ -38,6 +40,6 @@ def plot_regret_estimators(path: Path, rows: Sequence[Mapping[str, Any]]) -> Non
         line[0].set_ylabel("estimated regret (per step)")
     for axes in grid[-1]:
         axes.set_xlabel("exact regret (per step)")
-    grid[0][0].legend(frameon=False, fontsize=8)
+    draw_legend(grid[0][0], legend_entries([grid[0][0]]), frameon=False, fontsize=8)
     figure.colorbar(points, ax=grid, label="outer iteration")
-    figure.savefig(path)
+    write_figure(figure, path)

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from ermas_algos.plots.intervals import draw_line
+from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 _COLORS = ("#1f5fa8", "#c2410c", "#15803d", "#7c3aed", "#b45309", "#0f766e", "#be123c", "#6b7280")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
@@ -35,8 +36,5 @@ def plot_sweep(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         axes.axhline(0.0, color="0.85", linewidth=0.8, zorder=0)
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("planner return (payoff, mean per step)")
-    found = {
-        label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
-    figure.savefig(path)
+    draw_legend(figure, legend_entries(figure.axes), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    write_figure(figure, path)

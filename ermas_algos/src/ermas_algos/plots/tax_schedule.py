@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from ermas_algos.plots.verbatim import write_figure
+
 _STYLES = (("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#cc79a7", ":"), ("#5b5b5b", "-"))
 _LABEL_DISTANCE = 0.055
 """Least distance between the labels of two lines, in units of the rate."""
@@ -50,7 +52,7 @@ def plot_tax_schedule(path: Path | str, schedules: Mapping[str, ArrayLike], cuto
     several = any(len(rates) > 1 for rates in samples.values())
     axes.set_title("Tax schedules" + (": median, 10 % to 90 % quantile" if several else ""), loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
+    write_figure(figure, path)
 
 
 def _samples(name: str, given: ArrayLike, brackets: int) -> NDArray[np.float64]:

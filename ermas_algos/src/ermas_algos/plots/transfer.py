@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ermas_algos.evaluation.transfer import TransferRow
 from ermas_algos.plots.intervals import draw_line
+from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 _STYLES = (("#1f5fa8", "o"), ("#c2410c", "s"), ("#15803d", "^"), ("#7c3aed", "D"))
 
@@ -33,5 +34,5 @@ def plot_transfer(path: Path | str, rows: Sequence[TransferRow], optimum: Mappin
     axes.set_ylabel("planner return (payoff, mean per step)")
     axes.set_title("Frozen planners against fresh agents", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower left")
-    figure.savefig(path)
+    draw_legend(axes, legend_entries([axes]), frameon=False, loc="lower left")
+    write_figure(figure, path)

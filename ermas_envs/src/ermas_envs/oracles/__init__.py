@@ -4,6 +4,7 @@ from ermas_envs.oracles.best_response import best_response_value, exact_regret
 from ermas_envs.oracles.certificate import Certificate, certify
 from ermas_envs.oracles.discounted import discounted_best_response_value, discounted_regret, discounted_values
 from ermas_envs.oracles.evaluation import evaluate
+from ermas_envs.oracles.linear_program import LinearProgramError
 from ermas_envs.oracles.planner import (
     PlannerOptimum,
     best_constant_planner,
@@ -18,6 +19,7 @@ from ermas_envs.oracles.worst_equilibrium import WorstEquilibrium, worst_equilib
 
 __all__ = [
     "Certificate",
+    "LinearProgramError",
     "PlannerOptimum",
     "Policies",
     "RobustOptimum",

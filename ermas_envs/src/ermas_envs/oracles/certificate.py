@@ -7,6 +7,7 @@ from typing import Any
 from ermas_envs.arguments import check_number
 from ermas_envs.oracles.best_response import exact_regret
 from ermas_envs.oracles.evaluation import evaluate
+from ermas_envs.oracles.linear_program import LinearProgramError
 from ermas_envs.oracles.tabular import Policies, TabularGame
 from ermas_envs.oracles.worst_equilibrium import worst_equilibrium
 
@@ -32,7 +33,10 @@ class Certificate:
     planner_payoff: float
     """J_p with these agents."""
     worst_planner_payoff: float | None
-    """min J_p over all ε-equilibria at `epsilon`, for this planner; None where no exact program is known."""
+    """min J_p over all ε-equilibria at `epsilon`, for this planner: a bound that no ε-equilibrium is below.
+
+    None where no exact program is known, or its solution did not hold.
+    """
     worst_reason: str | None
     """Why not; None where it is known."""
 
@@ -60,6 +64,6 @@ def certify(game: TabularGame, policies: Policies, epsilon: float | None = None)
     worst, reason = None, None
     try:
         worst = worst_equilibrium(game, wanted, complete[planner]).planner_payoff
-    except ValueError as error:
+    except (ValueError, LinearProgramError) as error:
         reason = str(error)
     return Certificate(values, regrets, certified, wanted, values[planner], worst, reason)

@@ -32,10 +32,10 @@ def discounted_values(game: TabularGame, policies: StationaryPolicies, discount:
     complete, gamma = _complete(game, policies), _discount(discount)
     found = {}
     for role in game.roles:
-        rewards, moves = _process(game, complete, role)
+        rewards, moves, constant = _process(game, complete, role)
         policy = complete[role]
         value = _solve(policy, rewards, moves, gamma)
-        found[role] = (1 - gamma) * float(game.start @ value)
+        found[role] = constant + (1 - gamma) * float(game.start @ value)
     return found
 
 
@@ -44,7 +44,7 @@ def discounted_best_response_value(
 ) -> float:
     """max over deviations of `role` of its value, the others' policies fixed; arguments as in `discounted_values`."""
     complete, gamma = _complete(game, policies), _discount(discount)
-    rewards, moves = _process(game, complete, role)
+    rewards, moves, constant = _process(game, complete, role)
     pure = np.eye(rewards.shape[1])
     value = _solve(np.repeat(pure[:1], game.start.size, axis=0), rewards, moves, gamma)
     while True:
@@ -52,7 +52,7 @@ def discounted_best_response_value(
         improved = _solve(pure[greedy], rewards, moves, gamma)
         # No state loses by the greedy policy; once they do not gain either, what changes is ties and rounding.
         if improved.sum() <= value.sum():
-            return (1 - gamma) * float(game.start @ value)
+            return constant + (1 - gamma) * float(game.start @ value)
         value = improved
 
 
@@ -83,14 +83,18 @@ def _complete(game: TabularGame, policies: StationaryPolicies) -> dict[str, Floa
     return {role: table[0] for role, table in game.complete(repeated).items()}
 
 
-def _process(game: TabularGame, policies: Mapping[str, FloatArray], role: str) -> tuple[FloatArray, FloatArray]:
-    """What `role` faces: mean rewards (S, actions) and transition probabilities (S, actions, S)."""
+def _process(game: TabularGame, policies: Mapping[str, FloatArray], role: str) -> tuple[FloatArray, FloatArray, float]:
+    """What `role` faces: mean rewards (S, actions) less a constant, transitions (S, actions, S), and the constant.
+
+    What is added to all rewards has a value 1/(1 − γ) times larger, whose rounding would drown small gains.
+    """
     own = game.axis(role)
     joint = joint_probabilities(game, policies, without=role)
     others = tuple(axis for axis in range(1, 1 + len(game.roles)) if axis != own)
-    rewards = (joint * game.rewards[role]).sum(axis=others)
+    constant = float(game.rewards[role].min())
+    rewards = (joint * (game.rewards[role] - constant)).sum(axis=others)
     moves = (joint[..., None] * np.eye(game.start.size)[game.next_states]).sum(axis=others)
-    return rewards, moves
+    return rewards, moves, constant
 
 
 def _solve(policy: FloatArray, rewards: FloatArray, moves: FloatArray, gamma: float) -> FloatArray:

@@ -13,7 +13,11 @@ from ermas_envs.arrays import FloatArray
 from ermas_envs.bimatrix.payoffs import BimatrixPayoffs
 from ermas_envs.bimatrix.rules import amplify
 from ermas_envs.oracles.evaluation import evaluate
+from ermas_envs.oracles.linear_program import rounding
 from ermas_envs.oracles.tabular import TabularGame
+
+_TIE = 1e-12
+"""Share of the range of payoffs up to which they count as equal."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class PlannerOptimum:
     """The best constant planner action and the planner's payoff of every constant action."""
 
     action: int
-    """Index of the best constant action."""
+    """Index of the best constant action, the first of equal ones."""
     planner_return: float
     """Its planner payoff per step."""
     planner_returns: FloatArray
@@ -31,7 +35,8 @@ class PlannerOptimum:
 def equilibrium_policies(game: TabularGame) -> dict[str, FloatArray]:
     """A pure subgame-perfect equilibrium of the agents as tables (H, S, actions), by backward induction.
 
-    At each step and state the first joint action from which no agent gains by deviating alone is played.
+    At each step and state the first joint action from which no agent gains by deviating alone is played; gains up to
+    1e-12 of the range of the agent's rewards count as none.
 
     Raises:
         ValueError: some stage has no pure equilibrium, or the planner's action changes the agents' rewards or the
@@ -41,13 +46,14 @@ def equilibrium_policies(game: TabularGame) -> dict[str, FloatArray]:
     rewards, next_states = _without_planner(game)
     shape = next_states.shape
     values = {agent: np.zeros(shape[0]) for agent in agents}
+    ties = {agent: _tie(game.rewards[agent], game.horizon * _size(game.rewards[agent])) for agent in agents}
     policies = {agent: np.zeros((game.horizon, shape[0], shape[1 + k])) for k, agent in enumerate(agents)}
     for step in reversed(range(game.horizon)):
         action_values = {agent: rewards[agent] + values[agent][next_states] for agent in agents}
         stable = np.ones(shape, dtype=bool)
         for k, agent in enumerate(agents):
             best = action_values[agent].max(axis=1 + k, keepdims=True)
-            stable &= action_values[agent] >= best - 1e-12
+            stable &= action_values[agent] >= best - ties[agent]
         flat = stable.reshape(shape[0], -1)
         if not flat.any(axis=1).all():
             raise ValueError(f"no pure equilibrium at step {step} in state {int(np.argmin(flat.any(axis=1)))}.")
@@ -69,7 +75,20 @@ def best_constant_planner(game: TabularGame) -> PlannerOptimum:
         table = np.zeros((game.horizon, game.start.size, num_actions))
         table[..., action] = 1.0
         returns[action] = evaluate(game, {**agents, planner: table})[planner]
-    best = int(returns.argmax())
+    return _optimum(returns)
+
+
+def _tie(payoffs: FloatArray, magnitude: float) -> float:
+    """Up to which difference payoffs that were computed from numbers of this size count as equal."""
+    return _TIE * float(np.ptp(payoffs)) + rounding(magnitude)
+
+
+def _size(payoffs: FloatArray) -> float:
+    return float(np.abs(payoffs).max())
+
+
+def _optimum(returns: FloatArray) -> PlannerOptimum:
+    best = int(np.argmax(returns >= returns.max() - _tie(returns, _size(returns))))
     return PlannerOptimum(best, float(returns[best]), returns)
 
 
@@ -79,7 +98,9 @@ def _without_planner(game: TabularGame) -> tuple[dict[str, FloatArray], np.ndarr
     for name, table in tables.items():
         if not np.all(table == table[..., :1]):
             raise ValueError(f"the planner's action changes {name}; a constant-planner optimum is not defined.")
-    return {agent: game.rewards[agent][..., 0] for agent in game.roles[:-1]}, game.next_states[..., 0]
+    # What is added to all rewards changes no equilibrium, and would only cost digits.
+    rewards = {agent: game.rewards[agent][..., 0] - game.rewards[agent].min() for agent in game.roles[:-1]}
+    return rewards, game.next_states[..., 0]
 
 
 def stationary_planner_optimum(
@@ -101,12 +122,17 @@ def stationary_planner_optimum(
     """
     if payoffs.planner_rule != "amplify":
         raise ValueError(f"payoffs.planner_rule must be 'amplify', got {payoffs.planner_rule!r}.")
-    first, second = (own - check_number("q", q) * payoffs.planner for own in (payoffs.agent_0, payoffs.agent_1))
-    stable = (first >= first.max(axis=0) - 1e-12) & (second >= second.max(axis=1, keepdims=True) - 1e-12)
-    outcomes = np.unique(payoffs.planner[stable].round(9))
-    if outcomes.size != 1:
-        raise ValueError(f"the stage game at Q = {q} has {outcomes.size} pure equilibrium values of r_p, not one.")
+    taken = check_number("q", q) * payoffs.planner
+    first, second = payoffs.agent_0 - taken, payoffs.agent_1 - taken
+    # A difference is known up to the rounding of both its parts.
+    first_tie, second_tie = (
+        _tie(left, max(_size(own), _size(taken))) for own, left in ((payoffs.agent_0, first), (payoffs.agent_1, second))
+    )
+    stable = (first >= first.max(axis=0) - first_tie) & (second >= second.max(axis=1, keepdims=True) - second_tie)
+    outcomes = payoffs.planner[stable]
+    steps = (outcomes - payoffs.planner.min()) / (np.ptp(payoffs.planner) or 1.0)
+    number = np.unique(steps.round(9)).size
+    if number != 1:
+        raise ValueError(f"the stage game at Q = {q} has {number} pure equilibrium values of r_p, not one.")
     rule = amplify(planner_gain, max_action)
-    returns = rule.weight[0] * float(payoffs.planner[stable][0]) - rule.cost[0]
-    best = int(returns.argmax())
-    return PlannerOptimum(best, float(returns[best]), returns)
+    return _optimum(rule.weight[0] * float(outcomes[0]) - rule.cost[0])

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linprog
 
 from ermas_envs.arguments import check_number
 from ermas_envs.arrays import FloatArray
+from ermas_envs.oracles.linear_program import Limits, LinearProgram, rounding
 
 _TOLERANCE = 1e-9
 _SINGULAR = 1e12
@@ -81,9 +81,9 @@ class WorstCorrelation:
     """The minimum, and a joint distribution that reaches it."""
 
     planner_payoff: float
-    """min of the planner's mean payoff, per step."""
+    """min of the planner's mean payoff, per step: the bound of the dual program, below which no equilibrium is."""
     distribution: FloatArray
-    """(m, n) probability of each cell."""
+    """(m, n) probability of each cell; gains are ≤ ε up to 1e-8 of the agent's largest possible gain."""
 
 
 def worst_coarse_correlated_equilibrium(
@@ -92,7 +92,8 @@ def worst_coarse_correlated_equilibrium(
     """Worst ε-coarse-correlated equilibrium of the stage game for the planner, a linear program over distributions μ.
 
     min Σ μ(i, j) r_p(i, j) such that no agent gains more than ε on average by playing one action whatever the other
-    does (H. Moulin, J.-P. Vial, 1978). Every ε-Nash equilibrium of the stage game is one: a lower bound for all.
+    does (H. Moulin, J.-P. Vial, 1978). Every ε-Nash equilibrium of the stage game is one: a lower bound for all. It is
+    the same in every unit of each role's payoffs.
 
     Args:
         agent_0: (m, n) payoffs of the row player.
@@ -102,29 +103,34 @@ def worst_coarse_correlated_equilibrium(
 
     Raises:
         ValueError: payoffs that are not finite matrices of the same shape; ε < 0.
+        LinearProgramError: the solver's answer does not hold.
     """
     first, second, stake = _matrices(agent_0, agent_1, planner)
     bound = check_number("epsilon", epsilon, minimum=0.0)
-    row_gains = [(first[k][None, :] - first).ravel() for k in range(first.shape[0])]
-    column_gains = [(second[:, [k]] - second).ravel() for k in range(first.shape[1])]
-    gains = np.array(row_gains + column_gains)
-    solution = linprog(
-        stake.ravel(),
-        A_ub=gains,
-        b_ub=np.full(len(gains), bound + _TOLERANCE),
-        A_eq=np.ones((1, stake.size)),
-        b_eq=[1.0],
-        method="highs",
-    )
-    if not solution.success:
-        raise RuntimeError(f"the linear program failed: {solution.message}")
-    return WorstCorrelation(float(solution.fun), solution.x.reshape(stake.shape))
+    solution = LinearProgram(
+        cost=(stake - stake.min()).ravel(),
+        limits=[_no_gains(first, bound), _no_gains(second.T, bound, transposed=True)],
+        sums=np.ones((1, stake.size)),
+        totals=np.ones(1),
+        magnitude=float(np.abs(stake).max()),
+    ).solve()
+    distribution = solution.point.reshape(stake.shape)
+    return WorstCorrelation(float(stake.min()) + solution.minimum, distribution / distribution.sum())
+
+
+def _no_gains(own: FloatArray, epsilon: float, transposed: bool = False) -> Limits:
+    """Limits on what an agent gains on average by playing one action always; `own` has its actions as rows."""
+    gains = [row[None, :] - own for row in own]
+    coefficients = np.array([(gain.T if transposed else gain).ravel() for gain in gains])
+    return Limits(coefficients, np.full(len(own), epsilon), float(np.abs(own).max()))
 
 
 def _positive(payoffs: FloatArray) -> FloatArray:
     """Payoffs moved and scaled into [1, 2]: best responses stay, and the tolerances fit."""
-    spread = float(np.ptp(payoffs))
-    scaled: FloatArray = 1.0 + (payoffs - payoffs.min()) / (spread if spread > 0 else 1.0)
+    spread, magnitude = float(np.ptp(payoffs)), float(np.abs(payoffs).max())
+    if spread <= rounding(magnitude):  # all the same
+        return np.ones_like(payoffs)
+    scaled: FloatArray = 1.0 + (payoffs - payoffs.min()) / spread
     return scaled
 
 

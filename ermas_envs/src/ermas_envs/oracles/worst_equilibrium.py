@@ -9,16 +9,18 @@ bimatrix games this is `agents_observe="own"` with payoffs that are sums of a te
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linprog
 
 from ermas_envs.arguments import check_number
 from ermas_envs.arrays import FloatArray, IntArray
+from ermas_envs.oracles.linear_program import SLACK, Limits, LinearProgram, rounding
 from ermas_envs.oracles.tabular import Policies, TabularGame
 
-_TOLERANCE = 1e-9
+_INTERACTION = 1e-9
+"""Share of a role's range of rewards up to which they count as a sum of terms."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class WorstEquilibrium:
     """The minimum, and policies that reach it."""
 
     planner_payoff: float
-    """min J_p, per step."""
+    """min J_p, per step: the bound of the dual programs, below which no ε-equilibrium is."""
     policies: Policies
-    """Per role (H, S, number of actions); the planner's is the one that was given."""
+    """Per role (H, S, number of actions), regrets ≤ ε_i up to 1e-8 of the agent's range; the planner's is as given."""
     multipliers: tuple[float, ...]
     """Per agent λ_i* = −∂(min J_p)/∂ε_i ≥ 0, planner payoff per agent payoff: what learned multipliers tend to."""
 
@@ -36,7 +38,7 @@ class WorstEquilibrium:
 def worst_equilibrium(
     game: TabularGame, epsilon: float | Sequence[float], planner_policy: FloatArray | None = None
 ) -> WorstEquilibrium:
-    """min J_p over agents with regret_i ≤ ε_i, for a fixed planner.
+    """min J_p over agents with regret_i ≤ ε_i, for a fixed planner; the same in every unit of each role's payoffs.
 
     Args:
         game: N agents and the planner, H steps.
@@ -46,6 +48,7 @@ def worst_equilibrium(
 
     Raises:
         ValueError: the game is not separable or the planner not blind, so that the program would not be exact; ε < 0.
+        LinearProgramError: the solver's answer does not hold.
     """
     agents = game.roles[:-1]
     given = [epsilon] * len(agents) if np.ndim(epsilon) == 0 else list(epsilon)  # type: ignore[arg-type]
@@ -124,28 +127,34 @@ class _LocalStates:
         moves: IntArray = own[..., 0]
         return moves
 
-    def agent_terms(self, agent: int, planner: FloatArray) -> FloatArray:
+    def _means(self, role: str, planner: FloatArray) -> tuple[FloatArray, float]:
+        """(H, local states…, agents' actions…) mean reward of a role less a constant; and the constant."""
+        rewards = self._game.rewards[role]
+        constant = _middle(rewards)
+        means: FloatArray = np.tensordot(planner, self._table(rewards - constant), axes=(1, -1))
+        return means, constant
+
+    def agent_terms(self, agent: int, planner: FloatArray) -> "_Terms":
         """(H, local states, actions) own part of the agent's reward; ValueError where the rest depends on its own."""
         rewards = self._game.rewards[self._game.roles[agent]]
-        means = np.tensordot(planner, self._table(rewards), axes=(1, -1))
+        means, _ = self._means(self._game.roles[agent], planner)
         own_axes = (1 + agent, 1 + self._count + agent)
         own = _part(means, own_axes)
         rest = (means - own).mean(axis=own_axes, keepdims=True)
         if not _same(means, own + rest, rewards):
             raise ValueError(f"not exact: the reward of agent {agent} is not a sum of its own term and the others'.")
-        return own.reshape(len(planner), self._sizes[agent], -1)
+        return _Terms(own.reshape(len(planner), self._sizes[agent], -1), _magnitude(rewards))
 
-    def planner_terms(self, planner: FloatArray) -> tuple[list[FloatArray], float]:
+    def planner_terms(self, planner: FloatArray) -> tuple[list["_Terms"], float]:
         """Per agent (H, local states, actions) its part of the planner's reward; and the rest of J_p, per step."""
         rewards = self._game.rewards[self._game.roles[-1]]
-        means = np.tensordot(planner, self._table(rewards), axes=(1, -1))
+        means, added = self._means(self._game.roles[-1], planner)
         constant = means.mean(axis=tuple(range(1, means.ndim)), keepdims=True)
         parts = [_part(means, (1 + k, 1 + self._count + k)) for k in range(self._count)]
         if not _same(means, constant + sum(parts), rewards):
             raise ValueError("not exact: the planner's reward is not a sum of terms in what each agent sees and does.")
-        return [p.reshape(len(planner), size, -1) for p, size in zip(parts, self._sizes, strict=True)], float(
-            constant.mean()
-        )
+        shaped = [p.reshape(len(planner), size, -1) for p, size in zip(parts, self._sizes, strict=True)]
+        return [_Terms(part, _magnitude(rewards)) for part in shaped], added + float(constant.mean())
 
 
 def _classes(game: TabularGame, agent: str) -> IntArray:
@@ -161,8 +170,18 @@ def _classes(game: TabularGame, agent: str) -> IntArray:
 
 
 def _same(means: FloatArray, sums: FloatArray, rewards: FloatArray) -> bool:
-    """Equal up to rounding, measured by the largest of the rewards that were averaged."""
-    return np.allclose(means, sums, rtol=0.0, atol=_TOLERANCE * float(np.abs(rewards).max()))
+    """Equal, measured by the range of the rewards that were averaged, up to the rounding of the rewards."""
+    allowed = _INTERACTION * float(np.ptp(rewards)) + rounding(_magnitude(rewards))
+    return np.allclose(means, sums, rtol=0.0, atol=allowed)
+
+
+def _middle(rewards: FloatArray) -> float:
+    """The middle of their range; what is added to all rewards changes no equilibrium, and would only cost digits."""
+    return float(rewards.min() / 2 + rewards.max() / 2)
+
+
+def _magnitude(rewards: FloatArray) -> float:
+    return float(np.abs(rewards).max())
 
 
 def _part(table: FloatArray, axes: tuple[int, ...]) -> FloatArray:
@@ -174,6 +193,15 @@ def _part(table: FloatArray, axes: tuple[int, ...]) -> FloatArray:
     return part
 
 
+class _Terms(NamedTuple):
+    """What an agent adds to a role's reward."""
+
+    table: FloatArray
+    """(H, local states, actions)."""
+    magnitude: float
+    """The largest of the rewards that it was computed from."""
+
+
 @dataclass(frozen=True)
 class _Process:
     """One agent's constrained Markov decision process over n local states and H steps."""
@@ -182,37 +210,35 @@ class _Process:
     """(n,) probabilities."""
     moves: IntArray
     """(n, actions) next local state."""
-    own: FloatArray
-    """(H, n, actions) the agent's reward."""
-    stake: FloatArray
-    """(H, n, actions) the planner's reward."""
+    own: _Terms
+    """In the agent's reward."""
+    stake: _Terms
+    """In the planner's reward."""
 
     def constrained_minimum(self, epsilon: float) -> tuple[float, FloatArray, float]:
         """min of the mean stake over policies whose mean own reward is within ε of the best; a policy, and λ*."""
-        horizon, shape = len(self.own), self.own.shape
-        states = len(self.start)
-        solution = linprog(
-            self.stake.ravel() / horizon,
-            A_ub=-self.own.reshape(1, -1) / horizon,
-            b_ub=[epsilon + _TOLERANCE - self._best()],
-            A_eq=_flow(self.moves, horizon),
-            b_eq=np.concatenate([self.start, np.zeros((horizon - 1) * states)]),
-            method="highs",
-        )
-        if not solution.success:
-            raise RuntimeError(f"the linear program failed: {solution.message}")
-        # The solver keeps bounds up to a tolerance; probabilities must not be negative.
-        occupation = np.maximum(solution.x, 0.0).reshape(shape)
+        shape = self.own.table.shape
+        horizon, states, actions = shape
+        # The variables are shares of the episode, which sum to 1, so that means per step are plain sums.
+        bound = np.array([epsilon - self._best()])
+        solution = LinearProgram(
+            cost=self.stake.table.ravel(),
+            limits=[Limits(-self.own.table.reshape(1, -1), bound, self.own.magnitude, SLACK)],
+            sums=_flow(self.moves, horizon),
+            totals=np.concatenate([self.start / horizon, np.zeros((horizon - 1) * states)]),
+            magnitude=self.stake.magnitude,
+        ).solve()
+        occupation = solution.point.reshape(shape)
         visits = occupation.sum(axis=2, keepdims=True)
-        policy = np.divide(occupation, visits, out=np.full(shape, 1 / shape[2]), where=visits > 0)
-        return float(solution.fun), policy, max(0.0, -float(solution.ineqlin.marginals[0]))
+        policy = np.divide(occupation, visits, out=np.full(shape, 1 / actions), where=visits > 0)
+        return solution.minimum, policy, float(solution.multipliers[0][0])
 
     def _best(self) -> float:
         """Largest mean own reward per step."""
         value = np.zeros(len(self.start))
-        for own in self.own[::-1]:
+        for own in self.own.table[::-1]:
             value = (own + value[self.moves]).max(axis=1)
-        return float(self.start @ value) / len(self.own)
+        return float(self.start @ value) / len(self.own.table)
 
 
 def _flow(moves: IntArray, horizon: int) -> sparse.csr_matrix:
