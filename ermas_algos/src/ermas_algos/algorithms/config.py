@@ -33,6 +33,10 @@ AGENT_PPO = SB3LearnerConfig(
 PLANNER_PPO = dataclasses.replace(AGENT_PPO, algorithm_kwargs={**AGENT_PPO.algorithm_kwargs, "ent_coef": 0.01})
 """The same with less entropy: neighbouring stakes of the augmented game differ by 2 % of its scale only."""
 
+_MOST_REPLICAS, _MOST_STEPS, _MOST_UPDATES = 2**20, 2**24, 1000
+"""Far more than any training needs: a mistaken number, or a stranger's checkpoint, must not fill the memory, nor begin
+an outer iteration that never ends."""
+
 
 @dataclass(frozen=True)
 class TrainerConfig:
@@ -55,11 +59,11 @@ class TrainerConfig:
         """ValueError naming the field and the allowed range."""
         keep(
             self,
-            num_envs=check_integer("num_envs", self.num_envs, 2),
+            num_envs=check_integer("num_envs", self.num_envs, 2, _MOST_REPLICAS),
             seed=check_integer("seed", self.seed, 0),
         )
         if self.rollout_steps is not None:
-            keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1))
+            keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1, _MOST_STEPS))
         _check_alike("planner_learner", self.planner_learner, self.agent_learner)
         if self.planner_risk is not None and isinstance(self.planner_learner, ExactLearnerConfig):
             raise ValueError("planner_risk needs sampled episodes; planner_learner is exact.")
@@ -75,7 +79,7 @@ class MARLConfig(TrainerConfig):
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         super().__post_init__()
-        keep(self, extra_agent_updates=check_integer("extra_agent_updates", self.extra_agent_updates, 0))
+        keep(self, extra_agent_updates=check_integer("extra_agent_updates", self.extra_agent_updates, 0, _MOST_UPDATES))
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ class ERMASConfig(TrainerConfig):
             epsilon=check_number("epsilon", self.epsilon, minimum=0.0),
             warmup_iterations=check_integer("warmup_iterations", self.warmup_iterations, 0),
             deviation=check_choice("deviation", self.deviation, MODES),
-            deviation_updates=check_integer("deviation_updates", self.deviation_updates, 1),
+            deviation_updates=check_integer("deviation_updates", self.deviation_updates, 1, _MOST_UPDATES),
             meta_step_size=check_number("meta_step_size", self.meta_step_size, minimum=0.0),
             meta_gradient=check_choice("meta_gradient", self.meta_gradient, META_GRADIENTS),
             meta_step_every=check_integer("meta_step_every", self.meta_step_every, 1),
