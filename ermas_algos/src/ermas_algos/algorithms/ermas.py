@@ -15,6 +15,7 @@ from ermas_algos.algorithms.multipliers import Multipliers
 from ermas_algos.algorithms.saved_training import Place
 from ermas_algos.algorithms.trainer import Metrics, Trainer, learner_metrics
 from ermas_algos.learners.protocol import Learner, LearnerFactory
+from ermas_algos.saved_state import saved_table
 from ermas_envs import BatchedEnv
 
 _DEVIATION = "deviation/"
@@ -110,5 +111,6 @@ class ERMAS(Trainer[ERMASConfig]):
         return {"multipliers": self.multipliers.state(), "watch": self._watch.state()}
 
     def _load_extra_state(self, state: Mapping[str, Any]) -> None:
-        self.multipliers.load_state(state["multipliers"])
+        saved_table("extra", state, ("multipliers", "watch"))
+        self.multipliers.load_state(state["multipliers"], getattr(self.config.agent_learner, "num_seeds", 1))
         self._watch.load_state(state["watch"])

@@ -27,6 +27,7 @@ from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig
 from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState
 from ermas_algos.learners.sb3 import SB3Learner
 from ermas_algos.metrics_log import MetricsLog
+from ermas_algos.saved_state import saved_table
 from ermas_envs import BatchedEnv, EnvironmentSpec
 from ermas_envs.oracles import Policies, TabularGame
 
@@ -275,7 +276,8 @@ class Trainer(ABC, Generic[ConfigT]):
         return {}
 
     def _load_extra_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from `_extra_state`."""
+        """Go on from `_extra_state`; ValueError for another form."""
+        saved_table("extra", state, ())
 
 
 def rollout_steps(config: TrainerConfig, env: BatchedEnv) -> int:
