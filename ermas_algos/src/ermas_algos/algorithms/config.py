@@ -1,7 +1,6 @@
 """Configuration of the trainers: one documented dataclass each, and their way to and from JSON."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import UnionType
@@ -15,10 +14,12 @@ from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_envs.arguments import (
     check_choice,
     check_integer,
+    check_json,
     check_number,
     check_positive,
     check_sequence,
     keep,
+    shown,
     unknown_name,
 )
 
@@ -80,6 +81,7 @@ class MARLConfig(TrainerConfig):
         """ValueError naming the field and the allowed range."""
         super().__post_init__()
         keep(self, extra_agent_updates=check_integer("extra_agent_updates", self.extra_agent_updates, 0, _MOST_UPDATES))
+        check_writable(self)
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class PopulationConfig(TrainerConfig):
         keep(self, multipliers=tuple(check_number("multipliers", value, minimum=0.0) for value in given))
         if not self.multipliers:
             raise ValueError("multipliers must name at least one λ.")
+        check_writable(self)
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ class ERMASConfig(TrainerConfig):
                     "deviation_learner must have agent_learner's hidden_layers, and its algorithm (or PPO with TRPO): "
                     f"{ours.algorithm} {ours.hidden_layers}; got {theirs.algorithm} {theirs.hidden_layers}."
                 )
+        check_writable(self)
 
 
 _SAME_STATE = {"PPO": ("PPO", "TRPO"), "TRPO": ("PPO", "TRPO")}
@@ -155,8 +159,17 @@ _SAME_STATE = {"PPO": ("PPO", "TRPO"), "TRPO": ("PPO", "TRPO")}
 
 def to_json(config: Any) -> dict[str, Any]:
     """A configuration as plain JSON types (tuples become lists)."""
-    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
-    return plain
+    return {name: check_json(name, value) for name, value in dataclasses.asdict(config).items()}
+
+
+def check_writable(config: Any) -> None:
+    """ValueError unless every field comes back as it is from what `to_json` writes: what cannot be saved must not be
+    found out hours later."""
+    hints, plain = get_type_hints(type(config)), to_json(config)
+    for entry in dataclasses.fields(config):
+        value = getattr(config, entry.name)
+        if _from_json(entry.name, hints[entry.name], plain[entry.name], _default(entry)) != value:
+            raise ValueError(f"{entry.name} could not be saved and read again: {shown(value)}.")
 
 
 def from_json(config_type: Any, values: Mapping[str, Any], base: Any = None) -> Any:

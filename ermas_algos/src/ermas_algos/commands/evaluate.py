@@ -72,7 +72,7 @@ class Evaluate:
             raise ValueError("gap_argument: the evaluated planners are the argument 'planner'; name another one.")
 
         def game(num_envs: int, gap: float, planner: Planner) -> BatchedEnv:
-            return EnvironmentSpec(spec.name, {**spec.arguments, self.gap_argument: gap, "planner": planner})(num_envs)
+            return spec(num_envs, planner=planner, **{self.gap_argument: gap})
 
         if self.out is not None:
             prepare_file(self.out)

@@ -26,6 +26,8 @@ from ermas_algos.saved_state import check_tensors, restore_generator, saved_coun
 from ermas_envs.arguments import (
     check_choice,
     check_integer,
+    check_json,
+    check_mapping,
     check_number,
     check_positive,
     check_sequence,
@@ -71,6 +73,10 @@ class SB3LearnerConfig:
         if self.minibatch_size is not None:
             keep(self, minibatch_size=check_integer("minibatch_size", self.minibatch_size, 2))
         known = set(inspect.signature(ALGORITHMS[self.algorithm].__init__).parameters) - _OURS
+        keep(
+            self,
+            algorithm_kwargs=check_json("algorithm_kwargs", check_mapping("algorithm_kwargs", self.algorithm_kwargs)),
+        )
         for name in self.algorithm_kwargs:
             if name not in known:
                 raise unknown_name("algorithm_kwargs", name, known)
