@@ -1,5 +1,6 @@
 """The joint rollout: common random numbers, what was played, shared learners, bootstrapping, clipping."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from ermas_algos import MARL, MARLConfig
 from ermas_algos.algorithms.joint_rollout import Trajectories, joint_rollout
 from ermas_algos.learners import SB3Learner, SB3LearnerConfig
 from ermas_envs import BatchedEnv, BatchObservation, BatchStep, ParallelEnvBatch, bimatrix_v0
@@ -328,3 +330,31 @@ def test_parallel_env_batch_pays_what_the_batched_face_pays() -> None:
     found = play(wrapped(10), {role: [p] for role, p in players(agent_0=up, agent_1=up).items()}, steps=4)
     assert (found.payoffs["planner"][3] == 1.0).all()  # three steps up from anywhere end in (3, 3)
     assert np.array_equal(found.rewards["agent_0"], found.payoffs["agent_0"])
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("observations", r"observation of 'agent_1' in step 4 of a rollout \(replica 1\) must be finite, got nan"),
+        ("rewards", r"reward of 'agent_1' in step 3 of a rollout \(replica 1\) must be finite, got nan"),
+        ("payoffs", r"payoff of 'agent_1' in step 3 of a rollout \(replica 1\) must be finite, got nan"),
+    ],
+)
+def test_what_a_users_batched_environment_must_not_give_is_named(
+    monkeypatch: pytest.MonkeyPatch, field: str, message: str
+) -> None:
+    usual, calls = EngineBatch.step, [0]
+
+    def strange(self: EngineBatch, actions: Any) -> Any:
+        calls[0] += 1
+        result = usual(self, actions)
+        if calls[0] < 3:
+            return result
+        changed = {role: np.array(array, dtype=np.float64) for role, array in getattr(result, field).items()}
+        changed["agent_1"][1] = np.nan
+        return dataclasses.replace(result, **{field: changed})
+
+    monkeypatch.setattr(EngineBatch, "step", strange)
+    config = MARLConfig(num_envs=2, agent_learner=SB3LearnerConfig(), planner_learner=SB3LearnerConfig())
+    with pytest.raises(ValueError, match=message):
+        MARL(lambda n: bimatrix_v0.batched_env(n, horizon=6), config).learn(1)

@@ -107,7 +107,7 @@ def test_every_agent_has_its_own_epsilon_and_regret() -> None:
 def test_state_goes_through_json_and_goes_on_exactly(before: list[float], after: list[float]) -> None:
     original, restored = multipliers(PID), multipliers(PID)
     path(original, before)
-    restored.load_state(json.loads(json.dumps(original.state())))
+    restored.load_state(json.loads(json.dumps(original.state())), 1)
     assert restored.values == original.values
     assert path(restored, after) == path(original, after)
 
@@ -132,7 +132,7 @@ def test_state_of_a_batch_goes_through_json_and_goes_on_exactly(
 ) -> None:
     original, restored = multipliers(config), multipliers(config)
     path(original, before)
-    restored.load_state(json.loads(json.dumps(original.state())))
+    restored.load_state(json.loads(json.dumps(original.state())), 3)
     np.testing.assert_array_equal(restored.values["agent_0"], original.values["agent_0"])
     np.testing.assert_array_equal(path(restored, after), path(original, after))
 
@@ -150,7 +150,7 @@ def test_state_is_a_copy() -> None:
     path(original, [0.3])
     state, kept = original.state(), json.dumps(original.state())
     restored = multipliers(PID)
-    restored.load_state(state)
+    restored.load_state(state, 1)
     path(original, [0.7])
     path(restored, [0.9])
     assert json.dumps(state) == kept

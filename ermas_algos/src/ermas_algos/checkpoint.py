@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from safetensors import safe_open
@@ -108,7 +108,8 @@ def read_checkpoint(path: str | Path, kind: str) -> Checkpoint:
 
 def checkpoint_kind(path: str | Path) -> str:
     """The ``kind`` that a file was written with; CheckpointError as in ``read_checkpoint``."""
-    header, _ = _read_safetensors(Path(path))
+    with _opened(Path(path)) as file:
+        header: dict[str, str] = file.metadata() or {}
     if "kind" not in header:
         raise CheckpointError(f"{path}: not an ERMAS checkpoint: a safetensors file without our header")
     return header["kind"]
@@ -123,7 +124,7 @@ def content_of(path: str | Path) -> Iterator[None]:
         raise
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    except (KeyError, AttributeError, TypeError, RuntimeError) as error:
+    except Exception as error:  # what a wrong value raises depends on where it is used first, MemoryError included
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise CheckpointError(f"{path}: damaged, or written by another version of ermas-algos ({reason})") from error
 
@@ -182,6 +183,15 @@ def _storable(name: str, tensor: torch.Tensor) -> torch.Tensor:
 
 def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     """Return the header strings and the tensors of any safetensors file."""
+    with _opened(path) as file:
+        # Cloned, because safetensors may map the file into memory, and the file will be replaced.
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 it is no mapping
+        return file.metadata() or {}, tensors
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A safetensors file; safetensors refuses one whose header asks for more than the file holds."""
     if not path.exists():
         raise CheckpointError(f"{path}: there is no such file")
     if not path.is_file():
@@ -190,10 +200,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, torch.Tenso
         raise CheckpointError(f"{path}: the file is empty")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            # Cloned, because safetensors may map the file into memory, and the file will be replaced.
-            names = file.keys()
-            tensors = {name: file.get_tensor(name).clone() for name in names}
-            return file.metadata() or {}, tensors
+            yield file
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error}") from error
     except Exception as error:  # what safetensors raises on a malformed file is not documented
@@ -216,6 +223,9 @@ def _parse_metadata(path: Path, text: str) -> dict[str, JSON]:
     """Parse the JSON of the header, which must be an object."""
     try:
         metadata = json.loads(text)
+        _require_json(metadata, "metadata")  # Python reads NaN and infinities, which JSON does not have
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: damaged: {error}") from None
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: damaged: the metadata in its header is not JSON ({error})") from error
     if not isinstance(metadata, dict):

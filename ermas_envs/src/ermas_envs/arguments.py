@@ -103,7 +103,33 @@ def check_payoff(argument: str, given: object, minimum: float = -math.inf) -> fl
     return value
 
 
-def keep(settings: object, **checked: object) -> None:
+def check_json(argument: str, given: object) -> Any:
+    """Return `given` as JSON types, a copy: NumPy's numbers become Python's, arrays and tuples lists, mappings dicts.
+
+    Raises:
+        ValueError: something that JSON does not hold, named by its place: another object, a number that is not finite,
+            a key that is no text.
+    """
+    if given is None:
+        return None
+    for kinds, plain in (((str,), str), ((bool, np.bool_), bool), ((int, np.integer), int)):
+        if isinstance(given, kinds):
+            return plain(given)
+    if isinstance(given, (float, np.floating)):
+        return check_number(argument, given)
+    if isinstance(given, np.ndarray) and given.ndim == 0:
+        return check_json(argument, given.item())
+    if isinstance(given, Mapping):
+        for key in given:
+            if not isinstance(key, str):
+                raise ValueError(f"{argument}: names must be text, got {shown(key)}.")
+        return {str(key): check_json(f"{argument}.{key}", value) for key, value in given.items()}
+    if isinstance(given, (list, tuple, np.ndarray)):
+        return [check_json(f"{argument}[{index}]", value) for index, value in enumerate(given)]
+    raise ValueError(f"{argument} must be what JSON can hold, got {shown(given)}.")
+
+
+def keep(settings: object, /, **checked: object) -> None:
     """Store checked values in the fields of a frozen dataclass, by field: what was validated is what is kept.
 
     For `__post_init__`. NumPy's numbers become Python's on the way, whose arithmetic neither wraps nor rounds to 16

@@ -13,8 +13,9 @@ from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observatio
 from ermas_envs.batch import BatchObservation, BatchStep
 from ermas_envs.engine import Engine
 from ermas_envs.oracles.tabular import TabularGame
-from ermas_envs.perturbations import RewardPerturbation, check_perturbation_object
+from ermas_envs.perturbations import RewardPerturbation, check_perturbation_object, keeps_the_protocol
 from ermas_envs.planners import Planner
+from ermas_envs.returned import checked_addition
 from ermas_envs.spaces import JointActionCheck, check_action_batch
 from ermas_envs.streams import Purpose, ReplicaStreams, Seed, fresh_seed
 from ermas_envs.transitions import GameInfo, Transition
@@ -67,6 +68,7 @@ class EngineBatch:
                 raise ValueError(f"action_noise needs Discrete actions; {agent!r} has {engine.action_spaces[agent]}.")
         self._planner_object = None if isinstance(planner, str) else planner
         self._perturbation = perturbation
+        self._additions_are_checked = perturbation is not None and not keeps_the_protocol(perturbation)
         self.possible_agents = self.agents + ((self.planner,) if self._planner_object is None else ())
         self.observation_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.observation_spaces)
         self.action_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.action_spaces)
@@ -201,6 +203,10 @@ class EngineBatch:
         rewards = {role: transition.payoffs[role] for role in self.possible_agents}
         if self._perturbation is not None:
             for agent, added in self._perturbation(transition).items():
+                if self._additions_are_checked:
+                    added = checked_addition(
+                        check_choice("the perturbation's agent", agent, rewards), added, transition.steps
+                    )
                 rewards[agent] = rewards[agent] + added
         return rewards
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import pettingzoo
 
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0, economy_v0, one_step_economy_v0
+from ermas_envs.arguments import check_json, check_mapping, keep, shown
 from ermas_envs.batch import BatchedEnv
 from ermas_envs.perturbations import perturbation_registry
 from ermas_envs.planners import planner_registry
@@ -48,9 +49,26 @@ class EnvironmentSpec:
     """Arguments of the environment that JSON can hold, so that a checkpoint can name what it was trained in. A hook is
     `{"name": registered name, **its arguments}`, such as {"planner": {"name": "constant", "action": 4}}."""
 
-    def __call__(self, num_envs: int) -> BatchedEnv:
-        """Batched face with `num_envs` replicas; ValueError for an unknown name, TypeError for an unknown argument."""
-        return batched_env(self.name, num_envs, **{name: _hook(name, value) for name, value in self.arguments.items()})
+    def __post_init__(self) -> None:
+        """ValueError for arguments that JSON cannot hold; NumPy's numbers, arrays and tuples are kept as JSON types."""
+        if not isinstance(self.name, str):
+            raise ValueError(f"name must be a registered environment's, got {shown(self.name)}.")
+        keep(self, name=str(self.name), arguments=check_json("arguments", check_mapping("arguments", self.arguments)))
+
+    def __call__(self, num_envs: int, **objects: Any) -> BatchedEnv:
+        """Batched face with `num_envs` replicas.
+
+        Args:
+            num_envs: number of replicas.
+            objects: further arguments, which need not be data, such as a planner object; they go before those that data
+                name.
+
+        Raises:
+            ValueError: an unknown name.
+            TypeError: an unknown argument.
+        """
+        data = {name: _hook(name, value) for name, value in self.arguments.items() if name not in objects}
+        return batched_env(self.name, num_envs, **data, **objects)
 
 
 _HOOKS: Mapping[str, Registry[Any]] = {

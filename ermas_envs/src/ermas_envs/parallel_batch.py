@@ -12,11 +12,12 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from pettingzoo import ParallelEnv
 
-from ermas_envs.arguments import check_integer, check_positive, unknown_name
+from ermas_envs.arguments import check_integer, check_positive, shown, unknown_name
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.batch import BatchObservation, BatchStep, check_num_envs
 from ermas_envs.ids import PLANNER
-from ermas_envs.spaces import check_joint_actions, flat_mask, mask_size
+from ermas_envs.returned import checked_observation, finite_number
+from ermas_envs.spaces import check_joint_actions, flat_mask, mask_size, split_mask
 from ermas_envs.streams import ReplicaStreams, Seed, fresh_seed
 
 AnyParallelEnv: TypeAlias = ParallelEnv[Any, Any, Any]
@@ -39,6 +40,8 @@ class ParallelEnvBatch:
     * `infos[agent]["action_mask"]`, or a Dict observation of `observation` and `action_mask`, becomes the
       mask of an agent with Discrete actions, or MultiDiscrete ones of one axis (flat, or a tuple with one mask per
       part); the agent's observation is then the inner one. Elsewhere its mask is True.
+    * `reset` and `step` raise a ValueError that names role, step and value for a reward, payoff or observation that is
+      not finite, an observation that its space's dtype cannot hold, and a mask that allows an acting agent nothing.
 
     Args:
         make_env: makes one copy; called `num_envs` times.
@@ -84,6 +87,7 @@ class ParallelEnvBatch:
         }
         self._streams: ReplicaStreams | None = None
         self._episodes = np.zeros(self.num_envs, dtype=np.int64)
+        self._steps = np.zeros(self.num_envs, dtype=np.int64)
         self._flags: list[dict[str, bool]] = [{} for _ in self._envs]  # last termination flag of each agent
 
     def reset(self, seed: Seed | None = None, first_episode: int | None = None) -> BatchObservation:
@@ -107,13 +111,16 @@ class ParallelEnvBatch:
         checked = check_joint_actions(self.action_spaces, actions, self.num_envs)
         rewards, payoffs = self._zeros(), self._zeros()
         seen = self._nothing_seen()
+        self._steps += 1
         for replica, env in enumerate(self._envs):
             chosen = {agent: self._action_of(agent, checked[agent][replica]) for agent in env.agents}
             observations, earned, terminations, _, infos = env.step(chosen)
             self._write(seen, replica, observations, infos)
+            where = self._where(replica)
             for agent in rewards.keys() & earned.keys():
-                rewards[agent][replica] = earned[agent]
-                payoffs[agent][replica] = infos.get(agent, {}).get("payoff", earned[agent])
+                rewards[agent][replica] = finite_number(f"reward of {agent!r}", earned[agent], where)
+                payoff = infos.get(agent, {}).get("payoff", earned[agent])
+                payoffs[agent][replica] = finite_number(f"payoff of {agent!r}", payoff, where)
             self._flags[replica].update(terminations)
         ended = np.array([not env.agents for env in self._envs])
         game_over = np.array([all(flags.values()) for flags in self._flags])
@@ -166,6 +173,7 @@ class ParallelEnvBatch:
         for replica, seed in zip(replicas, seeds, strict=True):
             options = {"first_episode": int(self._episodes[replica])}
             observations, infos = self._envs[replica].reset(seed=int(seed), options=options)
+            self._steps[replica] = 0
             self._flags[replica] = dict.fromkeys(self._envs[replica].agents, False)
             self._write(seen, int(replica), observations, infos)
 
@@ -178,13 +186,19 @@ class ParallelEnvBatch:
             mask = infos.get(agent, {}).get("action_mask")
             if isinstance(observation, dict):
                 mask, observation = observation["action_mask"], observation["observation"]
-            _check_shape(f"observation of {agent!r}", observation, rows.shape[1:])
-            rows[replica] = observation
+            where = self._where(replica)
+            space = self.observation_spaces[agent]
+            rows[replica] = checked_observation(f"observation of {agent!r}", space, observation, where)
             masks = seen.action_masks.get(agent)
             if mask is not None and masks is not None:
-                mask = flat_mask(mask)
-                _check_shape(f"action_mask of {agent!r}", mask, masks.shape[1:])
-                masks[replica] = mask
+                acts = agent in self._envs[replica].agents
+                masks[replica] = _checked_mask(
+                    f"action_mask of {agent!r}", self.action_spaces[agent], mask, where, acts
+                )
+
+    def _where(self, replica: int) -> str:
+        """The place of what an environment returned, for errors."""
+        return f"step {self._steps[replica]} of an episode (replica {replica})"
 
 
 @dataclass(frozen=True)
@@ -218,9 +232,27 @@ def _supported(agent: str, what: str, space: spaces.Space[Any]) -> spaces.Space[
     return space
 
 
-def _check_shape(what: str, value: Any, shape: tuple[int, ...]) -> None:
-    if np.shape(value) != shape:
-        raise ValueError(f"{what} must have shape {shape}, as its space says, got {np.shape(value)}.")
+def _checked_mask(what: str, space: spaces.Space[Any], given: Any, where: str, acts: bool) -> BoolArray:
+    """The flat mask; all True where an agent that has left is shown nothing that it may do.
+
+    ValueError for another shape, for what is no truth value, or if an agent that `acts` may do nothing.
+    """
+    try:
+        numbers = np.concatenate([np.ravel(part) for part in given]) if isinstance(given, tuple) else np.asarray(given)
+        truths = numbers.dtype.kind in "biuf" and bool(((numbers == 0) | (numbers == 1)).all())
+    except ValueError:  # ragged
+        truths = False
+    if not truths:
+        raise ValueError(f"{what} in {where} must hold truth values, 0 or 1, got {shown(given)}.")
+    mask = flat_mask(given)
+    shape = (mask_size(space),)
+    if mask.shape != shape:
+        raise ValueError(f"{what} must have shape {shape}, as its space says, got {mask.shape}.")
+    if all(part.any() for part in split_mask(space, mask)):
+        return mask
+    if acts:
+        raise ValueError(f"{what} in {where} must allow an action, got {shown(given)}.")
+    return np.ones_like(mask)
 
 
 def _scale(argument: str, given: float | None) -> float | None:

@@ -274,6 +274,15 @@ def _sum(parts: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
     return total
 
 
+def keeps_the_protocol(perturbation: RewardPerturbation) -> bool:
+    """Whether additions are known, without a look, to have the right shape and to be finite: it is all code of ours."""
+    if type(perturbation) is SumOf:
+        return all(keeps_the_protocol(part) for part in perturbation.perturbations)
+    if type(perturbation) is Bounded:
+        return keeps_the_protocol(perturbation.perturbation)
+    return type(perturbation) in (PlannerAdversity, RiskAversion, RandomTables, RandomOffset)
+
+
 perturbation_registry: Registry[RewardPerturbation] = Registry("perturbation")
 perturbation_registry.register("planner_adversity", PlannerAdversity)
 perturbation_registry.register("risk_aversion", RiskAversion)

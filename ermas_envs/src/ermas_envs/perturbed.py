@@ -11,6 +11,7 @@ from ermas_envs.arrays import Array, IntArray
 from ermas_envs.ids import PLANNER
 from ermas_envs.parallel_batch import AnyParallelEnv, agents_beside
 from ermas_envs.perturbations import RewardPerturbation, check_perturbation_object
+from ermas_envs.returned import checked_addition, finite_number
 from ermas_envs.transitions import GameInfo, Transition
 
 
@@ -74,7 +75,11 @@ class PerturbedParallelEnv(BaseParallelWrapper):  # type: ignore[misc]  # Pettin
     def step(
         self, actions: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
-        """One step of the wrapped environment; ValueError if `state_index` leaves its range."""
+        """One step of the wrapped environment.
+
+        Raises:
+            ValueError: `state_index` leaves its range, or a payoff or an addition is not finite.
+        """
         states = self._states()
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
         infos = {agent: dict(info) for agent, info in infos.items()}
@@ -84,10 +89,14 @@ class PerturbedParallelEnv(BaseParallelWrapper):  # type: ignore[misc]  # Pettin
         perturbed = dict(rewards)
         for agent in self._agents:
             if agent in added and agent in actions and agent in rewards:
-                perturbed[agent] = rewards[agent] + float(added[agent][0])
+                perturbed[agent] = rewards[agent] + float(checked_addition(agent, added[agent], self._done())[0])
         self._step += 1
         self._observations.update(observations)
         return observations, perturbed, terminations, truncations, infos
+
+    def _done(self) -> IntArray:
+        """Steps of this episode so far, for a batch of one replica."""
+        return np.array([self._step])
 
     def _states(self) -> IntArray | None:
         if self._state_index is None or self.num_states is None:
@@ -104,12 +113,14 @@ class PerturbedParallelEnv(BaseParallelWrapper):  # type: ignore[misc]  # Pettin
         taken: dict[str, Array] = {
             agent: np.asarray(actions.get(agent, idle))[None] for agent, idle in self._idle.items()
         }
-        payoffs = {agent: np.array([infos.get(agent, {}).get("payoff", 0.0)], dtype=np.float64) for agent in self._idle}
+        where = f"step {self._step + 1} of an episode"
+        earned = {agent: infos.get(agent, {}).get("payoff", 0.0) for agent in self._idle}
+        payoffs = {a: np.array([finite_number(f"payoff of {a!r}", payoff, where)]) for a, payoff in earned.items()}
         return Transition(
             actions=taken,
             payoffs=payoffs,
             planner_outcome=payoffs[self.planner],
             states=states,
-            steps=np.array([self._step]),
+            steps=self._done(),
             episodes=np.array([self._episode]),
         )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ermas_algos.algorithms.multipliers import MultiplierConfig
+from ermas_algos.saved_state import saved_table
 
 WINDOW = 50
 """Outer iterations over which regret is averaged, and for which λ must have stood at a limit, before it is said."""
@@ -86,6 +87,7 @@ class BoundWatch:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from `state()`; ValueError for what it cannot have written."""
         agents = self._epsilon.keys()
+        saved_table("watch", state, ("excess", "at_limit", "limit", "scales"))
         for name in ("excess", "at_limit", "limit", "scales"):
             if state[name].keys() != agents:
                 raise ValueError(f"watch: {name} of {sorted(state[name])} was saved, {sorted(agents)} are needed.")

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from ermas_algos.algorithms.joint_rollout import Cast, Trajectories, joint_rollout
+from ermas_algos.saved_state import restore_generator, saved_count, saved_table
 from ermas_envs import BatchedEnv
 from ermas_envs.arrays import FloatArray
 
@@ -48,7 +49,7 @@ class Collector(Protocol):
         """What a checkpoint needs to go on bit for bit; JSON types."""
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state()`."""
+        """Go on from `state()`; ValueError if it is no such state."""
 
 
 class SampledCollector:
@@ -89,5 +90,7 @@ class SampledCollector:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """See `Collector.load_state`."""
-        self.env_steps = state["env_steps"]
-        self._generator.bit_generator.state = state["generator"]
+        table = saved_table("collector", state, ("env_steps", "generator"))
+        env_steps = saved_count("env_steps", table["env_steps"])
+        restore_generator("collector: generator", self._generator, table["generator"])
+        self.env_steps = env_steps

@@ -1,7 +1,6 @@
 """Configuration of the trainers: one documented dataclass each, and their way to and from JSON."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import UnionType
@@ -15,10 +14,12 @@ from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_envs.arguments import (
     check_choice,
     check_integer,
+    check_json,
     check_number,
     check_positive,
     check_sequence,
     keep,
+    shown,
     unknown_name,
 )
 
@@ -32,6 +33,10 @@ AGENT_PPO = SB3LearnerConfig(
 
 PLANNER_PPO = dataclasses.replace(AGENT_PPO, algorithm_kwargs={**AGENT_PPO.algorithm_kwargs, "ent_coef": 0.01})
 """The same with less entropy: neighbouring stakes of the augmented game differ by 2 % of its scale only."""
+
+_MOST_REPLICAS, _MOST_STEPS, _MOST_UPDATES = 2**20, 2**24, 1000
+"""Far more than any training needs: a mistaken number, or a stranger's checkpoint, must not fill the memory, nor begin
+an outer iteration that never ends."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +60,11 @@ class TrainerConfig:
         """ValueError naming the field and the allowed range."""
         keep(
             self,
-            num_envs=check_integer("num_envs", self.num_envs, 2),
+            num_envs=check_integer("num_envs", self.num_envs, 2, _MOST_REPLICAS),
             seed=check_integer("seed", self.seed, 0),
         )
         if self.rollout_steps is not None:
-            keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1))
+            keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1, _MOST_STEPS))
         _check_alike("planner_learner", self.planner_learner, self.agent_learner)
         if self.planner_risk is not None and isinstance(self.planner_learner, ExactLearnerConfig):
             raise ValueError("planner_risk needs sampled episodes; planner_learner is exact.")
@@ -75,7 +80,8 @@ class MARLConfig(TrainerConfig):
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         super().__post_init__()
-        keep(self, extra_agent_updates=check_integer("extra_agent_updates", self.extra_agent_updates, 0))
+        keep(self, extra_agent_updates=check_integer("extra_agent_updates", self.extra_agent_updates, 0, _MOST_UPDATES))
+        check_writable(self)
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,7 @@ class PopulationConfig(TrainerConfig):
         keep(self, multipliers=tuple(check_number("multipliers", value, minimum=0.0) for value in given))
         if not self.multipliers:
             raise ValueError("multipliers must name at least one λ.")
+        check_writable(self)
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,7 @@ class ERMASConfig(TrainerConfig):
             epsilon=check_number("epsilon", self.epsilon, minimum=0.0),
             warmup_iterations=check_integer("warmup_iterations", self.warmup_iterations, 0),
             deviation=check_choice("deviation", self.deviation, MODES),
-            deviation_updates=check_integer("deviation_updates", self.deviation_updates, 1),
+            deviation_updates=check_integer("deviation_updates", self.deviation_updates, 1, _MOST_UPDATES),
             meta_step_size=check_number("meta_step_size", self.meta_step_size, minimum=0.0),
             meta_gradient=check_choice("meta_gradient", self.meta_gradient, META_GRADIENTS),
             meta_step_every=check_integer("meta_step_every", self.meta_step_every, 1),
@@ -143,6 +150,7 @@ class ERMASConfig(TrainerConfig):
                     "deviation_learner must have agent_learner's hidden_layers, and its algorithm (or PPO with TRPO): "
                     f"{ours.algorithm} {ours.hidden_layers}; got {theirs.algorithm} {theirs.hidden_layers}."
                 )
+        check_writable(self)
 
 
 _SAME_STATE = {"PPO": ("PPO", "TRPO"), "TRPO": ("PPO", "TRPO")}
@@ -151,8 +159,17 @@ _SAME_STATE = {"PPO": ("PPO", "TRPO"), "TRPO": ("PPO", "TRPO")}
 
 def to_json(config: Any) -> dict[str, Any]:
     """A configuration as plain JSON types (tuples become lists)."""
-    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
-    return plain
+    return {name: check_json(name, value) for name, value in dataclasses.asdict(config).items()}
+
+
+def check_writable(config: Any) -> None:
+    """ValueError unless every field comes back as it is from what `to_json` writes: what cannot be saved must not be
+    found out hours later."""
+    hints, plain = get_type_hints(type(config)), to_json(config)
+    for entry in dataclasses.fields(config):
+        value = getattr(config, entry.name)
+        if _from_json(entry.name, hints[entry.name], plain[entry.name], _default(entry)) != value:
+            raise ValueError(f"{entry.name} could not be saved and read again: {shown(value)}.")
 
 
 def from_json(config_type: Any, values: Mapping[str, Any], base: Any = None) -> Any:

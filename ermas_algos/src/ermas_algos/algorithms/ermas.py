@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 
 from ermas_algos.algorithms.bound_watch import BoundWatch
 from ermas_algos.algorithms.collection import Experience, MakeEnv, PerSeed
-from ermas_algos.algorithms.config import ERMASConfig, LearnerConfig
+from ermas_algos.algorithms.config import ERMASConfig
 from ermas_algos.algorithms.deviations import Deviations, estimated_regret, lagrangian_reward, meta_step
 from ermas_algos.algorithms.multipliers import Multipliers
+from ermas_algos.algorithms.saved_training import Place
 from ermas_algos.algorithms.trainer import Metrics, Trainer, learner_metrics
 from ermas_algos.learners.protocol import Learner, LearnerFactory
+from ermas_algos.saved_state import saved_table
+from ermas_envs import BatchedEnv
 
 _DEVIATION = "deviation/"
 """Prefix of a deviation learner's label."""
@@ -39,10 +42,11 @@ class ERMAS(Trainer[ERMASConfig]):
         self.multipliers = Multipliers(config.multiplier, epsilon)
         self._watch = BoundWatch(epsilon, config.multiplier)
 
-    def _learner_config(self, label: str) -> LearnerConfig:
-        deviation_learner = self.config.deviation_learner
-        is_deviation = label.startswith(_DEVIATION)
-        return deviation_learner if is_deviation and deviation_learner is not None else super()._learner_config(label)
+    @classmethod
+    def _places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
+        settings = config.agent_learner if config.deviation_learner is None else config.deviation_learner
+        deviations = {f"{_DEVIATION}{agent}": Place(agent, settings) for agent in env.agents}
+        return super()._places(config, env) | deviations
 
     def _estimating_iterations(self) -> int:
         return max(1, self.config.warmup_iterations)
@@ -107,5 +111,6 @@ class ERMAS(Trainer[ERMASConfig]):
         return {"multipliers": self.multipliers.state(), "watch": self._watch.state()}
 
     def _load_extra_state(self, state: Mapping[str, Any]) -> None:
-        self.multipliers.load_state(state["multipliers"])
+        saved_table("extra", state, ("multipliers", "watch"))
+        self.multipliers.load_state(state["multipliers"], getattr(self.config.agent_learner, "num_seeds", 1))
         self._watch.load_state(state["watch"])

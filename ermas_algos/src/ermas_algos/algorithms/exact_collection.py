@@ -13,6 +13,7 @@ from ermas_algos.algorithms.collection import PerSeed
 from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.learners.exact import ExactRollout
+from ermas_algos.saved_state import saved_table
 from ermas_envs.arrays import FloatArray
 from ermas_envs.oracles import Policies, TabularGame
 from ermas_envs.oracles.evaluation import joint_probabilities
@@ -142,3 +143,4 @@ class ExactCollector:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """See `Collector.load_state`."""
+        saved_table("collector", state, ())

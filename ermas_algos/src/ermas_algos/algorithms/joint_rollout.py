@@ -15,6 +15,7 @@ from ermas_algos.learners.array_observations import arrays
 from ermas_algos.learners.protocol import Learner, Rollout
 from ermas_envs import BatchedEnv, BatchStep
 from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.returned import first_not_finite
 from ermas_envs.spaces import clip_to_box
 
 Cast: TypeAlias = Mapping[str, Sequence[Learner]]
@@ -86,6 +87,9 @@ def joint_rollout(
         steps: T ≥ 1.
         generator: gives the replicas' seeds and the action noise.
         episode: index of the first episode, for schedules over episodes.
+
+    Raises:
+        ValueError: observations, rewards or payoffs that are not finite, with role, step and value.
     """
     blocks = len(next(iter(cast.values())))
     size = env.num_envs // blocks
@@ -93,13 +97,27 @@ def joint_rollout(
     noise_sizes = {role: learners[0].noise_size for role, learners in cast.items()}
     seen = env.reset(np.tile(generator.integers(2**63, size=size), blocks), episode)
     record = _Record(arrays(seen.observations))
-    for _ in range(steps):
+    for step in range(steps):
+        _check_finite("observation", {role: rows[None] for role, rows in arrays(seen.observations).items()}, step)
         noise = {role: np.tile(generator.random((size, k)), (blocks, 1)) for role, k in noise_sizes.items()}
         actions = _act(seats, arrays(seen.observations), seen.action_masks, noise, env.action_spaces)
         result = env.step({role: clip_to_box(env.action_spaces[role], chosen) for role, chosen in actions.items()})
         record.add(actions, seen.action_masks, result, bootstrap=env.horizon is None)
         seen = result
-    return record.trajectories(blocks)
+    played = record.trajectories(blocks)
+    _check_finite("reward", played.rewards)
+    _check_finite("payoff", played.payoffs)
+    return played
+
+
+def _check_finite(what: str, by_role: Mapping[str, Array], steps_before: int = 0) -> None:
+    """ValueError that names what an environment gave, (steps, num_envs, …) per role, that nobody can learn from; the
+    faces of ours check users' hooks, but an engine, or another batched environment, may be the user's, too."""
+    for role, array in by_role.items():
+        wrong = first_not_finite(array)
+        if wrong is not None:
+            where = f"step {steps_before + wrong[0] + 1} of a rollout (replica {wrong[1]})"
+            raise ValueError(f"{what} of {role!r} in {where} must be finite, got {array[wrong]}.")
 
 
 _Seats: TypeAlias = list[tuple[Learner, list[tuple[str, slice]]]]

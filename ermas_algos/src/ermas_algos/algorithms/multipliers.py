@@ -89,16 +89,25 @@ class Multipliers:
         parts = {"integral": self.integral, "values": self.values, "violation": self._violation}
         return {name: {k: np.asarray(v).tolist() for k, v in part.items()} for name, part in parts.items()}
 
-    def load_state(self, state: Mapping[str, Mapping[str, Any]]) -> None:
-        """Go on from `state()`; ValueError for other agents, or numbers that it cannot have written."""
+    def load_state(self, state: Mapping[str, Mapping[str, Any]], num_seeds: int) -> None:
+        """Go on from `state()`; ValueError for other agents, or numbers that it cannot have written.
+
+        Args:
+            state: JSON types.
+            num_seeds: seeds that are trained in one batch; with several there is a λ for each.
+        """
         names = {"integral", "values", "violation"}
         if state.keys() != names or any(part.keys() - self.epsilon.keys() for part in state.values()):
             raise ValueError(f"multipliers: {sorted(names)} of {sorted(self.epsilon)} are needed.")
         if any(state[name].keys() != self.epsilon.keys() for name in ("integral", "values")):
             raise ValueError(f"multipliers: λ of {sorted(self.epsilon)} is needed, got {sorted(state['values'])}.")
+        per_seed = () if num_seeds == 1 else (num_seeds,)
         for name, part in state.items():
             for agent, value in part.items():
                 numbers = np.asarray(value)
+                shape = per_seed if agent in state["violation"] else ()  # λ_0 is one number for all
+                if numbers.shape != shape:
+                    raise ValueError(f"multipliers: {name} of {agent!r} must have shape {shape}, got {numbers.shape}.")
                 inside = name == "violation" or bool(np.all((numbers >= 0) & (numbers <= self.config.maximum)))
                 if numbers.dtype.kind != "f" or not np.isfinite(numbers).all() or not inside:
                     raise ValueError(f"multipliers: {name} of {agent!r} is no λ, nor its violation: {value!r}.")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ermas_algos.algorithms.collection import Experience
+from ermas_algos.saved_state import saved_table
 from ermas_envs import BatchedEnv
 from ermas_envs.arrays import FloatArray
 from ermas_envs.oracles import TabularGame, payoff_scale
@@ -72,6 +73,7 @@ class PayoffScales:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from `state()`; ValueError for other roles, or what is no scale."""
+        saved_table("scales", state, ("values", "moments"))
         values, moments = state["values"], state["moments"]
         if values.keys() != self.values.keys() or moments.keys() != self._moments.keys():
             raise ValueError(f"payoff scales of {sorted(values)} were saved, {sorted(self.values)} are needed.")
@@ -79,8 +81,9 @@ class PayoffScales:
             if not (isinstance(value, float) and 0.0 < value < math.inf):
                 raise ValueError(f"the payoff scale of {role!r} must be finite and > 0, got {value!r}.")
         for role, sums in moments.items():
-            if len(sums) != 3 or not all(isinstance(part, float) and math.isfinite(part) for part in sums):
-                raise ValueError(f"the payoff scale of {role!r} must have three finite sums, got {sums!r}.")
+            numbers = isinstance(sums, list) and all(isinstance(part, float) and math.isfinite(part) for part in sums)
+            if not numbers or len(sums) != 3 or sums[0] < 0.0 or sums[2] < 0.0:
+                raise ValueError(f"the payoff scale of {role!r} must have a count, a mean and squares, got {sums!r}.")
         self.values, self._moments = dict(values), {role: list(sums) for role, sums in moments.items()}
 
 

@@ -4,13 +4,15 @@ After E. Vinitsky et al., "Robust reinforcement learning using adversarial popul
 the play of all members at once; here a member is a full set of agents that maximise (λ r_i − r_p)/(1 + λ).
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ermas_algos.algorithms.collection import Experience, MakeEnv
 from ermas_algos.algorithms.config import PopulationConfig
 from ermas_algos.algorithms.deviations import lagrangian_reward
+from ermas_algos.algorithms.saved_training import Place
 from ermas_algos.algorithms.trainer import Metrics, Trainer, learner_metrics
 from ermas_algos.learners.protocol import Learner, LearnerFactory
+from ermas_envs import BatchedEnv
 
 
 class Population(Trainer[PopulationConfig]):
@@ -33,6 +35,12 @@ class Population(Trainer[PopulationConfig]):
             first,
             *({agent: self._new_learner(_label(k, agent), agent) for agent in self.env.agents} for k in others),
         ]
+
+    @classmethod
+    def _places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
+        others = range(1, len(config.multipliers))
+        members = {_label(k, agent): Place(agent, config.agent_learner) for k in others for agent in env.agents}
+        return super()._places(config, env) | members
 
     def _iterate(self) -> Metrics:
         seats = {agent: [member[agent] for member in self.members] for agent in self.env.agents}

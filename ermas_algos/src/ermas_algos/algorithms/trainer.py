@@ -13,19 +13,21 @@ from gymnasium import spaces
 
 from ermas_algos.algorithms import config as configuration
 from ermas_algos.algorithms.collection import Collector, Experience, MakeEnv, SampledCollector
-from ermas_algos.algorithms.config import LearnerConfig, TrainerConfig
+from ermas_algos.algorithms.config import TrainerConfig
 from ermas_algos.algorithms.exact import exact_metrics, tabular_policies
 from ermas_algos.algorithms.exact_collection import ExactCollector
 from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.algorithms.payoff_scales import ESTIMATED_DURING, PayoffScales
 from ermas_algos.algorithms.risk import risk_averse_rewards
-from ermas_algos.checkpoint import CheckpointError, prefixed, read_checkpoint, with_prefix, write_checkpoint
+from ermas_algos.algorithms.saved_training import Place, SavedTraining, read_training, space_names
+from ermas_algos.checkpoint import content_of, prefixed, write_checkpoint
 from ermas_algos.learned_planner import LearnedPlanner
 from ermas_algos.learners.array_observations import check_array_observations
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig
 from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState
 from ermas_algos.learners.sb3 import SB3Learner
 from ermas_algos.metrics_log import MetricsLog
+from ermas_algos.saved_state import saved_table
 from ermas_envs import BatchedEnv, EnvironmentSpec
 from ermas_envs.oracles import Policies, TabularGame
 
@@ -72,7 +74,7 @@ class Trainer(ABC, Generic[ConfigT]):
         sampled = SampledCollector(make_env, config.num_envs, np.random.default_rng(seeds.spawn(1)[0]))
         self.env: BatchedEnv = sampled.env(1)
         check_array_observations(self.env, self.env.possible_agents)
-        self.steps = sampled.steps = self._rollout_steps(self.env)
+        self.steps = sampled.steps = rollout_steps(config, self.env)
         if config.planner_risk is not None and self.env.horizon is None:
             raise ValueError("planner_risk needs episodes of one length: the environment has no fixed horizon.")
         self._game = self.env.tabular_game()
@@ -96,25 +98,19 @@ class Trainer(ABC, Generic[ConfigT]):
             raise ValueError(f"a tabular game is needed; {self.env.name} has no tables, or its hooks have none.")
         return self._game
 
-    def _rollout_steps(self, env: BatchedEnv) -> int:
-        steps = self.config.rollout_steps or env.horizon
-        if steps is None:
-            raise ValueError("rollout_steps must be given (>= 1): the environment has no fixed horizon.")
-        if env.horizon is not None and steps % env.horizon:
-            raise ValueError(f"rollout_steps must be a multiple of the horizon {env.horizon}, got {steps}.")
-        return steps
-
     def _configured_learner(
-        self, role: str, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int
+        self, label: str, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int
     ) -> Learner:
-        config = self._learner_config(role)
-        if isinstance(config, ExactLearnerConfig):
-            return ExactLearner(config, self.tables(), role.rpartition("/")[2], observation_space, action_space, seed)
-        return SB3Learner(config, observation_space, action_space, seed)
+        role, settings = self._places(self.config, self.env)[label]
+        if isinstance(settings, ExactLearnerConfig):
+            return ExactLearner(settings, self.tables(), role, observation_space, action_space, seed)
+        return SB3Learner(settings, observation_space, action_space, seed)
 
-    def _learner_config(self, label: str) -> LearnerConfig:
-        """Settings of the learner with this label."""
-        return self.config.planner_learner if label == self.env.planner else self.config.agent_learner
+    @classmethod
+    def _places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
+        """The place of every learner whose state belongs into a checkpoint, by label."""
+        learners = {env.planner: config.planner_learner}
+        return {role: Place(role, learners.get(role, config.agent_learner)) for role in env.possible_agents}
 
     def _new_learner(self, label: str, role: str) -> Learner:
         seed = int(self._learner_seeds.integers(2**31))
@@ -220,7 +216,7 @@ class Trainer(ABC, Generic[ConfigT]):
             "environment_spec": dataclasses.asdict(self._make_env)
             if isinstance(self._make_env, EnvironmentSpec)
             else None,
-            "spaces": self._space_names(),
+            "spaces": space_names(self.env),
             "rollout_steps": self.steps,
             "config": configuration.to_json(self.config),
             "iteration": self.iteration,
@@ -236,51 +232,37 @@ class Trainer(ABC, Generic[ConfigT]):
         """A trainer that goes on from a checkpoint.
 
         Raises:
-            CheckpointError: missing, truncated or foreign file, another algorithm's checkpoint, or an environment
-                whose name, spaces or horizon are not those of the checkpoint.
+            CheckpointError: missing, truncated or foreign file, another algorithm's checkpoint, an environment whose
+                name, spaces or horizon are not those of the checkpoint, or content that cannot be gone on from: numbers
+                out of range or not finite, tensors of another shape or dtype than the settings make.
         """
-        checkpoint = read_checkpoint(path, cls.name)
-        metadata: Any = checkpoint.metadata
-        trainer = cls(make_env, configuration.from_json(cls.config_type, metadata["config"]), make_learner)
-        trainer._check_environment(path, metadata)
-        trainer.iteration = metadata["iteration"]
-        trainer._collector.load_state(metadata["collector"])
-        trainer.scales.load_state(metadata["scales"])
-        trainer._load_extra_state(metadata["extra"])
-        for label, learner in trainer._all_learners().items():
-            state = LearnerState(with_prefix(label, checkpoint.tensors), metadata["learners"][label])
-            try:
-                learner.load_state(state)
-            except ValueError as error:
-                raise CheckpointError(f"{path}: learner {label!r}: {error}") from None
+        return cls.from_saved(path, read_training(path, cls.name), make_env, make_learner)
+
+    @classmethod
+    def from_saved(
+        cls, path: Path | str, saved: SavedTraining, make_env: MakeEnv, make_learner: LearnerFactory | None = None
+    ) -> Self:
+        """`load` from what `read_training` found in `path`, which errors name."""
+        with content_of(path):
+            config = saved.checked_config(cls.config_type)
+            # One replica is cheap, and tells whether what the file asks for is what it holds, before that is made.
+            env = make_env(1)
+            saved.check_environment(env, rollout_steps(config, env))
+            saved.check_learners(env, cls._places(config, env), sized=make_learner is None)
+            trainer = cls(make_env, config, make_learner)
+            trainer.iteration = saved.iteration
+            trainer._collector.load_state(saved.collector)
+            trainer.scales.load_state(saved.scales)
+            trainer._load_extra_state(saved.extra)
+            for label, learner in trainer._all_learners().items():
+                with content_of(f"{path}: learner {label!r}"):
+                    learner.load_state(saved.learners[label])
         return trainer
 
     @classmethod
     def resume(cls, directory: Path | str, make_env: MakeEnv, make_learner: LearnerFactory | None = None) -> Self:
         """`load` from a run's directory; call `learn` with the same directory to go on."""
         return cls.load(Path(directory) / CHECKPOINT, make_env, make_learner)
-
-    def _space_names(self) -> dict[str, list[str]]:
-        env = self.env
-        return {role: [str(env.observation_spaces[role]), str(env.action_spaces[role])] for role in env.possible_agents}
-
-    def _check_environment(self, path: Path | str, metadata: Mapping[str, Any]) -> None:
-        if metadata["environment"] != self.env.name:
-            raise CheckpointError(
-                f"{path}: trained in environment {metadata['environment']!r}, make_env gives {self.env.name!r}."
-            )
-        if metadata["rollout_steps"] != self.steps:
-            raise CheckpointError(
-                f"{path}: trained on rollouts of {metadata['rollout_steps']} steps, make_env gives {self.steps}."
-            )
-        given = self._space_names()
-        for role in sorted(given.keys() | metadata["spaces"].keys()):
-            trained, here = metadata["spaces"].get(role), given.get(role)
-            if trained != here:
-                raise CheckpointError(
-                    f"{path}: role {role!r} was trained with spaces (observation, action) {trained}, "
-                    f"make_env gives {here}."
-                )
 
     def _all_learners(self) -> dict[str, Learner]:
         """Every learner whose state belongs into a checkpoint, by label."""
@@ -294,7 +276,18 @@ class Trainer(ABC, Generic[ConfigT]):
         return {}
 
     def _load_extra_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from `_extra_state`."""
+        """Go on from `_extra_state`; ValueError for another form."""
+        saved_table("extra", state, ())
+
+
+def rollout_steps(config: TrainerConfig, env: BatchedEnv) -> int:
+    """Steps of a rollout; ValueError where they are not given and the horizon is none, or do not fit it."""
+    steps = config.rollout_steps or env.horizon
+    if steps is None:
+        raise ValueError("rollout_steps must be given (>= 1): the environment has no fixed horizon.")
+    if env.horizon is not None and steps % env.horizon:
+        raise ValueError(f"rollout_steps must be a multiple of the horizon {env.horizon}, got {steps}.")
+    return steps
 
 
 def learner_metrics(role: str, metrics: Mapping[str, Any]) -> Metrics:

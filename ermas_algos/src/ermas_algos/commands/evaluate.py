@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ermas_algos.algorithms.config import from_json
 from ermas_algos.algorithms.trainer import CHECKPOINT
-from ermas_algos.checkpoint import checkpoint_kind, content_of, read_checkpoint
+from ermas_algos.checkpoint import content_of
 from ermas_algos.commands.configuration_file import json_value, nested
 from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
 from ermas_algos.commands.files import checkpoint_file, prepare_file
@@ -22,6 +22,7 @@ from ermas_algos.commands.options import environment_spec, json_values, optional
 from ermas_algos.commands.progress import progress_bar
 from ermas_algos.environment_arguments import check_arguments
 from ermas_algos.evaluation import FreshAgentsConfig, TransferRow, load_trainer, transfer_evaluation, write_rows
+from ermas_algos.evaluation.certificate import read_any_training
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.sb3_planner import SB3Planner
 from ermas_envs import BatchedEnv, EnvironmentSpec
@@ -71,7 +72,7 @@ class Evaluate:
             raise ValueError("gap_argument: the evaluated planners are the argument 'planner'; name another one.")
 
         def game(num_envs: int, gap: float, planner: Planner) -> BatchedEnv:
-            return EnvironmentSpec(spec.name, {**spec.arguments, self.gap_argument: gap, "planner": planner})(num_envs)
+            return spec(num_envs, planner=planner, **{self.gap_argument: gap})
 
         if self.out is not None:
             prepare_file(self.out)
@@ -99,10 +100,10 @@ class Evaluate:
         if self.environment is not None:
             return environment_spec(self.environment, arguments)
         for path in filter(None, map(_checkpoint, self.planners)):
-            spec: Any = read_checkpoint(path, checkpoint_kind(path)).metadata.get("environment_spec")
+            spec = read_any_training(path)[1].environment_spec
             if spec is not None:
                 with content_of(path):
-                    return environment_spec(spec["name"], {**spec["arguments"], **arguments})
+                    return environment_spec(spec.name, {**spec.arguments, **arguments})
         raise ValueError("environment: no checkpoint names one; give --environment NAME.")
 
     def _planner(self, text: str) -> Any:

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ermas_algos.algorithms import TRAINERS
-from ermas_algos.checkpoint import checkpoint_kind, content_of, read_checkpoint
 from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
 from ermas_algos.commands.files import checkpoint_file
 from ermas_algos.commands.options import optional
+from ermas_algos.evaluation.certificate import read_any_training
 from ermas_algos.experiments.provenance import provenance
 from ermas_algos.experiments.reproduction import experiment_registry
 from ermas_algos.presets import preset_registry
@@ -80,17 +80,16 @@ def _described(subject: Path) -> dict[str, Any]:
 
 def _contents(path: Path) -> dict[str, Any]:
     file = checkpoint_file(path)
-    kind = checkpoint_kind(file)
-    metadata: Any = read_checkpoint(file, kind).metadata
-    with content_of(file):
-        return {
-            "algorithm": kind,
-            "environment": metadata["environment_spec"] or metadata["environment"],
-            "iterations": metadata["iteration"],
-            "environment steps": metadata["collector"].get("env_steps", 0),
-            "learners": tuple(metadata["learners"]),
-            "settings": metadata["config"],
-        }
+    kind, saved = read_any_training(file)
+    spec = saved.environment_spec
+    return {
+        "algorithm": kind,
+        "environment": saved.environment if spec is None else dataclasses.asdict(spec),
+        "iterations": saved.iteration,
+        "environment steps": saved.collector.get("env_steps", 0),
+        "learners": tuple(saved.learners),
+        "settings": saved.config,
+    }
 
 
 def _text(value: Any) -> str:

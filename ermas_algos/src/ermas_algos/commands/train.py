@@ -11,8 +11,8 @@ from rich.console import Console
 
 from ermas_algos.algorithms import TRAINERS
 from ermas_algos.algorithms.config import TrainerConfig, from_json, to_json
+from ermas_algos.algorithms.saved_training import read_training
 from ermas_algos.algorithms.trainer import CHECKPOINT, Trainer
-from ermas_algos.checkpoint import content_of, read_checkpoint
 from ermas_algos.commands.configuration_file import merged, nested, read_configuration, write_toml
 from ermas_algos.commands.exit_status import DONE
 from ermas_algos.commands.files import prepare_directory
@@ -187,12 +187,10 @@ class _Plan:
 
 def _resumed(path: Path, plan: _Plan, config: TrainerConfig, spec: EnvironmentSpec) -> Trainer[Any]:
     """The trainer of a checkpoint of the same configuration; ValueError if it is another."""
-    metadata: Any = read_checkpoint(path, plan.algorithm).metadata
-    wanted = {"name": spec.name, "arguments": dict(spec.arguments)}
-    if metadata.get("config") != to_json(config) or metadata.get("environment_spec") != wanted:
+    saved = read_training(path, plan.algorithm)
+    if saved.config != to_json(config) or saved.environment_spec != spec:
         raise ValueError(f"{path}: was trained with other settings or in another environment; choose another --out.")
-    with content_of(path):
-        trainer: Trainer[Any] = plan.trainer().load(path, spec)
+    trainer: Trainer[Any] = plan.trainer().from_saved(path, saved, spec)
     return trainer
 
 

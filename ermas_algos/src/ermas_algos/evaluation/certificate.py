@@ -5,10 +5,18 @@ from typing import Any
 
 from ermas_algos.algorithms import TRAINERS
 from ermas_algos.algorithms.collection import MakeEnv
+from ermas_algos.algorithms.saved_training import SavedTraining, read_training
 from ermas_algos.algorithms.trainer import Trainer
-from ermas_algos.checkpoint import CheckpointError, checkpoint_kind, content_of, read_checkpoint
-from ermas_envs import EnvironmentSpec
+from ermas_algos.checkpoint import CheckpointError, checkpoint_kind
 from ermas_envs.oracles import Certificate, certify
+
+
+def read_any_training(path: Path | str) -> tuple[str, SavedTraining]:
+    """The name of the trainer that wrote a checkpoint, and what the file holds; CheckpointError for an unusable one."""
+    kind = checkpoint_kind(path)
+    if kind not in TRAINERS:
+        raise CheckpointError(f"{path}: holds a checkpoint of kind {kind!r}; one of {sorted(TRAINERS)} was expected")
+    return kind, read_training(path, kind)
 
 
 def load_trainer(path: Path | str, make_env: MakeEnv | None = None) -> Trainer[Any]:
@@ -21,17 +29,11 @@ def load_trainer(path: Path | str, make_env: MakeEnv | None = None) -> Trainer[A
     Raises:
         CheckpointError: unusable file, or one that names no environment where none is given.
     """
-    kind = checkpoint_kind(path)
-    if kind not in TRAINERS:
-        raise CheckpointError(f"{path}: holds a checkpoint of kind {kind!r}; one of {sorted(TRAINERS)} was expected")
-    if make_env is None:
-        spec: Any = read_checkpoint(path, kind).metadata.get("environment_spec")
-        if spec is None:
-            raise CheckpointError(f"{path}: does not name its environment; it must be given")
-        with content_of(path):
-            make_env = EnvironmentSpec(**spec)
-    with content_of(path):
-        trainer: Trainer[Any] = TRAINERS[kind].load(path, make_env)
+    kind, saved = read_any_training(path)
+    chosen = saved.environment_spec if make_env is None else make_env
+    if chosen is None:
+        raise CheckpointError(f"{path}: does not name its environment; it must be given")
+    trainer: Trainer[Any] = TRAINERS[kind].from_saved(path, saved, chosen)
     return trainer
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ermas_algos.algorithms.collection import MakeEnv, SampledCollector
-from ermas_algos.algorithms.config import LearnerConfig, MARLConfig
+from ermas_algos.algorithms.config import LearnerConfig, MARLConfig, check_writable
 from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.marl import MARL
 from ermas_algos.learners.exact import ExactLearnerConfig
@@ -66,6 +66,7 @@ class FreshAgentsConfig:
         )
         if self.rollout_steps is not None:
             keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1))
+        check_writable(self)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.experiments.jobs import Row
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_envs import bimatrix_v0
-from ermas_envs.arguments import check_choice
+from ermas_envs.arguments import check_choice, check_integer, check_json, keep
 from ermas_envs.arrays import FloatArray
 from ermas_envs.engine_batch import EngineBatch
 from ermas_envs.planners import ConstantPlanner
@@ -46,6 +46,12 @@ class Search:
         check_choice("learner", self.learner, LEARNERS)
         if self.learner != "exact" and self.num_seeds != 1:
             raise ValueError("num_seeds: only the exact learner trains several seeds in one batch.")
+        keep(
+            self,
+            settings=check_json("settings", self.settings),
+            num_seeds=check_integer("num_seeds", self.num_seeds, 1),
+            iterations=check_integer("iterations", self.iterations, 1),
+        )
 
     def config(self) -> MARLConfig:
         """The algorithm's configuration."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ermas_algos.algorithms import TRAINERS
-from ermas_algos.algorithms.config import TrainerConfig, from_json, to_json
+from ermas_algos.algorithms.config import TrainerConfig, check_writable, from_json, to_json
 from ermas_algos.environment_arguments import check_arguments
 from ermas_algos.evaluation.certificate import load_trainer
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
@@ -24,7 +24,7 @@ from ermas_algos.experiments.results import read_table, rows_of, write_results
 from ermas_algos.experiments.stages import run_stages
 from ermas_algos.plots.sweep import plot_sweep
 from ermas_envs import BatchedEnv, EnvironmentSpec
-from ermas_envs.arguments import check_choice, check_integer, check_number, keep
+from ermas_envs.arguments import check_choice, check_integer, check_json, check_number, keep
 from ermas_envs.oracles import agents_ignore_planner
 from ermas_envs.planners import Planner
 
@@ -49,6 +49,10 @@ class Task:
     labels: Mapping[str, Any] = field(default_factory=dict)
     """Further columns of the task's rows."""
 
+    def __post_init__(self) -> None:
+        """ValueError for what JSON cannot hold."""
+        keep(self, arguments=check_json("arguments", self.arguments), labels=check_json("labels", self.labels))
+
 
 @dataclass(frozen=True)
 class Method:
@@ -62,6 +66,11 @@ class Method:
     """Arguments of the environment that training changes, such as a perturbation; "$seed" is the training seed."""
     labels: Mapping[str, Any] = field(default_factory=dict)
     """Further columns of the method's rows."""
+
+    def __post_init__(self) -> None:
+        """ValueError for what JSON cannot hold."""
+        for name in ("settings", "arguments", "labels"):
+            keep(self, **{name: check_json(name, getattr(self, name))})
 
     def config(self, seed: int) -> TrainerConfig:
         """The trainer's complete configuration; ValueError for an unknown trainer or field."""
@@ -98,6 +107,7 @@ class Sweep:
             gaps=tuple(check_number("gaps", gap) for gap in self.gaps),
             iterations=check_integer("iterations", self.iterations, 1),
         )
+        check_writable(self)
         for name, values in (("seeds", self.seeds), ("gaps", self.gaps)):
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} must not repeat, got {list(values)}.")
@@ -254,7 +264,7 @@ class Transfer:
         spec = self._spec()
 
         def game(num_envs: int, gap: float, planner: Planner) -> BatchedEnv:
-            return EnvironmentSpec(spec.name, {**spec.arguments, "planner": planner})(num_envs)
+            return spec(num_envs, planner=planner)
 
         planners = {name: _planner(state) for name, state in self.planners.items()}
         rows = transfer_evaluation(planners, game, [self.gap], [self.seed], self.fresh_agents)

@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.special import log_softmax, softmax
 
 from ermas_algos.learners.protocol import Learner, LearnerState
+from ermas_algos.saved_state import check_tensors, saved_table
 from ermas_envs.arguments import check_integer, check_number, check_positive, keep
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.oracles import TabularGame
@@ -44,6 +45,10 @@ class ExactLearnerConfig:
         )
         if self.learning_rate * self.entropy >= 1:
             raise ValueError("learning_rate * entropy must be < 1: one step would forget all logits.")
+
+    def least_numbers(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> int:
+        """A lower bound of the numbers in the state of a learner with these settings and spaces."""
+        return self.num_seeds * int(getattr(action_space, "n", 1))
 
 
 @dataclass(frozen=True)
@@ -159,10 +164,10 @@ class ExactLearner:
 
     def load_state(self, state: LearnerState) -> None:
         """See `Learner.load_state`."""
-        if state.facts.get("table") != list(self.logits.shape):
-            raise ValueError(
-                f"a table {state.facts.get('table')} does not fit this learner's {list(self.logits.shape)}."
-            )
+        saved_table("facts", dict(state.facts), ("table",))
+        if state.facts["table"] != list(self.logits.shape):
+            raise ValueError(f"a table {state.facts['table']} does not fit this learner's {list(self.logits.shape)}.")
+        check_tensors(state.tensors, self.state().tensors)
         self.logits = state.tensors["logits"].numpy().copy()
 
     def get_parameters(self) -> FloatArray:

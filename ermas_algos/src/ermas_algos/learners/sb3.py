@@ -4,6 +4,7 @@ The rollout buffer is filled in bulk, advantages come from SB3's own GAE, the up
 """
 
 import inspect
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,12 +18,16 @@ from sb3_contrib import TRPO, MaskablePPO
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.logger import Logger
 
+from ermas_algos.checkpoint import prefixed, with_prefix
 from ermas_algos.learners import action_sampling, optimizer_state
 from ermas_algos.learners.protocol import Learner, LearnerState, Rollout
 from ermas_algos.learners.rewards import float32_rewards
+from ermas_algos.saved_state import check_tensors, restore_generator, saved_count, saved_table
 from ermas_envs.arguments import (
     check_choice,
     check_integer,
+    check_json,
+    check_mapping,
     check_number,
     check_positive,
     check_sequence,
@@ -68,9 +73,19 @@ class SB3LearnerConfig:
         if self.minibatch_size is not None:
             keep(self, minibatch_size=check_integer("minibatch_size", self.minibatch_size, 2))
         known = set(inspect.signature(ALGORITHMS[self.algorithm].__init__).parameters) - _OURS
+        keep(
+            self,
+            algorithm_kwargs=check_json("algorithm_kwargs", check_mapping("algorithm_kwargs", self.algorithm_kwargs)),
+        )
         for name in self.algorithm_kwargs:
             if name not in known:
                 raise unknown_name("algorithm_kwargs", name, known)
+
+    def least_numbers(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> int:
+        """A lower bound of the numbers in the state of a learner with these settings and spaces."""
+        widths = (spaces.flatdim(observation_space), *self.hidden_layers)
+        weights = sum(before * after for before, after in itertools.pairwise(widths))
+        return 2 * weights + widths[-1] * spaces.flatdim(action_space)  # actor and critic; the actor's last layer
 
 
 _OURS = {"self", "policy", "env", "n_steps", "batch_size", "learning_rate", "gamma", "gae_lambda", "policy_kwargs"} | {
@@ -212,14 +227,15 @@ class SB3Learner:
         """See `Learner.load_state`."""
         if state.facts.get("network") != self._network():
             raise ValueError(f"the state of {state.facts.get('network')} does not fit this learner, {self._network()}.")
-        parts: dict[str, dict[str, torch.Tensor]] = {"policy": {}, "optimizer": {}}
-        for name, tensor in state.tensors.items():
-            part, _, rest = name.partition("/")
-            parts[part][rest] = tensor
-        self.policy.load_state_dict(parts["policy"])
-        optimizer_state.restore(self.policy.optimizer, parts["optimizer"], state.facts["optimizer"])
-        self._shuffling.bit_generator.state = state.facts["shuffling"]
-        self._model._n_updates = state.facts["n_updates"]
+        facts = saved_table("facts", dict(state.facts), ("optimizer", "shuffling", "n_updates", "network"))
+        updates = saved_count("n_updates", facts["n_updates"])
+        moments = with_prefix("optimizer", state.tensors)
+        policy = {name: tensor for name, tensor in state.tensors.items() if not name.startswith("optimizer/")}
+        check_tensors(policy, prefixed("policy", self.policy.state_dict()))
+        optimizer_state.restore(self.policy.optimizer, moments, facts["optimizer"])
+        self.policy.load_state_dict(with_prefix("policy", policy))
+        restore_generator("shuffling", self._shuffling, facts["shuffling"])
+        self._model._n_updates = updates
 
     def _network(self) -> dict[str, Any]:
         """What two learners must share for the state of one to fit the other; JSON types."""

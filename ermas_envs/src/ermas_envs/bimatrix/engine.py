@@ -1,5 +1,6 @@
 """Batched engine of the bimatrix games: one table look-up per replica and step."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from ermas_envs.streams import ReplicaStreams
 LARGEST_HORIZON = 1_000_000
 """Observations are tables with a row per step."""
 AGENTS = (agent_id(0), agent_id(1))
+LARGEST_TABLE = 2**26
+"""Entries (states × joint actions) of one table of the game, of which there are seven: 512 MiB each."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class BimatrixSettings:
     payoffs: str | BimatrixPayoffs = "tragedy_of_commons"
     """Name of a payoff set, or the user's own payoffs."""
     horizon: int = 20
-    """Steps in an episode, at least 1."""
+    """Steps in an episode, at least 1, and so many that observations fit into `observations.LARGEST_TABLES` numbers."""
     agents_observe: str = "joint"
     """`joint`: own and the other's level and the time left; `own`: own level and the time left."""
     planner_observes: bool = True
@@ -133,12 +136,14 @@ class BimatrixEngine(Engine):
         planner_levels = self.rules.planner_rule.weight.shape[0]
         return self._cells if planner_levels == 1 else self._cells * planner_levels + self._planner_levels
 
-    def tabular_game(self) -> TabularGame:
-        """The whole game as tables; the planner's axis is the last."""
+    def tabular_game(self) -> TabularGame | None:
+        """The whole game as tables, the planner's axis the last; None where they have over `LARGEST_TABLE` entries."""
         rules, rule = self.rules, self.rules.planner_rule
         planner_levels, planner_actions = rule.weight.shape
         cell, level = np.divmod(np.arange(self._num_states), planner_levels)
         shape = (self._num_states, len(MOVES), len(MOVES), planner_actions)
+        if math.prod(shape) > LARGEST_TABLE:
+            return None
         new_cell = np.broadcast_to(rules.next_cell[cell][..., None], shape)
         new_level = np.broadcast_to(rule.next_level[level][:, None, None, :], shape)
         outcome = rules.planner_outcome[new_cell]

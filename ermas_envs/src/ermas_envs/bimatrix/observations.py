@@ -10,12 +10,16 @@ from ermas_envs.arrays import BoolArray
 from ermas_envs.bimatrix.rules import BimatrixRules
 from ermas_envs.ids import PLANNER, agent_id
 
+LARGEST_TABLES = 2**29
+"""Numbers in the observation tables of all roles: 2 GiB."""
+
 
 def tables(rules: BimatrixRules, horizon: int, joint: bool, planner_observes: bool) -> dict[str, NDArray[np.float32]]:
     """Per role (horizon + 1, num_states, size) float32; row [t, s] is seen after t steps in state s.
 
     Agents see [own level, other's level if `joint`, time left]; the planner sees [agent_0's level, agent_1's level,
-    own level if it has several, time left], or the time left alone if it does not observe.
+    own level if it has several, time left], or the time left alone if it does not observe. ValueError where that would
+    be more than `LARGEST_TABLES` numbers.
     """
     planner_levels = rules.planner_rule.weight.shape[0]
     cell, level = np.divmod(np.arange(rules.next_cell.shape[0] * planner_levels), planner_levels)
@@ -27,6 +31,13 @@ def tables(rules: BimatrixRules, horizon: int, joint: bool, planner_observes: bo
         agent_id(1): [columns, rows] if joint else [columns],
         PLANNER: planner_parts if planner_observes else [],
     }
+    width = sum(1 + sum(part.shape[1] for part in seen) for seen in parts.values())
+    numbers = (horizon + 1) * cell.size * width
+    if numbers > LARGEST_TABLES:
+        raise ValueError(
+            f"horizon must be smaller, got {horizon}: what is seen at every time in {cell.size} states would be "
+            f"{numbers} numbers, at most {LARGEST_TABLES} are tabulated."
+        )
     return {role: _with_clock(seen, horizon, cell.size) for role, seen in parts.items()}
 
 
@@ -34,7 +45,7 @@ def _with_clock(seen: list[NDArray[np.float64]], horizon: int, num_states: int) 
     left = (horizon - np.arange(horizon + 1)) / horizon
     clock = np.broadcast_to(left[:, None, None], (horizon + 1, num_states, 1))
     blocks = [np.broadcast_to(part, (horizon + 1, *part.shape)) for part in seen]
-    return np.concatenate([*blocks, clock], axis=-1).astype(np.float32)
+    return np.concatenate([*blocks, clock], axis=-1, dtype=np.float32)
 
 
 def mask_tables(rules: BimatrixRules) -> dict[str, BoolArray]:

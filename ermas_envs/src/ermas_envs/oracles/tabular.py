@@ -87,7 +87,14 @@ class TabularGame:
         return probabilities.reshape(*probabilities.shape[:-2], self.horizon, self.start.size, probabilities.shape[-1])
 
     def with_added_rewards(self, added: Mapping[str, FloatArray]) -> "TabularGame":
-        """The same game with `added` tables, (S, A…) each, added to the rewards of the roles named."""
+        """The same game with `added` tables, (S, A…) each, added to the rewards of the roles named.
+
+        Raises:
+            ValueError: an added number that is not finite.
+        """
+        for role, table in added.items():
+            if not np.isfinite(table).all():
+                raise ValueError(f"the perturbation's table for {role!r} must hold finite numbers.")
         rewards = {role: table + added[role] if role in added else table for role, table in self.rewards.items()}
         unperturbed = {role: table for role, table in self.payoffs.items() if role in added}
         return replace(self, rewards=rewards, unperturbed=unperturbed)

@@ -1,0 +1,135 @@
+"""What a trainer's checkpoint holds beside tensors, read and checked before anything is made from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from ermas_algos.algorithms.config import LearnerConfig, from_json, to_json
+from ermas_algos.checkpoint import content_of, read_checkpoint, with_prefix
+from ermas_algos.learners.protocol import LearnerState
+from ermas_algos.saved_state import LARGEST_COUNT, saved_count, saved_table
+from ermas_envs import BatchedEnv, EnvironmentSpec
+
+
+class Place(NamedTuple):
+    """A learner's place in a training."""
+
+    role: str
+    """Which role it plays."""
+    settings: LearnerConfig
+    """Its settings, unless the user's own factory makes it."""
+
+
+@dataclass(frozen=True)
+class SavedTraining:
+    """The content of a trainer's checkpoint; the fields are the names in its metadata."""
+
+    environment: str
+    """Name of the environment."""
+    environment_spec: EnvironmentSpec | None
+    """All of the environment, where it was given as data."""
+    spaces: Mapping[str, Any]
+    """Per acting role the texts of its observation and action space."""
+    rollout_steps: int
+    """Steps of a rollout."""
+    config: Mapping[str, Any]
+    """Settings of the trainer, JSON types."""
+    iteration: int
+    """Outer iterations done."""
+    collector: Mapping[str, Any]
+    """State of the collector."""
+    scales: Mapping[str, Any]
+    """State of the payoffs' scales."""
+    learners: Mapping[str, LearnerState]
+    """State of every learner, by label."""
+    extra: Mapping[str, Any]
+    """What else the algorithm needs."""
+
+    def checked_config(self, config_type: Any) -> Any:
+        """The settings as a configuration; ValueError if one is missing or not possible."""
+        config = from_json(config_type, self.config)
+        if to_json(config) != self.config:
+            raise ValueError(f"config must hold every field of {config_type.__name__}, got {self.config}.")
+        return config
+
+    def check_environment(self, env: BatchedEnv, steps: int) -> None:
+        """ValueError unless an environment, of any number of replicas, is the one of the training."""
+        if self.environment != env.name:
+            raise ValueError(f"trained in environment {self.environment!r}, make_env gives {env.name!r}.")
+        if self.rollout_steps != steps:
+            raise ValueError(f"trained on rollouts of {self.rollout_steps} steps, make_env gives {steps}.")
+        given = space_names(env)
+        for role in sorted(given.keys() | self.spaces.keys()):
+            trained, here = self.spaces.get(role), given.get(role)
+            if trained != here:
+                raise ValueError(
+                    f"role {role!r} was trained with spaces (observation, action) {trained}, make_env gives {here}."
+                )
+
+    def check_learners(self, env: BatchedEnv, places: Mapping[str, Place], sized: bool) -> None:
+        """ValueError unless there is a state for every place, as large as its settings ask for.
+
+        Args:
+            env: the environment, of any number of replicas.
+            places: of all learners, by label.
+            sized: whether the settings' sizes count, that is whether they make the learners. Networks are made only
+                after that: a small file cannot ask for large ones.
+        """
+        if self.learners.keys() != places.keys():
+            raise ValueError(f"learners must be {sorted(places)}, got {sorted(self.learners)}.")
+        for label, place in places.items() if sized else ():
+            role = place.role
+            least = place.settings.least_numbers(env.observation_spaces[role], env.action_spaces[role])
+            found = sum(tensor.numel() for tensor in self.learners[label].tensors.values())
+            if found < least:
+                raise ValueError(f"learner {label!r}: its settings ask for {least} numbers at least, it has {found}.")
+
+
+def read_training(path: Path | str, kind: str) -> SavedTraining:
+    """Read a trainer's checkpoint.
+
+    Raises:
+        CheckpointError: see `read_checkpoint`; also content of another form than trainers write.
+    """
+    checkpoint = read_checkpoint(path, kind)
+    with content_of(path):
+        fields = saved_table("metadata", checkpoint.metadata, SavedTraining.__dataclass_fields__)
+        for name in ("spaces", "config", "collector", "scales", "learners", "extra"):
+            if not isinstance(fields[name], dict):
+                raise ValueError(f"{name} must be a table, got {fields[name]!r}.")
+        spec = fields["environment_spec"]
+        steps = saved_count("rollout_steps", fields["rollout_steps"])
+        return SavedTraining(
+            **{
+                **fields,
+                "environment_spec": None if spec is None else _spec(spec),
+                # So that the index of an episode is a count, too: a rollout has `steps` of them at most.
+                "iteration": saved_count("iteration", fields["iteration"], LARGEST_COUNT // max(steps, 1)),
+                "learners": _states(checkpoint.tensors, fields["learners"]),
+            }
+        )
+
+
+def space_names(env: BatchedEnv) -> dict[str, list[str]]:
+    """Per acting role its observation and its action space as text."""
+    return {role: [str(env.observation_spaces[role]), str(env.action_spaces[role])] for role in env.possible_agents}
+
+
+def _spec(value: object) -> EnvironmentSpec:
+    return EnvironmentSpec(**saved_table("environment_spec", value, ("name", "arguments")))
+
+
+def _states(tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> dict[str, LearnerState]:
+    """The learners' states by label; ValueError for facts that are no table, or tensors that are nobody's."""
+    states = {}
+    for label, known in facts.items():
+        if not isinstance(known, dict):
+            raise ValueError(f"learner {label!r}: its facts must be a table, got {known!r}.")
+        states[label] = LearnerState(with_prefix(label, tensors), known)
+    nobodys = sorted(name for name in tensors if not any(name.startswith(f"{label}/") for label in facts))
+    if nobodys:
+        raise ValueError(f"tensors belong to no learner: {nobodys}.")
+    return states
