@@ -5,6 +5,8 @@ import random
 import signal
 import sys
 import sysconfig
+import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import settings
+from numba.core import event
 
 settings.register_profile("suite", deadline=None)  # a busy machine is slow; pytest-timeout catches what hangs
 settings.load_profile("suite")
@@ -21,7 +24,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jo
 
 LIBRARIES = tuple({str(Path(sysconfig.get_path(name))) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 CHECKOUT = str(Path(__file__).parents[1])
+NUMPY_GENERATOR = "NumPy's random generator"
 VARIABLES_OF_LIBRARIES = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR")
+LONG = 10.0  # seconds
 REGISTRIES = {
     "ermas_algos.experiments.reproduction": "experiment_registry",
     "ermas_envs.bimatrix.payoffs": "payoffs_registry",
@@ -33,13 +38,15 @@ REGISTRIES = {
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left_behind() -> Iterator[None]:
+def _nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails a test after which the process is not as before, so that tests pass in any order."""
     modules, variables, before = set(sys.modules), environment(), state_of_the_process()
     python_generator = random.getstate()
     yield
     random.setstate(python_generator)  # libraries draw from it: tyro does for every command line
     after = state_of_the_process()
+    if request.config.pluginmanager.hasplugin("randomly"):  # it seeds this generator, within a test, too
+        del after[NUMPY_GENERATOR]
     left = [name for name in before if name in after and before[name] != after[name]]
     left += [f"os.environ[{name!r}]" for name, _ in variables.items() ^ environment().items()]
     left += [f"sys.modules[{name!r}]" for name in set(sys.modules) - modules if is_of_a_test(sys.modules[name])]
@@ -65,7 +72,7 @@ def state_of_the_process() -> dict[str, Any]:
         "the current directory": os.getcwd(),
         "sys.path": list(sys.path),
         "sys.argv": list(sys.argv),
-        "NumPy's random generator": (numpy_state[1].tobytes(), *numpy_state[2:]),
+        NUMPY_GENERATOR: (numpy_state[1].tobytes(), *numpy_state[2:]),
         "NumPy's handling of errors": np.geterr(),
         "NumPy's way to print": str(np.get_printoptions()),
         "the handlers of signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
@@ -88,3 +95,33 @@ def is_of_a_test(module: Any) -> bool:
     """Whether a module's file is neither a library's nor in the checkout."""
     file = getattr(module, "__file__", None)
     return file is not None and not file.startswith((CHECKOUT, *LIBRARIES))
+
+
+class Compilations(event.Listener):
+    """The kernels that were compiled lately, without those compiled for them, and the seconds that each took."""
+
+    def __init__(self) -> None:
+        self._began: list[float] = []
+        self.done: list[tuple[str, float]] = []
+
+    def on_start(self, event: event.Event) -> None:
+        self._began.append(time.perf_counter())
+
+    def on_end(self, event: event.Event) -> None:
+        seconds = time.perf_counter() - self._began.pop()
+        if not self._began:
+            self.done.append((event.data["dispatcher"].py_func.__qualname__, seconds))
+
+
+COMPILATIONS = Compilations()
+event.register("numba:compile", COMPILATIONS)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_waits_for_the_compiler() -> Iterator[None]:
+    """Warns where a test has waited for long; `make kernels` compiles beforehand what tests/kernels.py plays."""
+    COMPILATIONS.done.clear()
+    yield
+    for kernel, seconds in COMPILATIONS.done:
+        if seconds > LONG:
+            warnings.warn(f"{kernel} was compiled for {seconds:.0f} s; make kernels, tests/kernels.py.", stacklevel=1)
