@@ -5,11 +5,17 @@ BIN := .venv/bin
 PIP_INSTALL := -m pip --disable-pip-version-check -q install -c constraints.txt
 PACKAGES := ermas_envs/pyproject.toml ermas_algos/pyproject.toml
 
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+TARGETS := venv venv-dev train kernels test test-random test-slow ids lint types format wheels examples bench clean
+
+# Compiled kernels stay in the checkout: every target finds them, also where there is no home to keep them in.
+export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/kernels
+
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev train test test-slow lint types format wheels examples bench clean
+.PHONY: help $(TARGETS)
 
 help:
-	@echo "targets: venv venv-dev train test test-slow lint types format wheels examples bench clean"
+	@echo "targets: $(TARGETS)"
 
 venv: .venv/.installed
 venv-dev: .venv/.installed-dev
@@ -28,22 +34,31 @@ venv-dev: .venv/.installed-dev
 train: venv
 	$(BIN)/python examples/train_ermas_sb3.py $(ARGS)
 
-test: venv-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+kernels: venv-dev
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/kernels.py
 
-test-slow: venv-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow -o timeout=3600 $(ARGS)
+test: kernels
+	$(PYTEST) -n 2 $(ARGS)
+
+test-random: kernels
+	$(PYTEST) -n 2 --random-order-bucket=global --random-order-seed=$(or $(SEED),$(shell date +%s)) $(ARGS)
+
+test-slow: kernels
+	$(PYTEST) -n 2 -m slow -o timeout=3600 $(ARGS)
+
+ids: venv-dev
+	$(BIN)/python .ci/test_ids.py
 
 lint: venv-dev
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
 
 types: venv-dev
-	$(BIN)/mypy
+	$(BIN)/python -m mypy
 
 format: venv-dev
-	$(BIN)/ruff check --fix
-	$(BIN)/ruff format
+	$(BIN)/python -m ruff check --fix
+	$(BIN)/python -m ruff format
 
 # What a user gets: both wheels in a clean environment, imported away from the sources.
 define CHECK_WHEELS
@@ -63,7 +78,7 @@ wheels: venv-dev
 	$(BIN)/python -m build --outdir dist ermas_algos
 	$(BIN)/python -m venv --clear .venv-wheels
 	.venv-wheels/bin/python $(PIP_INSTALL) dist/*.whl
-	cd / && $(CURDIR)/.venv-wheels/bin/python -I -c "$$CHECK_WHEELS"
+	cd / && "$(CURDIR)/.venv-wheels/bin/python" -I -c "$$CHECK_WHEELS"
 
 examples: venv
 	$(BIN)/python examples/train_ermas_sb3.py --quick --out runs/quick

@@ -51,6 +51,9 @@ def test_certify_prints_and_tells_by_its_exit_status(
     printed = capsys.readouterr().out
     for text in ("agent_0", "exact regret", "The bound ε = 0.5 holds.", "Worst planner payoff"):
         assert text in printed
+    monkeypatch.setenv("COLUMNS", "20")
+    assert ermas(monkeypatch, "certify", str(run), "--epsilon", "0.5") == 0
+    assert capsys.readouterr().out == printed
     assert ermas(monkeypatch, "certify", str(run), "--epsilon", "0.0001", "--json") == 1
     (certificate,) = json.loads(capsys.readouterr().out)
     assert certificate["certified_epsilon"] == max(certificate["regrets"].values())

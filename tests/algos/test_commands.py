@@ -277,7 +277,6 @@ def test_what_a_planner_of_the_user_raises_names_it(
     texts = {"my_planners": PLANNERS, "divides": "1 / 0", "leaves": "raise SystemExit(0)", "no_python": "def f(:"}
     for module, text in texts.items():
         (tmp_path / f"{module}.py").write_text(text)
-        monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.chdir(tmp_path)
     assert ermas("evaluate", planner, *GAME, *FRESH, "--out", "table.csv") == 2
     assert capsys.readouterr().err.startswith(f"ermas evaluate: {message}")

@@ -192,6 +192,7 @@ def test_determinism_check_fails(broken: type[Walk], message: str) -> None:
         check_determinism(broken)
 
 
+@pytest.mark.usefixtures("global_generators")
 def test_determinism_check_gives_the_global_generators_back() -> None:
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002
@@ -334,6 +335,7 @@ def test_sound_batch_passes() -> None:
     check_batched_equals_single(Altered, lambda: bimatrix_v0.parallel_env(horizon=3))
 
 
+@pytest.mark.usefixtures("global_generators")
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
@@ -726,6 +728,7 @@ def test_sound_perturbation_passes() -> None:
     check_perturbation(lambda: PlannerAdversity(0.5), with_perturbation, bound=0.5)
 
 
+@pytest.mark.usefixtures("global_generators")
 @pytest.mark.parametrize(
     ("broken", "bound", "message"),
     [

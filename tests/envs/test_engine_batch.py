@@ -258,6 +258,7 @@ class NoisyEntry(Grove):
         return {**seen, "agent_1": {**seen["agent_1"], "tax": noise}}, masks
 
 
+@pytest.mark.usefixtures("global_generators")
 def test_noise_in_one_entry_is_found() -> None:
     with pytest.raises(AssertionError, match=r"\['observations'\]\['agent_1'\]\['tax'\]"):
         check_replica_independence(lambda num_envs: batched_env(num_envs, NoisyEntry))
@@ -411,6 +412,7 @@ def test_a_planner_inside_tells_nothing_in_infos_and_engines_without_the_flag_ne
     assert batched_env(1, ActsAlways).reset(0).planner_acts is None
 
 
+@pytest.mark.usefixtures("global_generators")
 def test_faces_that_tell_different_things_are_found() -> None:
     class ForgetsTheFlag(Altered):
         def change(self, seen: Any) -> Any:

@@ -2,7 +2,9 @@
 
 import importlib.util
 import os
+import re
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 import ermas_envs
-from ermas_envs.economy import compiled
+from ermas_envs.economy import compiled, kernel_files
 
 
 @pytest.fixture
@@ -35,14 +37,108 @@ def test_a_variable_moves_it(directory: Any, variable: str, monkeypatch: pytest.
     assert Path(directory()).parent == tmp_path / "ermas_envs"
 
 
-def test_a_home_that_cannot_be_written_is_replaced(
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A temporary folder of one's own, and a home that cannot be made: rights do not bind root."""
+    (tmp_path / "file").write_text("no directory")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setattr(kernel_files.tempfile, "tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "temporary"
+
+
+def mode_of(folder: Path) -> int:
+    return stat.S_IMODE(folder.stat().st_mode)
+
+
+def test_without_a_home_all_processes_of_a_user_share_a_temporary_folder(directory: Any, temporary: Path) -> None:
+    found = Path(directory())
+    assert found.parent == temporary / f"ermas_envs-{os.geteuid()}"
+    assert mode_of(found) == mode_of(found.parent) == 0o700
+    assert Path(directory()) == found
+
+
+def test_nobody_else_can_write_what_a_process_executes(
     directory: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A file in the way, as rights do not bind root."""
-    (tmp_path / "home").write_text("no directory")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(compiled.tempfile, "mkdtemp", lambda prefix: str(tmp_path / f"{prefix}elsewhere"))
-    assert directory() == str(tmp_path / "ermas_envs-elsewhere")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    before = os.umask(0)
+    try:
+        found = Path(directory())
+    finally:
+        os.umask(before)
+    assert mode_of(found) == mode_of(found.parent) == 0o700
+
+
+@pytest.mark.parametrize("which", ["the folder", "the one around it"])
+@pytest.mark.parametrize("how", ["others can write there", "another user's", "another user's link"])
+def test_a_folder_that_somebody_else_could_write_is_not_used(
+    how: str, which: str, directory: Any, temporary: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    found = Path(directory())
+    folder = found if which == "the folder" else found.parent
+    if how == "others can write there":
+        folder.chmod(0o777)
+    else:
+        true_stat = Path.stat
+
+        def stat_as_if(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+            fields = list(true_stat(path, follow_symlinks=follow_symlinks))
+            fields[stat.ST_UID] += path == folder and not (follow_symlinks and how == "another user's link")
+            return os.stat_result(fields)
+
+        monkeypatch.setattr(Path, "stat", stat_as_if)
+    reason = f"{folder}: is another user's, or others can write there; compiled kernels are kept in the temporary"
+    with pytest.warns(UserWarning, match=re.escape(reason)):
+        assert Path(directory()).parent.parent == temporary
+
+
+def test_a_link_of_one_s_own_may_lead_elsewhere(
+    directory: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    (tmp_path / "large disk").mkdir(0o700)
+    (tmp_path / "ermas_envs").symlink_to(tmp_path / "large disk")
+    assert Path(directory()).parent == tmp_path / "ermas_envs"
+
+
+def test_a_temporary_folder_that_somebody_else_has_made_is_not_used(directory: Any, temporary: Path) -> None:
+    (temporary / f"ermas_envs-{os.geteuid()}").mkdir()
+    (temporary / f"ermas_envs-{os.geteuid()}").chmod(0o777)
+    first, second = Path(directory()), Path(directory())
+    assert first.parent == second.parent == temporary
+    assert first != second
+    assert mode_of(first) == 0o700
+
+
+def test_a_relative_place_stays_where_it_was(directory: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "kernels")
+    assert Path(directory()).parent == tmp_path / "kernels" / "ermas_envs"
+
+
+def test_processes_that_compile_for_different_types_at_once_keep_their_code_apart(tmp_path: Path) -> None:
+    """The second begins while the first has not written yet: with numbered files both took number 1."""
+
+    def total(numbers: Any) -> float:
+        return float(numbers.sum())
+
+    first, second = (kernel_files.KernelCache(total)._cache_file for _ in range(2))
+    for files in (first, second):
+        files._cache_path, files._index_path = str(tmp_path), str(tmp_path / files._index_name)
+    save = first._save_data
+
+    def second_overtakes(name: str, data: Any) -> None:
+        second._load_index = dict  # what it read before the first began to write
+        second.save("floats", "code for floats")
+        save(name, data)
+
+    first._save_data = second_overtakes
+    first.save("integers", "code for integers")
+    del second._load_index
+    assert second.load("floats") in ("code for floats", None)
+    assert second.load("integers") in ("code for integers", None)
 
 
 def key_of(sources: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> str:

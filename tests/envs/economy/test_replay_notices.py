@@ -296,12 +296,13 @@ def test_what_cannot_be_replayed_is_said_in_one_line(
         (None, "there is no such file."),
         (b"no JSON", "cannot be read as (gzipped) JSON: "),
         (b"\x1f\x8b no gzip", "cannot be read as (gzipped) JSON: "),
-        (gzip.compress(b'{"schema": 1}' * 100)[:30], "cannot be read as (gzipped) JSON: "),
+        (gzip.compress(b'{"schema": 1}' * 100, mtime=0)[:30], "cannot be read as (gzipped) JSON: "),
         (b"[1, 2]", "is no recording of schema 1."),
         (b'{"schema": 2, "episodes": []}', "is no recording of schema 1."),
         (b'{"schema": 1}', "has no episodes."),
         (b'{"schema": 1, "episodes": [{}]}', "configuration: 'config' is missing."),
     ],
+    ids=["no file", "text", "no gzip", "cut off", "a list", "schema 2", "without episodes", "without configuration"],
 )
 def test_files_that_are_no_recordings(
     content: bytes | None, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -12,6 +12,7 @@ from rich.table import Table
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
 from ermas_algos.commands.files import checkpoint_file
 from ermas_algos.commands.options import environment_spec, json_values, optional
+from ermas_algos.commands.tables import print_table
 from ermas_algos.evaluation.certificate import certify_trainer, load_trainer
 from ermas_envs.oracles import Certificate
 
@@ -70,7 +71,7 @@ def _print(console: Console, title: str, certificate: Certificate) -> None:
     for role, value in certificate.values.items():
         regret = certificate.regrets.get(role)
         table.add_row(role, f"{value:.4f}", "" if regret is None else f"{regret:.4f}")
-    console.print(table)
+    print_table(console, table)
     held = "holds" if certificate.certified_epsilon <= certificate.epsilon else "does NOT hold"
     worst = certificate.worst_planner_payoff
     found = f"{worst:.4f}" if worst is not None else f"not known ({certificate.worst_reason})"

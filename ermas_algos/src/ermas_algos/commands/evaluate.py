@@ -20,6 +20,7 @@ from ermas_algos.commands.files import checkpoint_file, prepare_file
 from ermas_algos.commands.imported_planner import imported_planner
 from ermas_algos.commands.options import environment_spec, json_values, optional
 from ermas_algos.commands.progress import progress_bar
+from ermas_algos.commands.tables import print_table
 from ermas_algos.environment_arguments import check_arguments
 from ermas_algos.evaluation import FreshAgentsConfig, TransferRow, load_trainer, transfer_evaluation, write_rows
 from ermas_algos.evaluation.certificate import read_any_training
@@ -85,7 +86,7 @@ class Evaluate:
                 progress.update(bar, advance=1, news=news)
 
             rows = transfer_evaluation(planners, game, self.gaps, self.seeds, config, progress=report)
-        console.print(_table(rows, list(planners), self.gaps, self.gap_argument))
+        print_table(console, _table(rows, list(planners), self.gaps, self.gap_argument))
         if self.out is not None:
             write_rows(self.out, rows)
             console.print(f"Wrote {self.out}", soft_wrap=True)

@@ -7,8 +7,6 @@ modules.
 
 import functools
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +14,8 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 from numba.core.registry import CPUDispatcher
+
+from ermas_envs.economy.kernel_files import KernelCache, private_folder
 
 _CODE_SETTINGS = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "OPT")  # Numba's own cache does not tell their values apart
 
@@ -26,21 +26,14 @@ _MARKS = (b"@compiled", b"@internal", b"NamedTuple")  # what modules contain who
 
 @functools.cache
 def cache_directory() -> str:
-    """Where compiled kernels are kept: in `NUMBA_CACHE_DIR` if it is set, else in the user's cache."""
+    """Where compiled kernels are kept: the `private_folder` of this state of their sources."""
     settings = [getattr(numba.config, name) for name in _CODE_SETTINGS]
     digest = hashlib.sha256(repr((numba.__version__, settings)).encode())
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         source = path.read_bytes()
         if any(mark in source for mark in _MARKS):
             digest.update(path.name.encode() + source)
-    given = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    try:
-        base = Path(given) if given else Path.home() / ".cache"
-        folder = base / "ermas_envs" / digest.hexdigest()[:16]
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # no home, or one that cannot be written
-        folder = Path(tempfile.mkdtemp(prefix="ermas_envs-"))
-    return str(folder)
+    return str(private_folder(digest.hexdigest()[:16]))
 
 
 def compiled(function: Function) -> Function:
@@ -78,7 +71,9 @@ def _jit(function: Any, **options: bool) -> Any:
     options = {"nogil": True, "_nrt": False, "forceinline": True, "no_cfunc_wrapper": True, **options}
     before, settings.CACHE_DIR = settings.CACHE_DIR, cache_directory()
     try:
-        return jit(cache=True, error_model="numpy", **options)(function)
+        kernel = jit(error_model="numpy", **options)(function)
+        kernel._cache = KernelCache(function)  # instead of `cache=True`
+        return kernel
     finally:
         settings.CACHE_DIR = before
 
