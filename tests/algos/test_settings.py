@@ -16,6 +16,8 @@ from ermas_envs.bimatrix.payoffs import BimatrixPayoffs
 WITHOUT_DEFAULTS: dict[str, dict[str, Any]] = {
     "RiskConfig": {"utility": "crra", "aversion": 0.5},
     "EnvironmentSpec": {"name": "bimatrix_v0"},
+    "Task": {"environment": "bimatrix_v0"},
+    "Method": {"algorithm": "MARL"},
 }
 """Arguments of settings that need some."""
 NO_SETTINGS = ("Sweep", "Search", "Control", "Layout")
