@@ -1,7 +1,10 @@
-"""Processes as tests see them: whether one runs, and waiting for something to come true."""
+"""Processes as tests see them: whether one runs, waiting for something to come true, what Ray leaves in a process."""
 
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -13,8 +16,22 @@ def is_running(process: int) -> bool:
     return state != "Z"
 
 
-def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
+    """The default is for what only takes its time, longer on a busy machine, such as starting a process."""
     stop = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < stop, "waited in vain"
         time.sleep(0.02)
+
+
+@contextmanager
+def ray_leaves_nothing() -> Iterator[None]:
+    """Puts back environment variables and handlers of signals, which Ray sets and leaves so when it ends."""
+    variables = dict(os.environ)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for name in os.environ.keys() - variables.keys():
+        del os.environ[name]
+    os.environ.update(variables)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

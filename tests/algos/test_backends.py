@@ -13,7 +13,7 @@ from ermas_algos.experiments.jobs import read_file, run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))  # spawned workers import the jobs by this name
 from jobs_for_tests import Square, Writer
-from processes_for_tests import wait_until
+from processes_for_tests import ray_leaves_nothing, wait_until
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_an_interrupted_command_repeated_gives_what_an_undisturbed_one_gives(
     )
     folder, whole = tmp_path / "jobs", tmp_path / "whole"
     process = subprocess.Popen([sys.executable, str(script), str(folder)], stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: len(list(folder.glob("*.json"))) >= 2, 60)
+    wait_until(lambda: len(list(folder.glob("*.json"))) >= 2)
     process.send_signal(sent)
     _, errors = process.communicate(timeout=20)
     assert process.returncode != 0
@@ -94,7 +94,8 @@ def test_ray_gives_what_local_processes_give_even_if_a_worker_is_killed(journal:
     local = run_jobs(jobs, tmp_path / "local", 2)
     mortal = [*jobs[:-1], Square(6, journal, dies_before=str(marker), leaves=True)]
     seen: list[tuple[int, int]] = []
-    on_ray = run_jobs(mortal, tmp_path / "ray", 2, lambda done, total: seen.append((done, total)), address="local")
+    with ray_leaves_nothing():
+        on_ray = run_jobs(mortal, tmp_path / "ray", 2, lambda done, total: seen.append((done, total)), address="local")
     assert marker.exists()
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")
     assert on_ray.failed == local.failed == {"square-5": "ZeroDivisionError: no square for 5"}

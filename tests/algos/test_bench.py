@@ -16,7 +16,7 @@ SIDES = {
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def small(monkeypatch: pytest.MonkeyPatch, global_generators: None) -> None:
     pytest.importorskip("supersuit")
     monkeypatch.setattr(bench, "REPLICAS", 4)
 

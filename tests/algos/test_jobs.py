@@ -82,7 +82,7 @@ def test_workers_end_with_a_killed_command(square: Any, tmp_path: Path) -> None:
     """A job that would sleep for a minute in a command that is killed: no process of it is left after a few seconds."""
     (tmp_path / "command.py").write_text(sleeping_command(tmp_path))
     command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")])
-    wait_until(lambda: (tmp_path / "pid").exists(), 60)
+    wait_until(lambda: (tmp_path / "pid").exists())
     command.kill()
     command.wait()
     worker = int((tmp_path / "pid").read_text())
@@ -93,7 +93,7 @@ def test_workers_that_are_starting_end_with_a_killed_command(square: Any, tmp_pa
     """They import torch for seconds before the first line of ours runs in them."""
     (tmp_path / "command.py").write_text(sleeping_command(tmp_path))
     command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")])
-    wait_until(lambda: bool(workers_of(command.pid)), 60)
+    wait_until(lambda: bool(workers_of(command.pid)))
     workers = workers_of(command.pid)
     command.kill()
     command.wait()
@@ -104,7 +104,7 @@ def test_workers_that_are_starting_end_with_a_killed_command(square: Any, tmp_pa
 def test_ctrl_c_ends_running_jobs_at_once(square: Any, tmp_path: Path) -> None:
     (tmp_path / "command.py").write_text(sleeping_command(tmp_path))
     command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")], stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: (tmp_path / "pid").exists(), 60)
+    wait_until(lambda: (tmp_path / "pid").exists())
     command.send_signal(signal.SIGINT)
     _, errors = command.communicate(timeout=20)
     assert errors.rstrip().endswith("KeyboardInterrupt")

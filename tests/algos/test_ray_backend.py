@@ -15,7 +15,7 @@ from ermas_algos.experiments.jobs import run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))  # spawned workers import the jobs by this name
 from jobs_for_tests import Faulty, Sleeper, Square, Writer
-from processes_for_tests import is_running, wait_until
+from processes_for_tests import is_running, ray_leaves_nothing, wait_until
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,10 +28,11 @@ def jobs_importable() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def users_ray(jobs_importable: None) -> Iterator[None]:
     """A Ray that runs already; `run_jobs` leaves it running."""
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    assert ray.is_initialized()
-    ray.shutdown()
+    with ray_leaves_nothing():
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+        yield
+        assert ray.is_initialized()
+        ray.shutdown()
 
 
 def test_failures_stop_no_other(users_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +57,7 @@ def test_an_interrupted_command_ends_its_jobs_on_the_users_ray(users_ray: None, 
 
     def interrupt(done: int, total: int) -> None:
         if done:
-            wait_until(pid.exists, 60)
+            wait_until(pid.exists)
             raise KeyboardInterrupt
 
     jobs: list[Any] = [Sleeper(str(pid)), Writer(1, str(tmp_path / "journal"))]
@@ -74,7 +75,7 @@ def test_ctrl_c_ends_the_ray_that_was_started(tmp_path: Path) -> None:
         f"run_jobs([Sleeper({str(pid)!r})], Path({str(folder)!r}), 1, address='local')\n"
     )
     command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")], stderr=subprocess.PIPE, text=True)
-    wait_until(pid.exists, 60)
+    wait_until(pid.exists)
     command.send_signal(signal.SIGINT)
     _, errors = command.communicate(timeout=30)
     assert errors.rstrip().endswith("KeyboardInterrupt")
