@@ -15,6 +15,7 @@ from ermas_algos.commands.plot import Plot
 from ermas_algos.commands.reproduce import Reproduce
 from ermas_algos.commands.sweep import Sweep
 from ermas_algos.commands.train import Train
+from ermas_envs.text import replace_what_cannot_be_shown
 
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
@@ -37,6 +38,7 @@ from the beginning (all others)."""
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the command `ermas`; always ends in SystemExit."""
+    replace_what_cannot_be_shown()
     given = sys.argv[1:] if arguments is None else list(arguments)
     command: Train | Evaluate | Certify | Reproduce | Sweep | Plot | Info = tyro.cli(
         Command,
