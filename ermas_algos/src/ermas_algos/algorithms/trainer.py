@@ -13,7 +13,7 @@ from gymnasium import spaces
 
 from ermas_algos.algorithms import config as configuration
 from ermas_algos.algorithms.collection import Collector, Experience, MakeEnv, SampledCollector
-from ermas_algos.algorithms.config import LearnerConfig, TrainerConfig
+from ermas_algos.algorithms.config import LearnerConfig, TrainerConfig, rollout_length
 from ermas_algos.algorithms.exact import exact_metrics, tabular_policies
 from ermas_algos.algorithms.exact_collection import ExactCollector
 from ermas_algos.algorithms.joint_rollout import Cast
@@ -72,7 +72,7 @@ class Trainer(ABC, Generic[ConfigT]):
         sampled = SampledCollector(make_env, config.num_envs, np.random.default_rng(seeds.spawn(1)[0]))
         self.env: BatchedEnv = sampled.env(1)
         check_array_observations(self.env, self.env.possible_agents)
-        self.steps = sampled.steps = self._rollout_steps(self.env)
+        self.steps = sampled.steps = rollout_length(config.rollout_steps, self.env.horizon, config.num_envs)
         if config.planner_risk is not None and self.env.horizon is None:
             raise ValueError("planner_risk needs episodes of one length: the environment has no fixed horizon.")
         self._game = self.env.tabular_game()
@@ -95,14 +95,6 @@ class Trainer(ABC, Generic[ConfigT]):
         if self._game is None:
             raise ValueError(f"a tabular game is needed; {self.env.name} has no tables, or its hooks have none.")
         return self._game
-
-    def _rollout_steps(self, env: BatchedEnv) -> int:
-        steps = self.config.rollout_steps or env.horizon
-        if steps is None:
-            raise ValueError("rollout_steps must be given (>= 1): the environment has no fixed horizon.")
-        if env.horizon is not None and steps % env.horizon:
-            raise ValueError(f"rollout_steps must be a multiple of the horizon {env.horizon}, got {steps}.")
-        return steps
 
     def _configured_learner(
         self, role: str, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int

@@ -4,7 +4,7 @@ from typing import Any
 
 DEEPEST = 50
 """Lists and tables within each other."""
-MOST_VALUES = 10**6
+MOST_VALUES = 10**5
 """Values of a file or an option, lists and tables included."""
 ALLOWED = "may hold tables, lists, text, numbers and true or false only"
 TOO_DEEP = f"{ALLOWED}, at most {DEEPEST} within each other"

@@ -12,7 +12,7 @@ LONGEST_NUMBER = 1000
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # which has no type information
     """Errors of a value's own tag, such as `!!int abc`, become errors that have its line."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
