@@ -1,6 +1,8 @@
 """The command `ermas`: certificates of checkpoints, reproductions, help, exit statuses, bad input of every command."""
 
 import json
+import os
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -113,6 +115,21 @@ def test_help_names_both_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     printed = capsys.readouterr().out
     assert "reproduce" in printed
     assert "certify" in printed
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_output_that_is_not_utf_8_loses_no_result(run: Path, encoding: str) -> None:
+    surroundings = {**os.environ, "PYTHONIOENCODING": encoding}
+    program = [sys.executable, "-m", "ermas_algos.command_line"]
+    for arguments, status, told in (
+        (["certify", str(run), "--epsilon", "0.5"], 0, b"= 0.5 holds."),
+        (["certify", str(run), "--epsilon", "0.0001"], 1, b"does NOT hold."),
+        (["--help"], 0, b"Exit status of every command"),
+        (["certify", "--help"], 0, b"payoff per step"),
+    ):
+        done = subprocess.run([*program, *arguments], env=surroundings, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (status, b"")
+        assert told in done.stdout
 
 
 # Bad input: exit status 2 and one line that names what is wrong

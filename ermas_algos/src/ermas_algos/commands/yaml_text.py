@@ -1,5 +1,6 @@
 """YAML as JSON types: what a file may not hold is refused, with its line, before it can grow or fail elsewhere."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,7 +41,7 @@ def parse_yaml(text: str) -> Any:
     except RecursionError:
         raise ValueError(f"{TOO_DEEP}.") from None
     except yaml.YAMLError as error:
-        raise ValueError(f"malformed: {error}".replace(' in "<unicode string>"', "")) from None
+        raise ValueError("malformed: " + re.sub(r'\s+in "<unicode string>",', ",", str(error))) from None
 
 
 def _check(root: yaml.Node) -> None:
