@@ -17,6 +17,7 @@ from ermas_envs import economy_v0
 from ermas_envs.economy.animation import play
 from ermas_envs.economy.scripted import ScriptedAgents
 from ermas_envs.economy.tax_planners import FreeMarket, Saez, USFederal
+from ermas_envs.text import replace_what_cannot_be_shown
 
 STEPS = 300
 REPLICAS = 16
@@ -26,6 +27,7 @@ COLOURS = 64
 
 
 def main() -> None:
+    replace_what_cannot_be_shown()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     out = parser.parse_args().out

@@ -27,6 +27,7 @@ from ermas_envs.arguments import check_integer
 from ermas_envs.engine_batch import EngineBatch
 from ermas_envs.oracles import best_constant_planner
 from ermas_envs.planners import Planner
+from ermas_envs.text import replace_what_cannot_be_shown
 
 SETTINGS = {"agents_observe": "own", "planner_observes": False}
 """A blind planner, and agents that see their own level."""
@@ -137,4 +138,5 @@ def table(rows: Sequence[TransferRow], optimum: Mapping[float, float], epsilon: 
 
 
 if __name__ == "__main__":
+    replace_what_cannot_be_shown()
     main(tyro.cli(Settings))

@@ -1,5 +1,6 @@
 """The command `ermas`: certificates of checkpoints, reproductions, help, exit statuses, bad input of every command."""
 
+import io
 import json
 import sys
 from functools import partial
@@ -116,6 +117,25 @@ def test_help_names_both_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     printed = capsys.readouterr().out
     assert "reproduce" in printed
     assert "certify" in printed
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_output_that_is_not_utf_8_loses_no_result(
+    run: Path, encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "\u03b5"
+    for arguments, status, told in (
+        (["certify", str(run), "--epsilon", "0.5"], 0, b"= 0.5 holds."),
+        (["certify", str(run), "--epsilon", "0.0001"], 1, b"does NOT hold."),
+        (["certify", str(missing)], 2, b"/?: there is no such file"),
+        (["--help"], 0, b"Exit status of every command"),
+        (["certify", "--help"], 0, b"--epsilon"),
+    ):
+        written = io.BytesIO()
+        for stream in ("stdout", "stderr"):
+            monkeypatch.setattr(sys, stream, io.TextIOWrapper(written, encoding=encoding, write_through=True))
+        assert ermas(monkeypatch, *arguments) == status
+        assert told in written.getvalue()
 
 
 # Bad input: exit status 2 and one line that names what is wrong

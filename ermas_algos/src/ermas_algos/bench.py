@@ -23,6 +23,7 @@ from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.learners import Rollout, SB3Learner
 from ermas_envs import BatchedEnv, augmented_bimatrix_v0, bimatrix_v0
 from ermas_envs.planners import ConstantPlanner
+from ermas_envs.text import replace_what_cannot_be_shown
 
 PAIRS = 5
 """Measurements of each side, taken in turn (A B A B …)."""
@@ -220,6 +221,7 @@ def _ratio(sides: dict[str, list[float]]) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run and print both comparisons."""
+    replace_what_cannot_be_shown()
     parser = argparse.ArgumentParser(prog="python -m ermas_algos.bench", description=__doc__)
     parser.add_argument(
         "--seconds", type=float, default=3.0, help=f"per measurement; there are {4 * PAIRS} (default 3)"

@@ -15,6 +15,7 @@ from ermas_algos.commands.plot import Plot
 from ermas_algos.commands.reproduce import Reproduce
 from ermas_algos.commands.sweep import Sweep
 from ermas_algos.commands.train import Train
+from ermas_envs.text import replace_what_cannot_be_shown
 
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
@@ -34,9 +35,15 @@ Exit status of every command: 0 done, 1 a part failed or a bound does not hold, 
 Ctrl-C, the same command goes on (train from its last checkpoint, reproduce and sweep from what is finished) or starts
 from the beginning (all others)."""
 
+TOO_LARGE = (
+    "does not fit into memory: {}; less is needed with a smaller num_envs, horizon, rollout_steps or hidden_layers"
+)
+"""A line for sizes that the checks of single settings allow, but not this machine."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the command `ermas`; always ends in SystemExit."""
+    replace_what_cannot_be_shown()
     given = sys.argv[1:] if arguments is None else list(arguments)
     command: Train | Evaluate | Certify | Reproduce | Sweep | Plot | Info = tyro.cli(
         Command,
@@ -49,16 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         _say(f"ermas {given[0]}: interrupted; {command.after_interrupt()}.")
         sys.exit(INTERRUPTED)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
-        _say(f"ermas {given[0]}: {_reason(error)}")
-        sys.exit(FAILED if isinstance(error, RuntimeError) else UNUSABLE)
+    except (ValueError, TypeError, OSError, RuntimeError, MemoryError) as error:
+        too_large = _does_not_fit(error)
+        _say(f"ermas {given[0]}: {TOO_LARGE.format(_reason(error)) if too_large else _reason(error)}")
+        sys.exit(FAILED if isinstance(error, RuntimeError) and not too_large else UNUSABLE)
+
+
+def _does_not_fit(error: Exception) -> bool:
+    """Whether memory does not suffice for a size that was asked for, in the words of Python, NumPy or torch."""
+    known = ("DefaultCPUAllocator", "not enough memory", "array is too big", "Maximum allowed dimension exceeded")
+    return isinstance(error, MemoryError) or any(text in str(error) for text in known)
 
 
 def _reason(error: Exception) -> str:
     """One line; an OSError names the file that was asked for rather than a temporary one."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename2 or error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _say(text: str) -> None:

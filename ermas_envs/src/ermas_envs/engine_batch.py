@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
-from ermas_envs.arguments import check_choice, check_integer, check_number
+from ermas_envs.arguments import check_choice, check_flag, check_integer, check_number
 from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray, Observation
 from ermas_envs.batch import BatchObservation, BatchStep
 from ermas_envs.engine import Engine
@@ -60,8 +60,8 @@ class EngineBatch:
         self.agents, self.planner = engine.agents, engine.planner
         self.planner_payoff_scale = engine.planner_payoff_scale
         self.agent_payoff_scales = engine.agent_payoff_scales
-        self.autoreset = autoreset
-        self.reuse_arrays = reuse_arrays
+        self.autoreset = check_flag("autoreset", autoreset)
+        self.reuse_arrays = check_flag("reuse_arrays", reuse_arrays)
         self.action_noise = check_number("action_noise", action_noise, 0.0, 1.0)
         for agent in engine.agents if action_noise else ():
             if not isinstance(engine.action_spaces[agent], spaces.Discrete):

@@ -84,7 +84,10 @@ def _hook(argument: str, value: Any) -> Any:
         if "name" not in value:
             raise ValueError(f"{argument}: a hook as data needs its registered 'name', got {dict(value)!r}.")
         arguments = {key: _hook(key, entry) for key, entry in value.items() if key != "name"}
-        return _HOOKS[argument].make(value["name"], **arguments)
+        try:
+            return _HOOKS[argument].make(value["name"], **arguments)
+        except TypeError as error:  # an argument that the hook does not take, or lacks
+            raise ValueError(f"{argument}: {error}") from error
     if argument in _HOOKS and isinstance(value, list | tuple):
         return [_hook(argument, entry) for entry in value]
     return value

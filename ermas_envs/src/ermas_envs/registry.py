@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from ermas_envs.arguments import unknown_name
+from ermas_envs.arguments import check_choice
 
 T = TypeVar("T")
 
@@ -31,6 +31,5 @@ class Registry(Generic[T]):
 
     def make(self, name: str, /, *args: object, **kwargs: object) -> T:
         """Call the factory of `name`; ValueError with the nearest match if it is unknown."""
-        if name not in self._factories:
-            raise unknown_name(self.kind, name, self._factories)
+        check_choice(self.kind, name, self._factories)
         return self._factories[name](*args, **kwargs)

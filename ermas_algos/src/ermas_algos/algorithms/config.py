@@ -34,9 +34,33 @@ AGENT_PPO = SB3LearnerConfig(
 PLANNER_PPO = dataclasses.replace(AGENT_PPO, algorithm_kwargs={**AGENT_PPO.algorithm_kwargs, "ent_coef": 0.01})
 """The same with less entropy: neighbouring stakes of the augmented game differ by 2 % of its scale only."""
 
-_MOST_REPLICAS, _MOST_STEPS, _MOST_UPDATES = 2**20, 2**24, 1000
-"""Far more than any training needs: a mistaken number, or a stranger's checkpoint, must not fill the memory, nor begin
-an outer iteration that never ends."""
+MOST_REPLICAS = 2**20
+"""Of the joint rollout."""
+LONGEST_ROLLOUT, LARGEST_ROLLOUT = 10**7, 2**31
+"""Steps of a rollout, and steps times replicas: a rollout beyond these would not end, or not fit into memory."""
+MOST_UPDATES = 1000
+"""Of one learner within an outer iteration, which would not end with more."""
+
+
+def rollout_length(rollout_steps: int | None, horizon: int | None, num_envs: int) -> int:
+    """Steps of a rollout: those that are set, otherwise the environment's horizon.
+
+    Raises:
+        ValueError: neither is known; the rollout is no whole number of episodes, or larger than a rollout may be.
+    """
+    steps = rollout_steps or horizon
+    if steps is None:
+        raise ValueError("rollout_steps must be given (>= 1): the environment has no fixed horizon.")
+    if horizon is not None and steps % horizon:
+        raise ValueError(f"rollout_steps must be a multiple of the horizon {horizon}, got {steps}.")
+    name = "rollout_steps" if rollout_steps else "rollout_steps, which is the environment's horizon,"
+    if steps > LONGEST_ROLLOUT:
+        raise ValueError(f"{name} must be at most {LONGEST_ROLLOUT}, got {steps}.")
+    if steps * num_envs > LARGEST_ROLLOUT:
+        raise ValueError(
+            f"{name} times the number of replicas must be at most {LARGEST_ROLLOUT}, got {steps} * {num_envs}."
+        )
+    return steps
 
 
 @dataclass(frozen=True)
@@ -46,7 +70,8 @@ class TrainerConfig:
     num_envs: int = 128
     """Replicas of the joint rollout; exact learners need none."""
     rollout_steps: int | None = None
-    """Steps of a rollout, which starts with a reset; None takes the environment's horizon (whole episodes)."""
+    """Steps of a rollout, which starts with a reset; None takes the environment's horizon (whole episodes). At most
+    `LONGEST_ROLLOUT`, and at most `LARGEST_ROLLOUT` in all replicas together."""
     seed: int = 0
     """Everything random follows from it."""
     agent_learner: LearnerConfig = AGENT_PPO
@@ -60,11 +85,11 @@ class TrainerConfig:
         """ValueError naming the field and the allowed range."""
         keep(
             self,
-            num_envs=check_integer("num_envs", self.num_envs, 2, _MOST_REPLICAS),
+            num_envs=check_integer("num_envs", self.num_envs, 2, MOST_REPLICAS),
             seed=check_integer("seed", self.seed, 0),
         )
         if self.rollout_steps is not None:
-            keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1, _MOST_STEPS))
+            keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1, LONGEST_ROLLOUT))
         _check_alike("planner_learner", self.planner_learner, self.agent_learner)
         if self.planner_risk is not None and isinstance(self.planner_learner, ExactLearnerConfig):
             raise ValueError("planner_risk needs sampled episodes; planner_learner is exact.")
@@ -80,7 +105,7 @@ class MARLConfig(TrainerConfig):
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         super().__post_init__()
-        keep(self, extra_agent_updates=check_integer("extra_agent_updates", self.extra_agent_updates, 0, _MOST_UPDATES))
+        keep(self, extra_agent_updates=check_integer("extra_agent_updates", self.extra_agent_updates, 0, MOST_UPDATES))
         check_writable(self)
 
 
@@ -134,7 +159,7 @@ class ERMASConfig(TrainerConfig):
             epsilon=check_number("epsilon", self.epsilon, minimum=0.0),
             warmup_iterations=check_integer("warmup_iterations", self.warmup_iterations, 0),
             deviation=check_choice("deviation", self.deviation, MODES),
-            deviation_updates=check_integer("deviation_updates", self.deviation_updates, 1, _MOST_UPDATES),
+            deviation_updates=check_integer("deviation_updates", self.deviation_updates, 1, MOST_UPDATES),
             meta_step_size=check_number("meta_step_size", self.meta_step_size, minimum=0.0),
             meta_gradient=check_choice("meta_gradient", self.meta_gradient, META_GRADIENTS),
             meta_step_every=check_integer("meta_step_every", self.meta_step_every, 1),
@@ -210,9 +235,9 @@ def _from_json(name: str, hint: Any, value: Any, default: Any) -> Any:
         return None
     tables = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
     if not isinstance(value, Mapping) and (tables or get_origin(hint) is Mapping):
-        raise ValueError(f"{name} must be a table of names and values, got {value!r}.")
+        raise ValueError(f"{name} must be a table of names and values, got {shown(value)}.")
     if not isinstance(value, list | tuple) and any(get_origin(kind) is tuple for kind in kinds):
-        raise ValueError(f"{name} must be a list, got {value!r}.")
+        raise ValueError(f"{name} must be a list, got {shown(value)}.")
     if isinstance(value, Mapping) and tables:
         fitting = [kind for kind in tables if value.keys() <= {entry.name for entry in dataclasses.fields(kind)}]
         kind = (fitting or tables)[0]

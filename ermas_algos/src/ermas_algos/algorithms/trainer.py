@@ -13,7 +13,7 @@ from gymnasium import spaces
 
 from ermas_algos.algorithms import config as configuration
 from ermas_algos.algorithms.collection import Collector, Experience, MakeEnv, SampledCollector
-from ermas_algos.algorithms.config import TrainerConfig
+from ermas_algos.algorithms.config import TrainerConfig, rollout_length
 from ermas_algos.algorithms.exact import exact_metrics, tabular_policies
 from ermas_algos.algorithms.exact_collection import ExactCollector
 from ermas_algos.algorithms.joint_rollout import Cast
@@ -74,7 +74,7 @@ class Trainer(ABC, Generic[ConfigT]):
         sampled = SampledCollector(make_env, config.num_envs, np.random.default_rng(seeds.spawn(1)[0]))
         self.env: BatchedEnv = sampled.env(1)
         check_array_observations(self.env, self.env.possible_agents)
-        self.steps = sampled.steps = rollout_steps(config, self.env)
+        self.steps = sampled.steps = rollout_length(config.rollout_steps, self.env.horizon, config.num_envs)
         if config.planner_risk is not None and self.env.horizon is None:
             raise ValueError("planner_risk needs episodes of one length: the environment has no fixed horizon.")
         self._game = self.env.tabular_game()
@@ -247,7 +247,7 @@ class Trainer(ABC, Generic[ConfigT]):
             config = saved.checked_config(cls.config_type)
             # One replica is cheap, and tells whether what the file asks for is what it holds, before that is made.
             env = make_env(1)
-            saved.check_environment(env, rollout_steps(config, env))
+            saved.check_environment(env, rollout_length(config.rollout_steps, env.horizon, config.num_envs))
             saved.check_learners(env, cls._places(config, env), sized=make_learner is None)
             trainer = cls(make_env, config, make_learner)
             trainer.iteration = saved.iteration
@@ -278,16 +278,6 @@ class Trainer(ABC, Generic[ConfigT]):
     def _load_extra_state(self, state: Mapping[str, Any]) -> None:
         """Go on from `_extra_state`; ValueError for another form."""
         saved_table("extra", state, ())
-
-
-def rollout_steps(config: TrainerConfig, env: BatchedEnv) -> int:
-    """Steps of a rollout; ValueError where they are not given and the horizon is none, or do not fit it."""
-    steps = config.rollout_steps or env.horizon
-    if steps is None:
-        raise ValueError("rollout_steps must be given (>= 1): the environment has no fixed horizon.")
-    if env.horizon is not None and steps % env.horizon:
-        raise ValueError(f"rollout_steps must be a multiple of the horizon {env.horizon}, got {steps}.")
-    return steps
 
 
 def learner_metrics(role: str, metrics: Mapping[str, Any]) -> Metrics:

@@ -1,39 +1,57 @@
 """Configurations as TOML or YAML files, and settings on the command line as names and JSON values."""
 
 import json
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-import yaml
 
 from ermas_algos.checkpoint import replace_file
+from ermas_algos.commands.plain_values import TOO_DEEP, check_plain
+from ermas_algos.commands.yaml_text import parse_yaml
+from ermas_envs.text import read_text
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
-    """A TOML file (`.toml`) or a YAML file (`.yaml`, `.yml`) as JSON types.
+    """A TOML file (`.toml`) or a YAML file (`.yaml`, `.yml`), with or without a byte order mark, as JSON types.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: another suffix, a malformed file, or a value that JSON does not have (a date); names the file and,
-            where the parser knows it, the line.
+        ValueError: another suffix; a pipe or a device; a file that is too large, malformed or too deeply nested, or has
+            a value that JSON does not have (a date), or a name that is no text. Names the file and, where it is known,
+            the line or the setting.
     """
-    kinds = {".toml": tomllib.loads, ".yaml": yaml.safe_load, ".yml": yaml.safe_load}
+    kinds: Mapping[str, Callable[[str], Any]] = {".toml": _parse_toml, ".yaml": parse_yaml, ".yml": parse_yaml}
     if path.suffix not in kinds:
         raise ValueError(f"{path}: a configuration is a .toml, .yaml or .yml file.")
+    text = read_text(path)
     try:
-        found = kinds[path.suffix](path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: malformed: {error}") from None
+        found = kinds[path.suffix](text)
+        check_plain(found)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path}: must hold a table of settings, not {type(found).__name__}.")
-    try:
-        json.dumps(found)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: may hold tables, lists, text, numbers and true or false only ({error}).") from None
     return found
+
+
+_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_LONG_NAME = re.compile(rf"(?<![\w.-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{1000,}}+")
+"""A dotted name of TOML on which the parser would spend time that grows with the square of its length."""
+
+
+def _parse_toml(text: str) -> dict[str, Any]:
+    if _LONG_NAME.search(text):
+        raise ValueError(f"{TOO_DEEP}.")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(f"{TOO_DEEP}.") from None
+    except ValueError as error:  # of a number, too, that Python does not convert
+        raise ValueError(f"malformed: {error}") from None
 
 
 def write_toml(path: Path, values: Mapping[str, Any], remark: str | None = None) -> None:
@@ -49,12 +67,16 @@ def write_toml(path: Path, values: Mapping[str, Any], remark: str | None = None)
     replace_file(path, (head + tomli_w.dumps(_without_none(values))).encode())
 
 
-def json_value(text: str) -> Any:
-    """A JSON value; what is no JSON is text."""
+def json_value(name: str, text: str) -> Any:
+    """A JSON value; what is no JSON is text. ValueError naming the option `name` if it is nested too deeply."""
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except ValueError:
         return text
+    except RecursionError:
+        raise ValueError(f"{name}: {TOO_DEEP}.") from None
+    check_plain({name: found})
+    return found
 
 
 def nested(settings: Mapping[str, str]) -> dict[str, Any]:
@@ -67,7 +89,8 @@ def nested(settings: Mapping[str, str]) -> dict[str, Any]:
             inner = inner.setdefault(table, {})
             if not isinstance(inner, dict):
                 raise ValueError(f"{name}: {table!r} was given as a value and as a table.")
-        inner[last] = json_value(text)
+        inner[last] = json_value(name, text)
+    check_plain(found)  # names can be deep, too
     return found
 
 

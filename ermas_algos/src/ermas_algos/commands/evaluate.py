@@ -86,9 +86,10 @@ class Evaluate:
                 progress.update(bar, advance=1, news=news)
 
             rows = transfer_evaluation(planners, game, self.gaps, self.seeds, config, progress=report)
+        if self.out is not None:  # before anything is printed, which may fail
+            write_rows(self.out, rows)
         print_table(console, _table(rows, list(planners), self.gaps, self.gap_argument))
         if self.out is not None:
-            write_rows(self.out, rows)
             console.print(f"Wrote {self.out}", soft_wrap=True)
         return DONE
 
@@ -118,7 +119,7 @@ class Evaluate:
             raise ValueError(
                 f"{text}: is no run, no .safetensors or .zip file, and not constant:ACTION or module:function."
             )
-        return ConstantPlanner(json_value(rest)) if kind == "constant" else imported_planner(kind, rest)
+        return ConstantPlanner(json_value(text, rest)) if kind == "constant" else imported_planner(kind, rest)
 
 
 def _checkpoint(text: str) -> Path | None:

@@ -23,4 +23,4 @@ def environment_spec(name: str, arguments: Mapping[str, Any]) -> EnvironmentSpec
 
 def json_values(texts: Mapping[str, str]) -> dict[str, Any]:
     """Arguments as the command line has them: each value in JSON, or bare text."""
-    return {name: json_value(text) for name, text in texts.items()}
+    return {name: json_value(name, text) for name, text in texts.items()}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ermas_algos.algorithms.collection import MakeEnv, SampledCollector
-from ermas_algos.algorithms.config import LearnerConfig, MARLConfig, check_writable
+from ermas_algos.algorithms.config import LONGEST_ROLLOUT, LearnerConfig, MARLConfig, check_writable, rollout_length
 from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.marl import MARL
 from ermas_algos.learners.exact import ExactLearnerConfig
@@ -65,7 +65,7 @@ class FreshAgentsConfig:
             measured_envs=check_integer("measured_envs", self.measured_envs, 1),
         )
         if self.rollout_steps is not None:
-            keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1))
+            keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1, LONGEST_ROLLOUT))
         check_writable(self)
 
 
@@ -108,6 +108,7 @@ def train_fresh_agents(make_env: MakeEnv, config: FreshAgentsConfig, seed: int) 
             planner_learner=config.agent_learner,
         ),
     )
+    rollout_length(config.rollout_steps, marl.env.horizon, config.measured_envs)  # before training, not after it
     names = {f"{kind}/{agent}": agent for agent in marl.env.agents for kind in ("payoff", "reward")}
     history: list[list[float]] = []
 
@@ -141,9 +142,7 @@ def measure(make_env: MakeEnv, agents: FreshAgents, config: FreshAgentsConfig, s
     """Play frozen agents against the planner inside the environment; exact values beside it where there are tables."""
     collector = SampledCollector(make_env, config.measured_envs, np.random.default_rng(_seed(seed, _MEASURING)))
     env = collector.env(1)
-    steps = config.rollout_steps or env.horizon
-    assert steps is not None  # their training would have failed
-    collector.steps = steps
+    collector.steps = rollout_length(config.rollout_steps, env.horizon, config.measured_envs)
     experience = collector.collect({role: [learner] for role, learner in agents.learners.items()}, 0)
     value = experience.mean(experience.payoffs[env.planner], 0)
     game = env.tabular_game()

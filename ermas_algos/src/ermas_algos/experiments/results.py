@@ -77,7 +77,7 @@ def read_table(path: Path) -> list[Row]:
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         cells = list(csv.DictReader(file))
     columns = {name: _column([row[name] for row in cells]) for name in (cells[0] if cells else ())}
     return [{name: column[k] for name, column in columns.items()} for k in range(len(cells))]

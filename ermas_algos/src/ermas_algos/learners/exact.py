@@ -22,6 +22,8 @@ from ermas_envs.oracles import TabularGame
 
 _INITIAL_SPREAD = 0.1
 """Standard deviation of the first logits: close to uniform play, different for every seed."""
+MOST_SEEDS = 2**16
+"""Largest batch of exact learners."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class ExactLearnerConfig:
             self,
             learning_rate=check_positive("learning_rate", self.learning_rate),
             entropy=check_number("entropy", self.entropy, minimum=0.0),
-            num_seeds=check_integer("num_seeds", self.num_seeds, 1),
+            num_seeds=check_integer("num_seeds", self.num_seeds, 1, MOST_SEEDS),
         )
         if self.learning_rate * self.entropy >= 1:
             raise ValueError("learning_rate * entropy must be < 1: one step would forget all logits.")

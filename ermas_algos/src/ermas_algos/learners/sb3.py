@@ -5,7 +5,7 @@ The rollout buffer is filled in bulk, advantages come from SB3's own GAE, the up
 
 import inspect
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,21 +22,24 @@ from ermas_algos.checkpoint import prefixed, with_prefix
 from ermas_algos.learners import action_sampling, optimizer_state
 from ermas_algos.learners.protocol import Learner, LearnerState, Rollout
 from ermas_algos.learners.rewards import float32_rewards
+from ermas_algos.learners.sb3_arguments import checked_arguments
 from ermas_algos.saved_state import check_tensors, restore_generator, saved_count, saved_table
 from ermas_envs.arguments import (
     check_choice,
     check_integer,
-    check_json,
-    check_mapping,
     check_number,
     check_positive,
     check_sequence,
     keep,
-    unknown_name,
 )
 from ermas_envs.arrays import Array, BoolArray, FloatArray
 
 ALGORITHMS: Mapping[str, Any] = {"PPO": PPO, "A2C": A2C, "TRPO": TRPO, "MaskablePPO": MaskablePPO}
+
+LARGEST_LEARNING_RATE = 1e3
+"""A step of Adam moves a parameter by this much: far beyond what can learn, and far within float32."""
+WIDEST_LAYER, MOST_LAYERS, MOST_WEIGHTS = 8192, 32, 10**8
+"""Bounds of `hidden_layers`. 10⁸ weights take 3 GB in two networks, with gradients and the optimiser's moments."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,20 @@ class SB3LearnerConfig:
     algorithm: str = "PPO"
     """PPO, A2C, TRPO or MaskablePPO."""
     learning_rate: float = 3e-3
-    """Step size of the optimiser, > 0."""
+    """Step size of the optimiser, > 0 and at most `LARGEST_LEARNING_RATE`."""
     gamma: float = 0.9
     """Discount of the learner's return, in [0, 1]."""
     gae_lambda: float = 0.9
     """λ of generalised advantage estimation, in [0, 1]."""
     hidden_layers: tuple[int, ...] = ()
-    """Widths of the hidden layers of actor and critic; () is linear in the observation."""
+    """Widths of the hidden layers of actor and critic, at most `WIDEST_LAYER` each and `MOST_LAYERS` layers; () is
+    linear in the observation."""
     minibatch_size: int | None = None
     """Samples per gradient step of PPO and MaskablePPO; None takes the whole rollout.
     A2C always does; TRPO uses it for its critic only."""
     algorithm_kwargs: Mapping[str, float | int | bool] = field(default_factory=dict)
-    """Further arguments of the algorithm's constructor, such as n_epochs, ent_coef, clip_range, target_kl."""
+    """Further arguments of the algorithm's constructor, such as n_epochs, ent_coef, clip_range, target_kl; checked by
+    name (`sb3_arguments`)."""
 
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
@@ -65,21 +70,15 @@ class SB3LearnerConfig:
         layers = check_sequence("hidden_layers", self.hidden_layers, "(64, 64)")
         keep(
             self,
-            learning_rate=check_positive("learning_rate", self.learning_rate),
+            learning_rate=_checked_learning_rate(self.learning_rate),
             gamma=check_number("gamma", self.gamma, 0.0, 1.0),
             gae_lambda=check_number("gae_lambda", self.gae_lambda, 0.0, 1.0),
-            hidden_layers=tuple(check_integer("hidden_layers", width, 1) for width in layers),
+            hidden_layers=_checked_layers(layers),
         )
         if self.minibatch_size is not None:
             keep(self, minibatch_size=check_integer("minibatch_size", self.minibatch_size, 2))
         known = set(inspect.signature(ALGORITHMS[self.algorithm].__init__).parameters) - _OURS
-        keep(
-            self,
-            algorithm_kwargs=check_json("algorithm_kwargs", check_mapping("algorithm_kwargs", self.algorithm_kwargs)),
-        )
-        for name in self.algorithm_kwargs:
-            if name not in known:
-                raise unknown_name("algorithm_kwargs", name, known)
+        keep(self, algorithm_kwargs=checked_arguments(self.algorithm, self.algorithm_kwargs, known))
 
     def least_numbers(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> int:
         """A lower bound of the numbers in the state of a learner with these settings and spaces."""
@@ -93,6 +92,21 @@ _OURS = {"self", "policy", "env", "n_steps", "batch_size", "learning_rate", "gam
     "sde_sample_freq", "stats_window_size", "_init_setup_model",
 }  # fmt: skip
 """Constructor arguments that the adapter sets itself."""
+
+
+def _checked_learning_rate(given: object) -> float:
+    value = check_positive("learning_rate", given)
+    return check_number("learning_rate", value, maximum=LARGEST_LEARNING_RATE)
+
+
+def _checked_layers(given: Sequence[Any]) -> tuple[int, ...]:
+    if len(given) > MOST_LAYERS:
+        raise ValueError(f"hidden_layers must be at most {MOST_LAYERS} layers, got {len(given)}.")
+    widths = tuple(check_integer("hidden_layers", width, 1, WIDEST_LAYER) for width in given)
+    weights = sum(first * second for first, second in itertools.pairwise(widths))
+    if weights > MOST_WEIGHTS:
+        raise ValueError(f"hidden_layers must have at most {MOST_WEIGHTS} weights between them, got {weights}.")
+    return widths
 
 
 class SB3Learner:

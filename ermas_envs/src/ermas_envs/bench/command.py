@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from ermas_envs.bench import bimatrix, economy, growth, start
+from ermas_envs.text import replace_what_cannot_be_shown
 
 SUITES = ("bimatrix", "economy", "economy-growth", "economy-start")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print a table or JSON."""
+    replace_what_cannot_be_shown()
     parser = argparse.ArgumentParser(
         prog="python -m ermas_envs.bench",
         description="Speed of the batched environments. bimatrix: steps of the bimatrix games, checked, on one core. "

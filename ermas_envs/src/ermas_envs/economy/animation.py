@@ -19,6 +19,7 @@ from ermas_envs.economy.scripted import ScriptedAgents
 from ermas_envs.economy.settings import EconomySettings
 from ermas_envs.engine_batch import EngineBatch
 from ermas_envs.testing.actions import BatchActionSource
+from ermas_envs.text import replace_what_cannot_be_shown
 
 FASTEST = 50
 """Pictures per second; most viewers play faster GIFs slowly."""
@@ -105,6 +106,7 @@ def play(steps: int, planner: str, agents: int, layout: str, seed: int) -> Itera
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
+    replace_what_cannot_be_shown()
     parser = argparse.ArgumentParser(prog="python -m ermas_envs.economy.animation", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     parser.add_argument("--steps", type=int, default=200, help="length of the episode (default: %(default)s)")

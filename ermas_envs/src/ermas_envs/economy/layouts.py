@@ -28,6 +28,7 @@ from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.economy.ranges import LARGEST_SIDE
 from ermas_envs.registry import Registry
 from ermas_envs.streams import ReplicaStreams
+from ermas_envs.text import read_text
 
 SYMBOLS = ".WS@"
 """Symbol of each code in arrays of integers: 0 empty, 1 wood source, 2 stone source, 3 water."""
@@ -137,7 +138,7 @@ class Layout:
     def of_file(cls, path: str | Path) -> "Layout":
         """Read a text file as `of_text` does; ValueError, naming the file, if it cannot be read or is no layout."""
         try:
-            return cls.of_text(Path(path).read_text(encoding="utf-8"))
+            return cls.of_text(read_text(Path(path)))
         except (OSError, ValueError) as error:
             raise ValueError(f"layout file {str(path)!r}: {error}") from error
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from ermas_envs.economy.replay.comparison import Comparison
 from ermas_envs.economy.replay.files import replay_file
+from ermas_envs.text import replace_what_cannot_be_shown
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints a table per file; ends in SystemExit: 0 all passed, 1 a deviation, 2 a file that cannot be replayed."""
+    replace_what_cannot_be_shown()
     parser = argparse.ArgumentParser(
         prog="python -m ermas_envs.economy.replay",
         description="Replay recordings of the original simulator (trajectories of schema 1) through this engine, with "

@@ -11,18 +11,20 @@ from ermas_envs.economy.replay.comparison import Comparison
 from ermas_envs.economy.replay.known_options import ONE_STEP
 from ermas_envs.economy.replay.one_step import OneStepReplay
 from ermas_envs.economy.replay.spatial import SpatialReplay
+from ermas_envs.text import parsed_json, refuse_special_file
 
 SCHEMA = 1
-MALFORMED = (IndexError, TypeError, AttributeError, OverflowError)
+MALFORMED = (IndexError, TypeError, AttributeError, OverflowError, MemoryError)
 """What a recording of the wrong structure leads to."""
 
 
 def read_recording(path: Path) -> dict[str, Any]:
     """A recording; ValueError naming the file if it is none."""
     try:
+        refuse_special_file(path)
         raw = path.read_bytes()
         text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-        found = json.loads(text)
+        found = parsed_json(text)
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file.") from None
     except (OSError, EOFError, ValueError) as error:

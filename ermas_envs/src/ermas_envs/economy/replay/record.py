@@ -5,7 +5,6 @@ A recording that is kept shows later whether the rules are still the same.
 
 import argparse
 import dataclasses
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from ermas_envs.arguments import check_mapping
 from ermas_envs.arrays import BoolArray, FloatArray, IntArray
 from ermas_envs.economy import settings as economy
 from ermas_envs.economy.engine import EconomyEngine
@@ -26,6 +26,7 @@ from ermas_envs.one_step import settings as one_step
 from ermas_envs.one_step.engine import OneStepEngine
 from ermas_envs.planners import planner_registry
 from ermas_envs.streams import ReplicaStreams
+from ermas_envs.text import parsed_json, replace_what_cannot_be_shown
 
 INVALID = 0.05
 """Share of actions that may be ones that a mask forbids."""
@@ -54,6 +55,7 @@ def record(
         seed: of the environment and the actions.
         observe_every: steps between two observations that are recorded; there is one at every reset.
     """
+    check_mapping("settings", settings)
     if settings.get("observations", "original") != "original":
         raise ValueError("observations must be original: those are what recordings have.")
     recorder, config = _recorder(environment, settings, planner)
@@ -138,12 +140,13 @@ def _written_actions(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write one recording; exit status 2 for what is not known."""
+    replace_what_cannot_be_shown()
     parser = argparse.ArgumentParser(
         prog="python -m ermas_envs.economy.replay.record", description="Record random play of our economies."
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="gzipped JSON that is written")
     parser.add_argument("--environment", default="economy_v0", help="economy_v0 (default) or one_step_economy_v0")
-    parser.add_argument("--settings", type=json.loads, default={}, metavar="JSON", help="arguments of the environment")
+    parser.add_argument("--settings", type=parsed_json, default={}, metavar="JSON", help="arguments of the environment")
     parser.add_argument("--planner", default="learned", help="learned (random actions), us_federal, saez")
     parser.add_argument("--episodes", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
@@ -153,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         planner = "learned" if given.planner == "learned" else planner_registry.make(given.planner)
         write_recording(given.out, record(given.environment, given.settings, planner, **options))
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         sys.exit(2)
 
