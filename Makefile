@@ -11,6 +11,13 @@ TARGETS := venv venv-dev train kernels test test-random test-slow ids lint types
 # Compiled kernels stay in the checkout: every target finds them, also where there is no home to keep them in.
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/kernels
 
+# Python 3.11 reads the .pth files of a venv, which name this directory, in the locale's encoding.
+ifneq ($(filter C POSIX,$(LC_ALL)),)
+ifneq ($(shell pwd | LC_ALL=C tr -d ' -~\n'),)
+export LC_ALL := C.UTF-8
+endif
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help $(TARGETS)
 

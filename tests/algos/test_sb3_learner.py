@@ -382,6 +382,7 @@ def test_state_is_a_deep_copy(algorithm: str) -> None:
     assert json.dumps(state.facts) == kept[1]
 
 
+@pytest.mark.usefixtures("global_generators")
 @pytest.mark.parametrize("through_json", [False, True], ids=["facts as they are", "facts through JSON"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_learners_with_the_same_state_stay_bit_identical(algorithm: str, through_json: bool) -> None:
@@ -410,6 +411,7 @@ def test_the_order_of_minibatches_is_part_of_the_state() -> None:
     assert not np.array_equal(first.get_parameters(), second.get_parameters())
 
 
+@pytest.mark.usefixtures("global_generators")
 def test_construction_depends_on_the_seed_alone() -> None:
     config = SB3LearnerConfig(hidden_layers=(4,))
     torch.manual_seed(1)

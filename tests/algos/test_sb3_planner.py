@@ -20,6 +20,8 @@ from ermas_envs.engine_batch import EngineBatch
 from ermas_envs.oracles import evaluate
 from ermas_envs.testing import check_planner
 
+pytestmark = pytest.mark.usefixtures("global_generators")  # to make a model of plain SB3 seeds them
+
 ON_POLICY = ("A2C", "MaskablePPO", "PPO", "TRPO")
 OFF_POLICY_BOX = ("DDPG", "SAC", "TD3")
 BOX = spaces.Box(-0.1, 0.3, (2,), np.float32)
