@@ -11,6 +11,7 @@ from ermas_algos.commands.certify import Certify
 from ermas_algos.commands.evaluate import Evaluate
 from ermas_algos.commands.exit_status import FAILED, INTERRUPTED, UNUSABLE
 from ermas_algos.commands.info import Info
+from ermas_algos.commands.interrupts import one_interrupt
 from ermas_algos.commands.plot import Plot
 from ermas_algos.commands.reproduce import Reproduce
 from ermas_algos.commands.sweep import Sweep
@@ -35,8 +36,14 @@ Ctrl-C, the same command goes on (train from its last checkpoint, reproduce and 
 from the beginning (all others)."""
 
 
+def process() -> None:
+    """All that the process of the command `ermas` does; always ends in SystemExit."""
+    with one_interrupt():
+        main()
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the command `ermas`; always ends in SystemExit."""
+    """Do what the command `ermas` does, in any process; always ends in SystemExit."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     command: Train | Evaluate | Certify | Reproduce | Sweep | Plot | Info = tyro.cli(
         Command,
@@ -66,4 +73,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    process()

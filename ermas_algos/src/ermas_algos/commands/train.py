@@ -18,6 +18,7 @@ from ermas_algos.commands.exit_status import DONE
 from ermas_algos.commands.files import prepare_directory
 from ermas_algos.commands.options import environment_spec, json_values, optional
 from ermas_algos.commands.progress import progress_bar
+from ermas_algos.directory_lock import locked_directory
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_envs import EnvironmentSpec
 from ermas_envs.arguments import check_choice, check_integer, keep, unknown_name
@@ -69,18 +70,20 @@ class Train:
         plan = self._plan()
         config, spec = plan.config(), plan.spec()
         path = self.out / CHECKPOINT
-        trainer = _resumed(path, plan, config, spec) if path.exists() else plan.trainer()(spec, config)
-        begun = trainer.iteration
-        total = max(plan.iterations, begun)
+        fresh = None if path.exists() else plan.trainer()(spec, config)  # what cannot be trained leaves no directory
         prepare_directory(self.out)
-        write_toml(self.out / RESOLVED, plan.resolved(total))
-        with progress_bar(console) as progress:
-            bar = progress.add_task(f"train {plan.algorithm}", total=total, completed=begun, news="")
+        with locked_directory(self.out):
+            trainer = _resumed(path, plan, config, spec) if fresh is None or path.exists() else fresh
+            begun = trainer.iteration
+            total = max(plan.iterations, begun)
+            write_toml(self.out / RESOLVED, plan.resolved(total))
+            with progress_bar(console) as progress:
+                bar = progress.add_task(f"train {plan.algorithm}", total=total, completed=begun, news="")
 
-            def report(iteration: int, metrics: Mapping[str, Any]) -> None:
-                progress.update(bar, completed=iteration, news=_news(trainer.env.planner, metrics))
+                def report(iteration: int, metrics: Mapping[str, Any]) -> None:
+                    progress.update(bar, completed=iteration, news=_news(trainer.env.planner, metrics))
 
-            trainer.learn(total, self.out, plan.checkpoint_every, report)
+                trainer.learn(total, self.out, plan.checkpoint_every, report)
         if begun >= plan.iterations:
             console.print(f"{path} has {begun} iterations already; nothing was done.", soft_wrap=True)
         done = f"{trainer.iteration} outer iterations, {trainer.env_steps} environment steps."

@@ -154,7 +154,7 @@ def write_rows(path: Path | str, rows: Iterable[TransferRow]) -> None:
 
 def read_rows(path: Path | str) -> list[TransferRow]:
     """Read what `write_rows` wrote; ValueError if the columns are others."""
-    with Path(path).open(newline="") as file:
+    with Path(path).open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         expected = [entry.name for entry in dataclasses.fields(TransferRow)]
         if reader.fieldnames is None or list(reader.fieldnames) != expected:
