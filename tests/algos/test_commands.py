@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -373,7 +374,7 @@ def test_sweep_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     broken = '[methods.broken]\nalgorithm = "MARL"\n[methods.broken.settings.planner_risk]\nutility = "crra"\n'
     (tmp_path / "sweep.toml").write_text(SWEEP + broken + "aversion = 1.0\nshift = -9.0\n")
     assert ermas("sweep", str(tmp_path / "sweep.toml"), "--out", str(out), "--workers", "1") == 1
-    assert "failed: tiny_broken_seed-0: ValueError: shift must make" in capsys.readouterr().out
+    assert re.search("failed: training_tiny_broken_seed-0_[0-9a-f]+: ValueError: shift must", capsys.readouterr().out)
 
 
 def test_bad_input_of_sweep_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from ermas_algos.experiments.reproduction import experiment_registry, reproduce
 from ermas_algos.experiments.results import write_table
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.search import Search, search
+from ermas_algos.experiments.stages import run_stages
 
 sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
 from processes_for_tests import is_running, wait_until
@@ -148,6 +149,17 @@ def test_a_lost_file_is_noticed_even_if_it_was_empty(square: Any, tmp_path: Path
     (tmp_path / "jobs/writer-0.content.bin").unlink()
     with pytest.raises(ValueError, match=r"writer-0\.content\.bin: damaged"):
         run_jobs([job], tmp_path / "jobs", 1)
+
+
+def test_keys_that_two_jobs_share_are_refused_before_anything_runs(square: Any, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    twice = [square(3, str(journal)), square(4, str(journal)), square(3, str(journal), fails=True)]
+    with pytest.raises(ValueError, match="jobs must have distinct keys, got 'square-3' 2 times"):
+        run_jobs(twice, tmp_path / "jobs", 1)
+    assert not journal.exists()
+    stages = [lambda finished, folder, job=job: [job] for job in twice[::2]]
+    with pytest.raises(ValueError, match="got 'square-3' 2 times"):
+        run_stages(stages, tmp_path / "jobs", 1)
 
 
 def test_a_damaged_file_and_other_settings_are_named(square: Any, tmp_path: Path) -> None:

@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ermas_algos.algorithms.config import from_json, to_json
 from ermas_algos.experiments.results import read_table
 from ermas_algos.experiments.sweep import Sweep, run_sweep
+from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.plots.sweep import plot_sweep
 
 TINY: dict[str, Any] = {
@@ -57,9 +60,9 @@ def test_a_sweep_comes_back_from_json() -> None:
 
 
 def test_the_training_seed_stands_for_dollar_seed() -> None:
-    jobs = {job.key: job for job in tiny().trainings()}
-    assert jobs["blind_DR_seed-1"].configuration()["environment"]["arguments"]["perturbation"]["seed"] == 1
-    assert jobs["blind_DR_seed-1"].spec()(1).name == "augmented_bimatrix_v0"
+    (job,) = [job for job in tiny().trainings() if (job.method_name, job.seed) == ("DR", 1)]
+    assert job.configuration()["environment"]["arguments"]["perturbation"]["seed"] == 1
+    assert job.spec()(1).name == "augmented_bimatrix_v0"
 
 
 def test_a_sweep_from_start_to_table_and_what_a_repeat_and_a_new_method_run(tmp_path: Path) -> None:
@@ -95,10 +98,62 @@ def test_a_failed_training_stops_no_other_and_is_named(tmp_path: Path) -> None:
     broken = {"algorithm": "MARL", "settings": {"planner_risk": {"utility": "crra", "aversion": 1.0, "shift": -5.0}}}
     sweep = tiny(methods={"MARL": TINY["methods"]["MARL"], "broken": broken}, seeds=[0], gaps=[0.0])
     outcome = run_sweep(sweep, tmp_path, 1)
-    assert list(outcome.failed) == ["blind_broken_seed-0"]
-    assert "shift must make every payoff positive" in outcome.failed["blind_broken_seed-0"]
+    ((key, error),) = outcome.failed.items()
+    assert key.startswith("training_blind_broken_seed-0_")
+    assert "shift must make every payoff positive" in error
     with open(tmp_path / "sweep.csv") as file:
         assert [row["method_name"] for row in csv.DictReader(file)] == ["MARL"]
+
+
+GAME = {"environment": "augmented_bimatrix_v0", "arguments": {"agents_observe": "own", "planner_observes": False}}
+
+
+def learner(rate: float) -> dict[str, Any]:
+    return {"algorithm": "MARL", "settings": {"planner_learner": {"num_seeds": 1, "learning_rate": rate},
+                                              "agent_learner": {"num_seeds": 1}}}  # fmt: skip
+
+
+def test_names_that_join_to_the_same_text_are_told_apart(tmp_path: Path) -> None:
+    """Two identical games under names that, joined with the methods', are the same: 34.87 is the other method's."""
+    easier = {**GAME, "arguments": {**GAME["arguments"], "horizon": 20}}
+    sweep: Sweep = from_json(
+        Sweep,
+        {
+            "tasks": {"game": GAME, "game_easy": easier},
+            "methods": {"MARL": learner(ExactLearnerConfig().learning_rate), "easy_MARL": learner(1e-4)},
+            "seeds": [0],
+            "gaps": [0.0],
+            "iterations": 40,
+            "fresh_agents": {"agent_learner": {"num_seeds": 1}, "window": 2, "max_iterations": 4, "num_envs": 2,
+                             "measured_envs": 4},
+        },
+    )  # fmt: skip
+    assert not run_sweep(sweep, tmp_path, 2).failed
+    found = {(r["task"], r["method_name"]): r["exact_planner_return"] for r in read_table(tmp_path / "sweep.csv")}
+    assert found["game", "easy_MARL"] == found["game_easy", "easy_MARL"] == pytest.approx(22.372, abs=5e-4)
+    assert found["game", "MARL"] == found["game_easy", "MARL"] == pytest.approx(34.872, abs=5e-4)
+    trained = [(r["task"], r["method_name"]) for r in read_table(tmp_path / "sweep-training.csv")]
+    assert sorted(trained) == sorted(found)
+    assert not run_sweep(sweep, tmp_path, 1).failed
+
+
+@given(st.lists(st.text("aA_-.", min_size=1, max_size=3), min_size=1, max_size=4, unique=True), st.data())
+@settings(max_examples=20)
+def test_keys_are_distinct_for_any_names_even_where_letter_case_is_not(tasks: list[str], data: st.DataObject) -> None:
+    names = st.lists(st.text("aA_-.", min_size=1, max_size=3), min_size=1, max_size=4, unique=True)
+    methods, marl = data.draw(names), {"algorithm": "MARL"}
+    sweep = tiny(tasks=dict.fromkeys(tasks, GAME), methods={name: marl for name in methods}, gaps=[0.0])
+    jobs: list[Any] = [*sweep.trainings(), *(sweep._transfer(task, seed, 0.0, {}) for task in tasks for seed in (0, 1))]
+    assert len({job.key.casefold() for job in jobs}) == len(jobs) == 2 * len(tasks) * (len(methods) + 1)
+
+
+def test_methods_may_have_different_labels(tmp_path: Path) -> None:
+    methods = {
+        "a": {**TINY["methods"]["MARL"], "labels": {}},
+        "b": {**TINY["methods"]["MARL"], "labels": {"epsilon": 0.5}},
+    }
+    assert not run_sweep(tiny(methods=methods, seeds=[0], gaps=[0.0]), tmp_path, 1).failed
+    assert [row["epsilon"] for row in read_table(tmp_path / "sweep.csv")] == [None, 0.5]
 
 
 def test_agents_that_cannot_be_shared_get_a_job_for_every_planner(tmp_path: Path) -> None:
@@ -125,6 +180,8 @@ def test_agents_that_cannot_be_shared_get_a_job_for_every_planner(tmp_path: Path
         ({"methods": {"a": {"algorithm": "ERMAS", "settings": {"epsilom": 1}}}}, "Did you mean 'epsilon'"),
         ({"methods": {"a": {"settings": {}}}}, "Method: needs algorithm"),
         ({"tasks": {"a": {"environment": "bimatrix_v9"}}}, "Did you mean"),
+        ({"methods": {"a": {"algorithm": "MARL", "labels": {"gap": 1}}}}, r"methods\.a\.labels: 'gap' is a column"),
+        ({"methods": {"a": {"algorithm": "MARL", "labels": {"payoffs": 1}}}}, "'payoffs' is a label of a task, too"),
     ],
 )
 def test_bad_sweeps(changes: Any, message: str) -> None:

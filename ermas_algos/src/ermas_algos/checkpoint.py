@@ -8,6 +8,7 @@ One file rather than a folder, because ``os.replace`` is atomic for one file onl
 Nothing is pickled, so that reading a file from somebody else never executes code.
 """
 
+import errno
 import hashlib
 import json
 import math
@@ -21,6 +22,8 @@ from typing import Any, TypeAlias
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
+
+from ermas_algos.file_errors import file_errors
 
 FORMAT = "ermas-checkpoint/1"
 
@@ -144,29 +147,36 @@ def replace_file(path: str | Path, data: bytes) -> None:
     """Make ``data`` the content of ``path``: a reader, or a crash at any moment, finds the old or the new.
 
     Raises:
-        OSError: the disk refused; no temporary file is left, and ``path`` holds the old content, or the new if
-            only the last step failed, which makes it durable.
+        OSError: the disk refused; it names ``path``. No temporary file is left, and ``path`` holds the old content, or
+            the new if only the last step failed, which makes it durable.
     """
     path = Path(path)
     # A fixed name, so that what a killed process left is overwritten by the next write instead of piling up.
     temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _fsync_directory(path.parent)
+    with file_errors(path):
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _fsync_directory(path.parent)
 
 
 def _fsync_directory(directory: Path) -> None:
-    """Make a rename in ``directory`` survive a power failure."""
-    descriptor = os.open(directory, os.O_RDONLY)
+    """Make a rename in ``directory`` survive a power failure, where the system can: Windows opens no directories."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot either
+            raise
     finally:
         os.close(descriptor)
 

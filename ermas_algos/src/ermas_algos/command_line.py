@@ -11,6 +11,7 @@ from ermas_algos.commands.certify import Certify
 from ermas_algos.commands.evaluate import Evaluate
 from ermas_algos.commands.exit_status import FAILED, INTERRUPTED, UNUSABLE
 from ermas_algos.commands.info import Info
+from ermas_algos.commands.interrupts import one_interrupt
 from ermas_algos.commands.plot import Plot
 from ermas_algos.commands.reproduce import Reproduce
 from ermas_algos.commands.sweep import Sweep
@@ -41,8 +42,14 @@ TOO_LARGE = (
 """A line for sizes that the checks of single settings allow, but not this machine."""
 
 
+def process() -> None:
+    """All that the process of the command `ermas` does; always ends in SystemExit."""
+    with one_interrupt():
+        main()
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the command `ermas`; always ends in SystemExit."""
+    """Do what the command `ermas` does, in any process; always ends in SystemExit."""
     replace_what_cannot_be_shown()
     given = sys.argv[1:] if arguments is None else list(arguments)
     command: Train | Evaluate | Certify | Reproduce | Sweep | Plot | Info = tyro.cli(
@@ -80,4 +87,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    process()

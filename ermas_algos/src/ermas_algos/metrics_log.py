@@ -1,11 +1,13 @@
 """Metrics of a run: one row per outer iteration in ``progress.csv``, and the same scalars in TensorBoard."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, TextIO
 
 from ermas_algos.checkpoint import replace_file
+from ermas_algos.file_errors import file_errors
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -77,21 +79,22 @@ class MetricsLog:
             self._start(list(values))
         assert self._columns is not None
         _require_same_names(self._columns, values)
-        if self._file is not None:
-            cells = [str(int(iteration)), *(repr(values[name]) for name in self._columns)]
-            self._file.write(",".join(cells) + "\n")
-            self._file.flush()
+        self._write([str(int(iteration)), *(repr(values[name]) for name in self._columns)])
         if self._writer is not None:
-            for name in self._columns:
-                self._writer.add_scalar(name, values[name], iteration)
-            self._writer.flush()
+            with file_errors(self._writer.log_dir):
+                for name in self._columns:
+                    self._writer.add_scalar(name, values[name], iteration)
+                self._writer.flush()
 
     def close(self) -> None:
         """Close the files; the log takes no further rows. May be called twice."""
-        if self._file is not None:
-            self._file.close()
-        if self._writer is not None:
-            self._writer.close()
+        with ExitStack() as stack:  # both, even if a full disk keeps one from ending well
+            if self._writer is not None:
+                stack.enter_context(file_errors(self._writer.log_dir))
+                stack.callback(self._writer.close)
+            if self._file is not None:
+                stack.enter_context(file_errors(self._file.name))
+                stack.callback(self._file.close)
 
     def __enter__(self) -> Self:
         return self
@@ -101,12 +104,19 @@ class MetricsLog:
     ) -> None:
         self.close()
 
+    def _write(self, cells: list[str]) -> None:
+        """A line, on disk at once."""
+        if self._file is not None:
+            with file_errors(self._file.name):
+                self._file.write(",".join(cells) + "\n")
+                self._file.flush()
+
     def _start(self, columns: list[str]) -> None:
         """Fix the columns and, if something is kept on disk, write the header line."""
         if self._directory is not None:
             if self._file is None:
                 self._file = _open_progress(self._directory / PROGRESS_FILE, "x")
-            self._file.write(",".join([ITERATION, *columns]) + "\n")
+            self._write([ITERATION, *columns])
             if self._tensorboard and self._writer is None:
                 self._writer = _open_tensorboard(self._directory, purge_step=None)
         self._columns = columns
@@ -117,26 +127,37 @@ def read_progress(path: str | Path) -> list[dict[str, float]]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a complete line does not fit the header; the message names the path and the line.
+        ValueError: a complete line is not text or does not fit the header, or the header repeats a column; the message
+            names the path and the line.
     """
     path = Path(path)
     columns, *rows = [line.split(",") for line in _complete_lines(path)] or [[ITERATION]]
     if columns[0] != ITERATION:
-        raise ValueError(f"{path}: line 1 does not start with the column {ITERATION!r}")
+        raise ValueError(f"{path}: damaged: line 1 does not start with the column {ITERATION!r}")
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"{path}: damaged: line 1 has a column twice")
     return [_parse_row(path, number, columns, cells) for number, cells in enumerate(rows, start=2)]
 
 
 def _complete_lines(path: Path) -> list[str]:
     """Lines that end in a newline: without one, even a line that parses may have lost its last digits."""
     # Split as bytes, because a torn line may end inside a UTF-8 character.
-    return [line.decode("utf-8") for line in path.read_bytes().split(b"\n")[:-1]]
+    lines = path.read_bytes().split(b"\n")[:-1]
+    return [_text(path, number, line) for number, line in enumerate(lines, start=1)]
+
+
+def _text(path: Path, number: int, line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: damaged: line {number} is not text ({error.reason})") from error
 
 
 def _parse_row(path: Path, number: int, columns: list[str], cells: list[str]) -> dict[str, float]:
     try:
         return {name: float(cell) for name, cell in zip(columns, cells, strict=True)}
     except ValueError as error:
-        raise ValueError(f"{path}: line {number} does not fit the header: {error}") from error
+        raise ValueError(f"{path}: damaged: line {number} does not fit the header: {error}") from error
 
 
 def _drop_rows(path: Path, iteration: int) -> list[str] | None:

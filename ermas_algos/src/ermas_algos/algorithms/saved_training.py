@@ -96,6 +96,9 @@ def read_training(path: Path | str, kind: str) -> SavedTraining:
     """
     checkpoint = read_checkpoint(path, kind)
     with content_of(path):
+        for name in SavedTraining.__dataclass_fields__:
+            if name not in checkpoint.metadata:
+                raise KeyError(name)  # as of a file of another version, which has other entries
         fields = saved_table("metadata", checkpoint.metadata, SavedTraining.__dataclass_fields__)
         for name in ("spaces", "config", "collector", "scales", "learners", "extra"):
             if not isinstance(fields[name], dict):

@@ -4,6 +4,7 @@ import dataclasses
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -21,6 +22,7 @@ from ermas_algos.algorithms.payoff_scales import ESTIMATED_DURING, PayoffScales
 from ermas_algos.algorithms.risk import risk_averse_rewards
 from ermas_algos.algorithms.saved_training import Place, SavedTraining, read_training, space_names
 from ermas_algos.checkpoint import content_of, prefixed, write_checkpoint
+from ermas_algos.directory_lock import locked_directory
 from ermas_algos.learned_planner import LearnedPlanner
 from ermas_algos.learners.array_observations import check_array_observations
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig
@@ -130,9 +132,13 @@ class Trainer(ABC, Generic[ConfigT]):
             directory: where `progress.csv`, TensorBoard files and the checkpoint go; None writes nothing.
             checkpoint_every: outer iterations between two checkpoints; the last one is always written.
             progress: called after every outer iteration.
+
+        Raises:
+            ValueError: another command is using the directory, or its `progress.csv` is damaged.
+            OSError: the disk refused; the last checkpoint stays intact.
         """
         folder = None if directory is None else Path(directory)
-        with MetricsLog(folder) as log:
+        with nullcontext() if folder is None else locked_directory(folder), MetricsLog(folder) as log:
             log.resume_from(self.iteration)
             while self.iteration < total_iterations:
                 metrics = self._timed_iteration()

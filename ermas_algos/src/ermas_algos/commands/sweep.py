@@ -14,6 +14,7 @@ from ermas_algos.commands.files import prepare_directory
 from ermas_algos.commands.options import optional
 from ermas_algos.commands.progress import job_progress
 from ermas_algos.commands.reproduce import print_failures
+from ermas_algos.directory_lock import locked_directory
 from ermas_algos.experiments.sweep import Sweep as SweepData
 from ermas_algos.experiments.sweep import run_sweep
 
@@ -42,9 +43,10 @@ class Sweep:
         """Exit status."""
         sweep: SweepData = from_json(SweepData, read_configuration(self.file))
         prepare_directory(self.out)
-        with job_progress(console, "training, then tests") as report:
-            outcome = run_sweep(sweep, self.out, self.workers, report, self.address)
-        write_toml(self.out / "sweep.toml", to_json(sweep))
+        with locked_directory(self.out):
+            with job_progress(console, "training, then tests") as report:
+                outcome = run_sweep(sweep, self.out, self.workers, report, self.address)
+            write_toml(self.out / "sweep.toml", to_json(sweep))
         if outcome.failed:
             print_failures(console, outcome)
             return FAILED

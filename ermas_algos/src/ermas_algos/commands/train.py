@@ -18,6 +18,7 @@ from ermas_algos.commands.exit_status import DONE
 from ermas_algos.commands.files import prepare_directory
 from ermas_algos.commands.options import environment_spec, json_values, optional
 from ermas_algos.commands.progress import progress_bar
+from ermas_algos.directory_lock import locked_directory
 from ermas_algos.environment_arguments import argument_names
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.presets import NO_PRESET, default_preset, preset_registry
@@ -76,18 +77,20 @@ class Train:
         plan = self._plan()
         config, spec = plan.config(), plan.spec()
         path = self.out / CHECKPOINT
-        trainer = _resumed(path, plan, config, spec) if path.exists() else plan.trainer()(spec, config)
-        begun = trainer.iteration
-        total = max(plan.iterations, begun)
+        fresh = None if path.exists() else plan.trainer()(spec, config)  # what cannot be trained leaves no directory
         prepare_directory(self.out)
-        write_toml(self.out / RESOLVED, plan.resolved(total), plan.origin())
-        with progress_bar(console) as progress:
-            bar = progress.add_task(f"train {plan.algorithm}", total=total, completed=begun, news="")
+        with locked_directory(self.out):
+            trainer = _resumed(path, plan, config, spec) if fresh is None or path.exists() else fresh
+            begun = trainer.iteration
+            total = max(plan.iterations, begun)
+            write_toml(self.out / RESOLVED, plan.resolved(total), plan.origin())
+            with progress_bar(console) as progress:
+                bar = progress.add_task(f"train {plan.algorithm}", total=total, completed=begun, news="")
 
-            def report(iteration: int, metrics: Mapping[str, Any]) -> None:
-                progress.update(bar, completed=iteration, news=_news(trainer, metrics))
+                def report(iteration: int, metrics: Mapping[str, Any]) -> None:
+                    progress.update(bar, completed=iteration, news=_news(trainer, metrics))
 
-            trainer.learn(total, self.out, plan.checkpoint_every, report)
+                trainer.learn(total, self.out, plan.checkpoint_every, report)
         for notice in trainer.notices():
             console.print(f"Note: {notice}", soft_wrap=True, highlight=False, markup=False)
         if begun >= plan.iterations:

@@ -6,8 +6,9 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,8 @@ def run_in_processes(jobs: Mapping[str, Any], work: Callable[[Any], Any], worker
     killed: str | None = None
     with concurrent.futures.ProcessPoolExecutor(workers, context, _start_process) as pool:
         try:
-            running = {pool.submit(_attempt, work, job): key for key, job in jobs.items()}
+            with _children_without_interrupts():
+                running = {pool.submit(_attempt, work, job): key for key, job in jobs.items()}
             for future in concurrent.futures.as_completed(running):
                 key = running.pop(future)  # its result is let go of as soon as it was used
                 error = future.exception()
@@ -55,6 +57,22 @@ def run_in_processes(jobs: Mapping[str, Any], work: Callable[[Any], Any], worker
             raise
     if killed is not None:
         raise RuntimeError(f"a worker was killed, perhaps at {killed}; repeat the command.")
+
+
+@contextmanager
+def _children_without_interrupts() -> Iterator[None]:
+    """Processes that are started in the block, by this thread, never see Ctrl-C, not even while they import.
+
+    Without it, those that have not reached `_start_process` would each end in a traceback. Windows has no such mask.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run_on_ray(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int, address: str) -> Results:

@@ -7,7 +7,8 @@ files that it produced, written before. A file is never written twice.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +40,7 @@ class Job(Protocol):
 
     @property
     def key(self) -> str:
-        """Unique within the experiment; the name of its file."""
+        """Unique within the experiment; the name of its file. `job_key` makes one of names that are free."""
 
     def configuration(self) -> dict[str, Any]:
         """Everything that determines the result, as JSON types."""
@@ -76,6 +77,23 @@ class Outcome:
     """Error by key of the jobs that raised."""
 
 
+def job_key(readable: str, *identity: Any) -> str:
+    """A key that differs wherever the identity does, in letter case too: some file systems do not tell it apart.
+
+    Args:
+        readable: how people find the job's file; names that are joined here need not be told apart.
+        identity: JSON types; all that tells the job from the others of its experiment.
+    """
+    return f"{readable}_{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]}"
+
+
+def check_keys(keys: Iterable[str]) -> None:
+    """ValueError naming a key that two jobs share: one would be dropped, and the other's result taken for both."""
+    for key, number in Counter(keys).items():
+        if number > 1:
+            raise ValueError(f"jobs must have distinct keys, got {key!r} {number} times.")
+
+
 def run_jobs(
     jobs: Sequence[Job],
     folder: Path,
@@ -94,11 +112,12 @@ def run_jobs(
             or "local" to start Ray here. There a job whose worker is killed runs again.
 
     Raises:
-        ValueError: no worker; a file holds a result of another configuration (another `--out` is needed), or is
-            damaged; Ray is wanted and not installed.
+        ValueError: no worker; two jobs have one key; a file holds a result of another configuration (another `--out`
+            is needed), or is damaged; Ray is wanted and not installed.
         RuntimeError: a worker of this machine was killed; the finished jobs are kept, and a repeated command goes on.
     """
     workers = check_integer("workers", workers, 1)
+    check_keys(job.key for job in jobs)
     folder.mkdir(parents=True, exist_ok=True)
     done = {job.key: found for job in jobs if (found := _read(folder, job)) is not None}
     missing = {job.key: job for job in jobs if job.key not in done}
@@ -158,7 +177,7 @@ def _read(folder: Path, job: Job) -> Finished | None:
     if not path.exists():
         return None
     try:
-        found = Finished(**json.loads(path.read_text()))
+        found = Finished(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: damaged ({error}); remove it to run the job again.") from None
     if found.configuration != json.loads(json.dumps(job.configuration())):

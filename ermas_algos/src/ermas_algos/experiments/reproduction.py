@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ermas_algos.directory_lock import locked_directory
 from ermas_algos.experiments import figure_2, figure_3, figure_4, meta_gradient, mixing, multipliers, regret_estimators
 from ermas_algos.experiments.jobs import Finished, Job, Outcome, Row
 from ermas_algos.experiments.results import job_settings, read_table, rows_of, write_results
@@ -90,14 +91,18 @@ def reproduce(
         workers: parallel processes.
         report: see `run_jobs`.
         address: see `run_jobs`.
+
+    Raises:
+        ValueError: another command is using the directory; see `run_jobs` for the rest.
     """
     experiment = experiment_registry.make(name)
     folder = out / f"{name}.jobs"
-    outcome = run_stages([partial(stage, scale) for stage in experiment.stages], folder, workers, report, address)
-    if not outcome.failed:
-        description = {"scale": scale.__dict__, **experiment.describe(scale, outcome.finished)}
-        write_results(out, name, description, outcome.finished, experiment.collect(outcome.finished))
-        redraw(name, out)
+    with locked_directory(out):
+        outcome = run_stages([partial(stage, scale) for stage in experiment.stages], folder, workers, report, address)
+        if not outcome.failed:
+            description = {"scale": scale.__dict__, **experiment.describe(scale, outcome.finished)}
+            write_results(out, name, description, outcome.finished, experiment.collect(outcome.finished))
+            redraw(name, out)
     return outcome
 
 

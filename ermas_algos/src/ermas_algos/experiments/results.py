@@ -37,9 +37,9 @@ def write_results(
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
-    """A tidy CSV: the first row's columns; None is empty; floats by repr."""
+    """A tidy CSV: the columns of all rows, in the order in which they first appear; None is empty; floats by repr."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     replace_file(path, text.getvalue().encode())

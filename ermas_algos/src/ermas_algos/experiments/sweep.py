@@ -6,7 +6,6 @@ that seed (one test per planner where agents can tell planners apart and cannot 
 
 import dataclasses
 import hashlib
-import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +14,13 @@ from typing import Any
 
 from ermas_algos.algorithms import TRAINERS
 from ermas_algos.algorithms.config import TrainerConfig, check_writable, from_json, to_json
+from ermas_algos.checkpoint import replace_file
+from ermas_algos.directory_lock import locked_directory
 from ermas_algos.environment_arguments import check_arguments
 from ermas_algos.evaluation.certificate import load_trainer
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
-from ermas_algos.evaluation.transfer import transfer_evaluation
-from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Tables, read_file
+from ermas_algos.evaluation.transfer import TransferRow, transfer_evaluation
+from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Tables, job_key, read_file
 from ermas_algos.experiments.results import read_table, rows_of, write_results
 from ermas_algos.experiments.stages import run_stages
 from ermas_algos.plots.sweep import plot_sweep
@@ -32,6 +33,8 @@ TRAINING, TRANSFER = "training", "transfer"
 """Tables of a sweep: a row per planner; a row per planner and gap."""
 PLANNER_FILE = "planner.safetensors"
 """Checkpoint that a training leaves."""
+COLUMNS = {"task", "method_name", "planner_payoff", *(column.name for column in dataclasses.fields(TransferRow))}
+"""Columns of the tables that labels cannot have."""
 SEED = "$seed"
 """Stands for the training seed in a method's arguments."""
 
@@ -47,7 +50,7 @@ class Task:
     gap_argument: str = "q"
     """Name of the argument that the reality gap changes in the test."""
     labels: Mapping[str, Any] = field(default_factory=dict)
-    """Further columns of the task's rows."""
+    """Further columns of the task's rows; names that no column and no method's label has."""
 
     def __post_init__(self) -> None:
         """ValueError for what JSON cannot hold."""
@@ -114,6 +117,7 @@ class Sweep:
         for name in (*self.tasks, *self.methods):
             if not name or not all(c.isalnum() or c in "._=-" for c in name):
                 raise ValueError(f"tasks and methods: a name has letters, digits, '.', '_', '=' and '-', got {name!r}.")
+        self._check_labels()
         for task in self.tasks.values():
             check_arguments("argument", task.environment, task.arguments)
             check_arguments("gap_argument", task.environment, [task.gap_argument])
@@ -123,6 +127,18 @@ class Sweep:
             training.method.config(training.seed)
             check_arguments("argument", training.task.environment, training.method.arguments)
             training.spec()(1)
+
+    def _check_labels(self) -> None:
+        """A row has one column of each name: ValueError for a label that would take another's place."""
+        for what, things, others in (
+            ("tasks", self.tasks, set[str]()),
+            ("methods", self.methods, {label for task in self.tasks.values() for label in task.labels}),
+        ):
+            for name, thing in things.items():
+                for label in thing.labels:
+                    if label in COLUMNS or label in others:
+                        taken = "is a column of the results" if label in COLUMNS else "is a label of a task, too"
+                        raise ValueError(f"{what}.{name}.labels: {label!r} {taken}; choose another name.")
 
     def trainings(self) -> list["Training"]:
         """One job per task, method and seed; seed by seed, so that early results are about every method."""
@@ -183,8 +199,9 @@ class Training:
 
     @property
     def key(self) -> str:
-        """See `Job.key`."""
-        return f"{self.task_name}_{self.method_name}_seed-{self.seed}"
+        """See `Job.key`; not of the settings, so that other settings under the same names are a conflict."""
+        readable = f"{TRAINING}_{self.task_name}_{self.method_name}_seed-{self.seed}"
+        return job_key(readable, TRAINING, self.task_name, self.method_name, self.seed)
 
     def spec(self) -> EnvironmentSpec:
         """The training environment."""
@@ -241,9 +258,9 @@ class Transfer:
 
     @property
     def key(self) -> str:
-        """See `Job.key`; names the planners by a digest, so that further methods mean further jobs, not a conflict."""
-        digest = hashlib.sha256(json.dumps(self.configuration(), sort_keys=True).encode()).hexdigest()[:10]
-        return f"{TRANSFER}_{self.task_name}_{self.task.gap_argument}-{self.gap:g}_seed-{self.seed}_{digest}"
+        """See `Job.key`; of the planners too, so that further methods mean further jobs, not a conflict."""
+        readable = f"{TRANSFER}_{self.task_name}_{self.task.gap_argument}-{self.gap:g}_seed-{self.seed}"
+        return job_key(readable, TRANSFER, self.task_name, self.configuration())
 
     def configuration(self) -> dict[str, Any]:
         """See `Job.configuration`."""
@@ -293,14 +310,18 @@ def run_sweep(
         sweep: what is run.
         out: directory of the results; `sweep.jobs` in it holds the jobs' files.
         workers: see `run_jobs`; `report` and `address` too.
+
+    Raises:
+        ValueError: another command is using the directory; see `run_jobs` for the rest.
     """
     stages = (lambda finished, folder: sweep.trainings(), sweep.transfers)
-    outcome = run_stages(stages, out / "sweep.jobs", workers, report, address)
-    tables = {"sweep": rows_of(outcome.finished, TRANSFER), "sweep-training": rows_of(outcome.finished, TRAINING)}
-    filled = {name: rows for name, rows in tables.items() if rows}
-    write_results(out, "sweep", {"sweep": to_json(sweep)}, outcome.finished, filled)
-    if tables["sweep"]:
-        redraw_sweep(out)
+    with locked_directory(out):
+        outcome = run_stages(stages, out / "sweep.jobs", workers, report, address)
+        tables = {"sweep": rows_of(outcome.finished, TRANSFER), "sweep-training": rows_of(outcome.finished, TRAINING)}
+        filled = {name: rows for name, rows in tables.items() if rows}
+        write_results(out, "sweep", {"sweep": to_json(sweep)}, outcome.finished, filled)
+        if tables["sweep"]:
+            redraw_sweep(out)
     return outcome
 
 
@@ -327,5 +348,5 @@ def _seeded(value: Any, seed: int) -> Any:
 def _planner(checkpoint: bytes) -> Planner:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / PLANNER_FILE
-        path.write_bytes(checkpoint)
+        replace_file(path, checkpoint)
         return load_trainer(path).frozen_planner()
