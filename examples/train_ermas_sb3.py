@@ -60,7 +60,7 @@ def main(settings: Settings) -> None:
     started = time.perf_counter()
     if settings.quick:
         settings = dataclasses.replace(settings, iterations=45, test_iterations=10)
-    console = Console()
+    console = Console(markup=False, emoji=False)  # a path may hold [brackets]
     try:
         marl = MARL(TRAIN_ENV, MARLConfig(seed=settings.seed))
         ermas = ERMAS(TRAIN_ENV, ERMASConfig(seed=settings.seed, epsilon=settings.epsilon))

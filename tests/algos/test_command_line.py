@@ -11,10 +11,11 @@ import pytest
 
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig, command_line
 from ermas_algos.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from ermas_algos.commands.certify import _number
 from ermas_algos.evaluation.certificate import certify_checkpoint
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_envs import EnvironmentSpec, bimatrix_v0
-from ermas_envs.oracles import exact_regret
+from ermas_envs.oracles import exact_regret, linear_program
 
 OWN = EnvironmentSpec("bimatrix_v0", {"agents_observe": "own"})
 EXACT = ExactLearnerConfig()
@@ -58,6 +59,31 @@ def test_certify_prints_and_tells_by_its_exit_status(
     assert ermas(monkeypatch, "certify", str(run), "--epsilon", "0.0001", "--json") == 1
     (certificate,) = json.loads(capsys.readouterr().out)
     assert certificate["certified_epsilon"] == max(certificate["regrets"].values())
+
+
+def test_certify_prints_no_bound_that_does_not_hold(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    solve = linear_program.linprog
+
+    def lies(*given: Any, **named: Any) -> Any:
+        found = solve(*given, **named)
+        found.x = found.x[::-1].copy()
+        return found
+
+    monkeypatch.setattr(linear_program, "linprog", lies)
+    assert ermas(monkeypatch, "certify", str(run), "--epsilon", "0.5") == 0  # regrets need no program
+    printed = capsys.readouterr().out
+    assert "ε = 0.5: not known (the solution of a linear program does not hold" in printed
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.049782, "0.0498"), (15.06471, "15.0647"), (0.0, "0.0000"), (-0.0, "0.0000"), (4.9782e-8, "4.978e-08"),
+     (-0.00049782, "-0.0004978"), (1234567.0, "1234567.0000")],
+)  # fmt: skip
+def test_numbers_of_a_certificate_have_digits_in_every_unit(value: float, shown: str) -> None:
+    assert _number(value) == shown
 
 
 def test_certify_a_checkpoint_that_does_not_name_its_environment(

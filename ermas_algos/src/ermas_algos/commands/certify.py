@@ -70,16 +70,21 @@ def _print(console: Console, title: str, certificate: Certificate) -> None:
         table.add_column(column, justify="left" if column == "role" else "right")
     for role, value in certificate.values.items():
         regret = certificate.regrets.get(role)
-        table.add_row(role, f"{value:.4f}", "" if regret is None else f"{regret:.4f}")
+        table.add_row(role, _number(value), "" if regret is None else _number(regret))
     print_table(console, table)
     held = "holds" if certificate.certified_epsilon <= certificate.epsilon else "does NOT hold"
     worst = certificate.worst_planner_payoff
-    found = f"{worst:.4f}" if worst is not None else f"not known ({certificate.worst_reason})"
+    found = _number(worst) if worst is not None else f"not known ({certificate.worst_reason})"
     lines = (
-        f"These agents are an ε-equilibrium for ε = {certificate.certified_epsilon:.4f}.",
+        f"These agents are an ε-equilibrium for ε = {_number(certificate.certified_epsilon)}.",
         f"The bound ε = {certificate.epsilon:g} {held}.",
         f"Worst planner payoff over all ε-equilibria, ε = {certificate.epsilon:g}: {found}",
         "All per step, undiscounted.",
     )
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _number(value: float) -> str:
+    """Four decimals; of payoffs in a small unit, which would all be 0.0000, four digits instead."""
+    return f"{value:z.4f}" if value == 0 or abs(value) >= 0.001 else f"{value:.4g}"
