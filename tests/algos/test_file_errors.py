@@ -90,14 +90,14 @@ def test_a_damaged_log_is_refused_by_its_name(
     capsys.readouterr()
     assert train(tmp_path, 2) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"ermas train: {path}: damaged: line 2 ")
+    assert error.startswith(f"ermas train: {path}: line 2 ")
     assert error.count("\n") == 1
 
 
 def test_a_column_twice_is_damage(tmp_path: Path) -> None:
     (tmp_path / PROGRESS_FILE).write_text("iteration,a,a\n0,1.0,2.0\n")
     with (
-        pytest.raises(ValueError, match=r"progress\.csv: damaged: line 1 has a column twice"),
+        pytest.raises(ValueError, match=r"progress\.csv: line 1 is damaged: it has a column twice"),
         MetricsLog(tmp_path) as log,
     ):
         log.resume_from(1)

@@ -1,5 +1,6 @@
 """Ctrl-C, pressed once or often: a message, status 130, and no traceback, neither of the command nor of its workers."""
 
+import atexit
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ermas_algos.commands import interrupts
+from ermas_algos.metrics_log import read_progress
 
 sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
 from processes_for_tests import wait_until
@@ -36,8 +38,11 @@ def interrupted(process: subprocess.Popen[str], pauses: list[float]) -> str:
         time.sleep(pause)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, errors
     return errors
 
 
@@ -59,7 +64,7 @@ def test_a_sweep_whose_workers_are_starting(pauses: list[float], tmp_path: Path)
 def test_a_training(pauses: list[float], tmp_path: Path) -> None:
     process = started("train", "--environment", "augmented_bimatrix_v0", "--algorithm", "MARL", "--iterations", "5000",
                       "--out", str(tmp_path))  # fmt: skip
-    wait_until((tmp_path / "progress.csv").exists, 120)
+    wait_until(lambda: (tmp_path / "progress.csv").exists() and read_progress(tmp_path / "progress.csv") != [], 120)
     errors = interrupted(process, pauses)
     assert errors.startswith("ermas train: interrupted; ")
     assert errors.count("\n") == 1
@@ -72,12 +77,28 @@ def test_a_command_that_does_not_end_can_be_ended(
     ended: list[int] = []
     monkeypatch.setattr(interrupts, "PATIENCE", 0.0)
     monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(atexit, "register", lambda *_: None)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt), interrupts.one_interrupt():
             signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
         assert ended == [130]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_that_a_library_swallows_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "ONE_PRESS", 0.2)
+    monkeypatch.setattr(atexit, "register", lambda *_: None)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with interrupts.one_interrupt():
+            for pause in (0.0, 0.3):
+                time.sleep(pause)
+                with pytest.raises(KeyboardInterrupt):
+                    signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)  # the same press
     finally:
         signal.signal(signal.SIGINT, before)
 

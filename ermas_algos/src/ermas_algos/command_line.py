@@ -45,7 +45,10 @@ TOO_LARGE = (
 def process() -> None:
     """All that the process of the command `ermas` does; always ends in SystemExit."""
     with one_interrupt():
-        main()
+        try:
+            main()
+        except KeyboardInterrupt:  # outside the command's own work, or again while it was tidying up
+            sys.exit(INTERRUPTED)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -133,9 +133,9 @@ def read_progress(path: str | Path) -> list[dict[str, float]]:
     path = Path(path)
     columns, *rows = [line.split(",") for line in _complete_lines(path)] or [[ITERATION]]
     if columns[0] != ITERATION:
-        raise ValueError(f"{path}: damaged: line 1 does not start with the column {ITERATION!r}")
+        raise ValueError(f"{path}: line 1 does not start with the column {ITERATION!r}")
     if len(set(columns)) < len(columns):
-        raise ValueError(f"{path}: damaged: line 1 has a column twice")
+        raise ValueError(f"{path}: line 1 is damaged: it has a column twice")
     return [_parse_row(path, number, columns, cells) for number, cells in enumerate(rows, start=2)]
 
 
@@ -150,14 +150,14 @@ def _text(path: Path, number: int, line: bytes) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: damaged: line {number} is not text ({error.reason})") from error
+        raise ValueError(f"{path}: line {number} is damaged: it is not text ({error.reason})") from error
 
 
 def _parse_row(path: Path, number: int, columns: list[str], cells: list[str]) -> dict[str, float]:
     try:
         return {name: float(cell) for name, cell in zip(columns, cells, strict=True)}
     except ValueError as error:
-        raise ValueError(f"{path}: damaged: line {number} does not fit the header: {error}") from error
+        raise ValueError(f"{path}: line {number} does not fit the header: {error}") from error
 
 
 def _drop_rows(path: Path, iteration: int) -> list[str] | None:

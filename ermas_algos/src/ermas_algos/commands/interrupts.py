@@ -1,5 +1,6 @@
 """Ctrl-C in the process of a command: it ends in order, and says so once, however often the keys are pressed."""
 
+import atexit
 import os
 import signal
 import time
@@ -9,38 +10,44 @@ from typing import Any
 
 from ermas_algos.commands.exit_status import INTERRUPTED
 
+ONE_PRESS = 1.0
+"""Seconds in which further signals are the same Ctrl-C: pressed twice, or passed on by a program around this one."""
 PATIENCE = 5.0
-"""Seconds for an orderly end; Ctrl-C after them ends the process as it is, without a word."""
+"""Seconds that Python may take to end after the command has; Ctrl-C after them ends the process as it is."""
 
 
 @contextmanager
 def one_interrupt() -> Iterator[None]:
-    """The first Ctrl-C in the block raises KeyboardInterrupt; from then on, and after the block, the process is ending.
+    """Ctrl-C in the block raises KeyboardInterrupt, once; after the block, the process is ending, and it does nothing.
 
-    While it ends, another Ctrl-C would break off whatever tidies up, with a traceback: it does nothing. A process that
-    ignores Ctrl-C, as a shell's background job does, goes on doing so.
+    Otherwise a second one would break off whatever tidies up, with a traceback. A process that ignores Ctrl-C, as a
+    shell's background job does, goes on doing so.
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
-    signal.signal(signal.SIGINT, _interrupt)
+    heard = -ONE_PRESS
+
+    def interrupt(number: int, frame: Any) -> None:
+        nonlocal heard
+        if time.monotonic() >= heard + ONE_PRESS:  # again, if some library has swallowed the first
+            heard = time.monotonic()
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGINT) is _interrupt:
-            _be_patient()
+        _end_in_peace()
 
 
-def _interrupt(number: int, frame: Any) -> None:
-    _be_patient()
-    raise KeyboardInterrupt
-
-
-def _be_patient() -> None:
+def _end_in_peace() -> None:
     enough = time.monotonic() + PATIENCE
 
-    def interrupt_again(number: int, frame: Any) -> None:
+    def interrupt(number: int, frame: Any) -> None:
         if time.monotonic() >= enough:
             os._exit(INTERRUPTED)
 
-    signal.signal(signal.SIGINT, interrupt_again)
+    signal.signal(signal.SIGINT, interrupt)
+    # At its very end Python gives up handlers, and Ctrl-C would kill the process; what is ignored stays so.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)

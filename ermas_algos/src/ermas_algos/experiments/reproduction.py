@@ -12,6 +12,7 @@ from ermas_algos.experiments.jobs import Finished, Job, Outcome, Row
 from ermas_algos.experiments.results import job_settings, read_table, rows_of, write_results
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.stages import ScaledStage, run_stages
+from ermas_algos.file_errors import file_errors
 from ermas_envs.registry import Registry
 
 PlotTables = Callable[[Path, Mapping[str, Sequence[Mapping[str, Any]]]], None]
@@ -110,5 +111,7 @@ def redraw(name: str, out: Path) -> Path:
     """Draw `<name>.png` from the CSV tables of an experiment in a directory; OSError if a table is missing."""
     experiment = experiment_registry.make(name)
     path = out / f"{name}.png"
-    experiment.plot(path, {table: read_table(out / f"{table}.csv") for table in experiment.tables})
+    tables = {table: read_table(out / f"{table}.csv") for table in experiment.tables}
+    with file_errors(path):
+        experiment.plot(path, tables)
     return path

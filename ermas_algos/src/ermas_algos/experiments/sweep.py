@@ -23,6 +23,7 @@ from ermas_algos.evaluation.transfer import TransferRow, transfer_evaluation
 from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Tables, job_key, read_file
 from ermas_algos.experiments.results import read_table, rows_of, write_results
 from ermas_algos.experiments.stages import run_stages
+from ermas_algos.file_errors import file_errors
 from ermas_algos.plots.sweep import plot_sweep
 from ermas_envs import BatchedEnv, EnvironmentSpec
 from ermas_envs.arguments import check_choice, check_integer, check_json, check_number, keep
@@ -328,7 +329,9 @@ def run_sweep(
 def redraw_sweep(out: Path) -> Path:
     """Draw `sweep.png` from `sweep.csv`; OSError if it is missing."""
     path = out / "sweep.png"
-    plot_sweep(path, read_table(out / "sweep.csv"))
+    rows = read_table(out / "sweep.csv")
+    with file_errors(path):
+        plot_sweep(path, rows)
     return path
 
 
