@@ -110,14 +110,13 @@ UNUSABLE: list[tuple[tuple[str, ...], str]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("unusable")
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
     for name, content in FILES.items():
-        (folder / name).write_text(content)
+        (tmp_path / name).write_text(content)
     if hasattr(os, "mkfifo"):
-        os.mkfifo(folder / "pipe.toml")
-    return folder
+        os.mkfifo(tmp_path / "pipe.toml")
+    return tmp_path
 
 
 def status(*arguments: str) -> Any:

@@ -16,25 +16,24 @@ def read_text(path: Path) -> str:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: naming the file, which is a pipe or a device, larger than `LARGEST_TEXT`, or no UTF-8 text.
+        ValueError: it is a pipe or a device, larger than `LARGEST_TEXT`, or no UTF-8 text; the caller names the file.
     """
     refuse_special_file(path)
     with path.open("rb") as file:
         raw = file.read(LARGEST_TEXT + 1)
     if len(raw) > LARGEST_TEXT:
-        raise ValueError(f"{path}: is larger than {LARGEST_TEXT} bytes.")
+        raise ValueError(f"is larger than {LARGEST_TEXT} bytes.")
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        where = f"{error.reason} at byte {error.start}"
-        raise ValueError(f"{path}: is no UTF-8 text ({where}); save it as UTF-8.") from None
+        raise ValueError(f"is no UTF-8 text; save it as UTF-8 ({error}).") from None
 
 
 def refuse_special_file(path: Path) -> None:
     """ValueError for a pipe, a device or a socket, whose end may never come; OSError if there is no such file."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a directory has an error of its own
-        raise ValueError(f"{path}: is no ordinary file.")
+        raise ValueError("is no ordinary file.")
 
 
 def replace_what_cannot_be_shown() -> None:

@@ -27,9 +27,8 @@ def read_configuration(path: Path) -> dict[str, Any]:
     kinds: Mapping[str, Callable[[str], Any]] = {".toml": _parse_toml, ".yaml": parse_yaml, ".yml": parse_yaml}
     if path.suffix not in kinds:
         raise ValueError(f"{path}: a configuration is a .toml, .yaml or .yml file.")
-    text = read_text(path)
     try:
-        found = kinds[path.suffix](text)
+        found = kinds[path.suffix](read_text(path))
         check_plain(found)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
