@@ -6,7 +6,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check -q install -c constraints.txt
 PACKAGES := ermas_envs/pyproject.toml ermas_algos/pyproject.toml
 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-TARGETS := venv venv-dev train kernels test test-random test-slow ids lint types format wheels examples bench clean
+TARGETS := venv venv-dev train kernels test test-random test-slow ids bounds fuzz lint types format wheels examples bench clean
 
 # Compiled kernels stay in the checkout: every target finds them, also where there is no home to keep them in.
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/kernels
@@ -52,6 +52,16 @@ test-random: kernels
 
 test-slow: kernels
 	$(PYTEST) -n 2 -m slow -o timeout=3600 $(ARGS)
+
+# Kernels whose every array access is checked: recordings replay, and random games keep within their arrays.
+bounds: export NUMBA_BOUNDSCHECK = 1
+bounds: venv-dev
+	$(BIN)/python -m ermas_envs.economy.replay tests/envs/economy/trajectories/*.json.gz > /dev/null
+	$(BIN)/python tests/envs/fuzz.py --constructions 400
+
+fuzz: export NUMBA_BOUNDSCHECK = 1
+fuzz: venv-dev
+	$(BIN)/python tests/envs/fuzz.py $(ARGS)
 
 ids: venv-dev
 	$(BIN)/python .ci/test_ids.py
