@@ -283,10 +283,14 @@ def test_networks_that_the_tensors_do_not_fill_are_never_made(
     originals: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tensors, metadata = content(originals["MARL"], "MARL")
-    put(metadata, "config", "planner_learner", "hidden_layers", [30000, 30000])
-    path = resigned(tmp_path / "altered", "MARL", tensors, metadata)
-    monkeypatch.setattr(SB3Learner, "__init__", never)
-    assert_refused(path, r"learner 'planner': its settings ask for 1800270000 numbers at least, it has \d+")
+    for widths, message in (
+        ([30000, 30000], "hidden_layers must be at most 8192, got 30000"),
+        ([8000, 8000], r"learner 'planner': its settings ask for 1280\d{5} numbers at least, it has \d+"),
+    ):
+        put(metadata, "config", "planner_learner", "hidden_layers", widths)
+        path = resigned(tmp_path / "altered", "MARL", tensors, metadata)
+        monkeypatch.setattr(SB3Learner, "__init__", never)
+        assert_refused(path, message)
 
 
 @pytest.mark.parametrize("name", ["MARL", "exact"])
