@@ -19,6 +19,8 @@ from ermas_envs.bimatrix_v0 import batched_env
 from ermas_envs.planners import ConstantPlanner
 from ermas_envs.streams import ReplicaStreams
 
+pytestmark = pytest.mark.usefixtures("global_generators")  # to make a model of plain SB3 seeds them
+
 PASSIVE = ConstantPlanner(0)
 STAY, UP = 1, 2
 
