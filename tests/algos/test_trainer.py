@@ -99,6 +99,7 @@ def cells(path: Path) -> list[dict[str, str]]:
 # Determinism
 
 
+@pytest.mark.usefixtures("global_generators")
 @every_variant
 def test_the_same_seed_gives_bit_identical_learners_and_metrics(make: Make) -> None:
     first, second = make(3), make(3)

@@ -21,6 +21,8 @@ from ermas_envs.economy.tax_planners import FreeMarket
 from ermas_envs.planners import ConstantPlanner
 from ermas_envs.streams import Purpose, ReplicaStreams
 
+pytestmark = pytest.mark.usefixtures("global_generators")  # to make a model of plain SB3 seeds them
+
 PASSIVE = ConstantPlanner(0)
 STAY, UP = 1, 2
 
