@@ -315,8 +315,9 @@ def write_forever(i):
 started = time.perf_counter()
 write(0)
 seconds = time.perf_counter() - started
-last = interrupted = 0
-for _ in range(rounds):
+last = interrupted = kills = 0
+while kills < rounds or interrupted <= 10 and kills < 20 * rounds:  # a busy machine may kill between two writes
+    kills += 1
     before = path.stat().st_ino
     pid = os.fork()
     if pid == 0:
@@ -339,7 +340,7 @@ print(last, interrupted)
 
 
 def test_kill_at_any_moment_leaves_a_readable_checkpoint(tmp_path: Path) -> None:
-    """SIGKILL, 100 times, a process that does nothing but rewrite one checkpoint."""
+    """SIGKILL, 100 times or more, a process that does nothing but rewrite one checkpoint."""
     command = [sys.executable, "-c", KILLER, str(tmp_path / "run.ckpt"), "100"]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, env=env, capture_output=True)

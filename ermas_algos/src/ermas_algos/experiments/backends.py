@@ -75,6 +75,19 @@ def _children_without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextmanager
+def _no_usage_statistics() -> Iterator[None]:
+    """Ray sends nothing home, unless its user has said so; the environment is left as it was."""
+    name = "RAY_USAGE_STATS_ENABLED"
+    given = os.environ.get(name)
+    os.environ.setdefault(name, "0")
+    try:
+        yield
+    finally:
+        if given is None:
+            os.environ.pop(name, None)
+
+
 def run_on_ray(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int, address: str) -> Results:
     """Run jobs as Ray tasks of one CPU each; a task whose worker is killed runs again, a few times.
 
@@ -88,7 +101,6 @@ def run_on_ray(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int
         ValueError: Ray is not installed.
         ConnectionError: no cluster answers at the address.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray  # an optional extra
     except ImportError:
@@ -98,7 +110,8 @@ def run_on_ray(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int
     try:
         if ours:
             own: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address == "local" else {}
-            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
+            with _no_usage_statistics():
+                ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
         task = ray.remote(num_cpus=1, max_retries=_RAY_RETRIES)(_on_ray)
         for key, job in jobs.items():
             running[task.remote(work, job)] = key
