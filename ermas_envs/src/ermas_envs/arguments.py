@@ -95,11 +95,11 @@ def check_positive(argument: str, given: object) -> float:
     return value
 
 
-def check_payoff(argument: str, given: object, minimum: float = -math.inf) -> float:
-    """Return a payoff, or a factor of payoffs, as a float; ValueError unless it is within ±`LARGEST_PAYOFF`."""
+def check_magnitude(argument: str, given: object, maximum: float = LARGEST_PAYOFF, minimum: float = -math.inf) -> float:
+    """Return `given` as a float; ValueError unless it is a finite number within ± maximum, and at least `minimum`."""
     value = check_number(argument, given, minimum)
-    if abs(value) > LARGEST_PAYOFF:
-        raise ValueError(f"{argument} must lie within ±{LARGEST_PAYOFF:g}, got {value!r}.")
+    if abs(value) > maximum:
+        raise ValueError(f"{argument} must lie within ±{maximum:g}, got {value!r}.")
     return value
 
 

@@ -6,9 +6,9 @@ from typing import Protocol
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.arguments import check_integer, check_number, check_payoff
+from ermas_envs.arguments import check_integer, check_magnitude, check_number
 from ermas_envs.arrays import FloatArray, IntArray
-from ermas_envs.economy.ranges import LARGEST_ETA, check_magnitude
+from ermas_envs.economy.ranges import LARGEST_AMOUNT, LARGEST_ETA
 from ermas_envs.economy.welfare import utilities_of_coin
 from ermas_envs.oracles.tabular import TabularGame
 from ermas_envs.registry import Registry
@@ -47,7 +47,7 @@ class PlannerAdversity:
     """
 
     def __init__(self, q: float) -> None:
-        self.q = check_magnitude("q", q)
+        self.q = check_magnitude("q", q, LARGEST_AMOUNT)
         self._agents: tuple[str, ...] = ()
 
     def bind(self, game: GameInfo, num_envs: int) -> None:
@@ -115,7 +115,7 @@ class _Redrawn:
     """Random numbers that are redrawn every k episodes: the m-th draw is a function of (seed, m) alone."""
 
     def __init__(self, scale: float, redraw_every: int, seed: int) -> None:
-        self.scale = check_payoff("scale", scale, minimum=0.0)
+        self.scale = check_magnitude("scale", scale, minimum=0.0)
         self.redraw_every = check_integer("redraw_every", redraw_every, 1)
         self.seed = check_integer("seed", seed, 0)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ermas_envs.arguments import check_choice, check_integer, check_payoff
+from ermas_envs.arguments import check_choice, check_integer, check_magnitude
 from ermas_envs.arrays import BoolArray, FloatArray, IntArray
 from ermas_envs.bimatrix.payoffs import BimatrixPayoffs
 
@@ -43,7 +43,7 @@ LARGEST_ACTION = 10_000
 def amplify(gain: float, max_action: int) -> PlannerRule:
     """The paper's rule: action a ∈ {0, …, max_action} earns a·gain·r_p − a²; gain is design's κ."""
     action = np.arange(check_integer("max_action", max_action, 1, LARGEST_ACTION) + 1, dtype=np.float64)[None, :]
-    weight = check_payoff("planner_gain", gain) * action
+    weight = check_magnitude("planner_gain", gain) * action
     return PlannerRule(np.zeros(action.shape, dtype=np.int64), weight, action**2, np.ones(action.shape, dtype=bool))
 
 

@@ -32,11 +32,3 @@ def check_amount(argument: str, given: object, maximum: float = LARGEST_AMOUNT, 
     if value > maximum:
         raise ValueError(f"{argument} must be at most {maximum:g}, got {value!r}.")
     return value
-
-
-def check_magnitude(argument: str, given: object, maximum: float = LARGEST_AMOUNT) -> float:
-    """Return `given` as a float; ValueError unless it is a finite number within ± maximum."""
-    value = check_number(argument, given)
-    if abs(value) > maximum:
-        raise ValueError(f"{argument} must lie within ±{maximum:g}, got {value!r}.")
-    return value

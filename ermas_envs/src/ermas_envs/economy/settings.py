@@ -11,6 +11,7 @@ from ermas_envs.arguments import (
     check_choice,
     check_flag,
     check_integer,
+    check_magnitude,
     check_mapping,
     check_number,
     check_positive,
@@ -20,6 +21,7 @@ from ermas_envs.arguments import (
 )
 from ermas_envs.arrays import FloatArray
 from ermas_envs.economy.ranges import (
+    LARGEST_AMOUNT,
     LARGEST_BOOK,
     LARGEST_BRACKETS,
     LARGEST_ETA,
@@ -27,7 +29,6 @@ from ermas_envs.economy.ranges import (
     LARGEST_SIDE,
     LARGEST_STEPS,
     check_amount,
-    check_magnitude,
 )
 from ermas_envs.economy.skills import DISTRIBUTIONS
 from ermas_envs.economy.uniform_layout import UniformLayoutSettings
@@ -168,7 +169,7 @@ class PeriodicBracketTax:
             values = check_sequence(name, self.tax_annealing_schedule, "[warm-up episodes, slope]")
             if len(values) != 2:
                 raise ValueError(f"{name} must be [warm-up episodes, slope], got {len(values)} numbers.")
-            keep(self, tax_annealing_schedule=tuple(check_magnitude(name, value) for value in values))
+            keep(self, tax_annealing_schedule=tuple(check_magnitude(name, value, LARGEST_AMOUNT) for value in values))
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.arguments import check_choice, check_number
+from ermas_envs.arguments import check_choice, check_magnitude, check_number
 from ermas_envs.arrays import Array, BoolArray, FloatArray
-from ermas_envs.economy.ranges import LARGEST_INCOME, check_magnitude
+from ermas_envs.economy.ranges import LARGEST_INCOME
 from ermas_envs.economy.saez import WEIGHT_TYPES
 from ermas_envs.economy.tax_schedule import US_FEDERAL_2018_RATES, check_bracket_rates
 from ermas_envs.planners import planner_registry
