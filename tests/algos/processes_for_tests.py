@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import ray  # noqa: F401 - extends sys.path for good; the same in every test that may use it
+
 
 def is_running(process: int) -> bool:
     try:
@@ -14,6 +16,15 @@ def is_running(process: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
+
+
+def descendants(process: int) -> list[int]:
+    """Its children, theirs, and so on; of those that end meanwhile, some."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [found for child in map(int, children) for found in (child, *descendants(child))]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:

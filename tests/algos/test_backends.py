@@ -60,28 +60,32 @@ def test_a_missing_or_changed_file_is_named(content: bytes | None, journal: str,
 # Ctrl-C and kill
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_command_repeated_gives_what_an_undisturbed_one_gives(
-    sent: signal.Signals, journal: str, tmp_path: Path
-) -> None:
-    script = tmp_path / "run.py"
+def run_eight(journal: str, folder: Path) -> subprocess.Popen[str]:
+    """A command with eight jobs."""
+    script = folder.with_suffix(".py")
     script.write_text(
-        "import sys\nfrom pathlib import Path\nfrom jobs_for_tests import Writer\n"
+        "from pathlib import Path\nfrom jobs_for_tests import Writer\n"
         "from ermas_algos.experiments.jobs import run_jobs\n"
         "if __name__ == '__main__':\n"
-        f"    run_jobs([Writer(k, {journal!r}) for k in range(8)], Path(sys.argv[1]), 2)\n"
+        f"    run_jobs([Writer(k, {journal!r}) for k in range(8)], Path({str(folder)!r}), 2)\n"
     )
-    folder, whole = tmp_path / "jobs", tmp_path / "whole"
-    process = subprocess.Popen([sys.executable, str(script), str(folder)], stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: len(list(folder.glob("*.json"))) >= 2)
-    process.send_signal(sent)
-    _, errors = process.communicate(timeout=20)
-    assert process.returncode != 0
-    assert ("KeyboardInterrupt" in errors) == (sent == signal.SIGINT)
-    assert 2 <= len(list(folder.glob("*.json"))) < 8
-    subprocess.run([sys.executable, str(script), str(folder)], check=True)
-    subprocess.run([sys.executable, str(script), str(whole)], check=True)
-    assert contents(folder) == contents(whole)
+    return subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, text=True)
+
+
+def test_an_interrupted_command_repeated_gives_what_an_undisturbed_one_gives(journal: str, tmp_path: Path) -> None:
+    jobs, whole = [Writer(k, journal) for k in range(8)], tmp_path / "whole"
+    run_jobs(jobs, whole, 2)
+    for sent in (signal.SIGINT, signal.SIGKILL):
+        folder = tmp_path / sent.name
+        process = run_eight(journal, folder)
+        wait_until(lambda folder=folder: len(list(folder.glob("*.json"))) >= 2)
+        process.send_signal(sent)
+        _, errors = process.communicate(timeout=20)
+        assert process.returncode != 0
+        assert ("KeyboardInterrupt" in errors) == (sent == signal.SIGINT)
+        assert 2 <= len(list(folder.glob("*.json"))) < 8
+        run_jobs(jobs, folder, 2)
+        assert contents(folder) == contents(whole)
 
 
 # Ray

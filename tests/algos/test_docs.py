@@ -1,14 +1,16 @@
 """Every Python block in the documentation runs as it stands: each alone, in an empty directory."""
 
-import os
 import re
-import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
+from script_runner import ScriptRunner
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -21,11 +23,15 @@ PAGES = [
     )
     if page.exists()
 ]
-SECONDS = 280
-"""A block takes less than 15 s on an idle machine; a busy one gets more, and the economy is compiled first."""
-
 FENCED = re.compile(r"^([ \t]*)```(?:python|py)\b[^\n]*\n(.*?)^\1```[ \t]*$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
 """Indentation and code of a block, also of one inside a list, and whatever follows the word `python`."""
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[ScriptRunner]:
+    started = ScriptRunner()
+    yield started
+    started.close()
 
 
 @dataclass(frozen=True)
@@ -65,15 +71,23 @@ def test_no_page_has_a_python_block_that_is_not_found() -> None:
         for block in blocks_of(page.read_text(encoding="utf-8"))
     ],
 )
-def test_block_runs(page: Path, block: Block, tmp_path: Path) -> None:
+def test_block_runs(page: Path, block: Block, runner: ScriptRunner, tmp_path: Path) -> None:
     script = tmp_path / f"{page.stem}.py"
     script.write_text("\n" * (block.line - 1) + block.code, encoding="utf-8")  # tracebacks name the page's lines
-    done = subprocess.run(
-        [sys.executable, script.name],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert done.returncode == 0, f"{page}: the block at line {block.line} fails:\n{done.stderr}"
+    status, output = runner.run(script)
+    assert status == 0, f"{page}: the block at line {block.line} fails:\n{output}"
+
+
+def test_a_block_that_fails_fails(runner: ScriptRunner, tmp_path: Path) -> None:
+    for name, code, status, output in (
+        ("wrong", "import os\nprint(__name__, os.getcwd())\n1 / 0\n", 1, "ZeroDivisionError: division by zero"),
+        ("missing", "ermas_envs.make('bimatrix_v0')", 1, "NameError: name 'ermas_envs' is not defined"),
+        ("left", "import sys; sys.exit(3)", 3, ""),
+        ("killed", "import os; os.kill(os.getpid(), 9)", -9, ""),
+    ):
+        script = tmp_path / f"{name}.py"
+        script.write_text(code)
+        found = runner.run(script)
+        assert found[0] == status
+        assert output in found[1]
+    assert f"__main__ {tmp_path}" in (tmp_path / "wrong.output").read_text()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ermas_algos.experiments import figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators
+from ermas_algos.experiments import backends, figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators
 from ermas_algos.experiments.jobs import run_jobs
 from ermas_algos.experiments.reproduction import experiment_registry, reproduce
 from ermas_algos.experiments.results import write_table
@@ -19,7 +20,7 @@ from ermas_algos.experiments.search import Search, search
 from ermas_algos.experiments.stages import run_stages
 
 sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
-from processes_for_tests import is_running, wait_until
+from processes_for_tests import descendants, is_running, wait_until
 
 EXPERIMENTS = (figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators)
 
@@ -94,8 +95,8 @@ def test_workers_that_are_starting_end_with_a_killed_command(square: Any, tmp_pa
     """They import torch for seconds before the first line of ours runs in them."""
     (tmp_path / "command.py").write_text(sleeping_command(tmp_path))
     command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")])
-    wait_until(lambda: bool(workers_of(command.pid)))
-    workers = workers_of(command.pid)
+    wait_until(lambda: len(descendants(command.pid)) >= 2)  # the first of what multiprocessing starts
+    workers = descendants(command.pid)
     command.kill()
     command.wait()
     assert not (tmp_path / "pid").exists(), "killed too late for this test"
@@ -112,6 +113,13 @@ def test_ctrl_c_ends_running_jobs_at_once(square: Any, tmp_path: Path) -> None:
     wait_until(lambda: not is_running(int((tmp_path / "pid").read_text())), 5)
 
 
+def test_processes_that_are_spawned_do_the_same(square: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they are where none may be forked: on macOS and Windows."""
+    monkeypatch.setattr(backends, "_fresh_processes", lambda: multiprocessing.get_context("spawn"))
+    outcome = run_jobs([square(2, str(tmp_path / "journal"))], tmp_path / "jobs", 1)
+    assert outcome.finished[0].tables == {"squares": [{"number": 2, "square": 4}]}
+
+
 def test_results_that_cannot_leave_their_process_stop_no_other(square: Any, tmp_path: Path) -> None:
     from jobs_for_tests import Faulty
 
@@ -123,12 +131,6 @@ def test_results_that_cannot_leave_their_process_stop_no_other(square: Any, tmp_
         "row": "TypeError: Object of type set is not JSON serializable",
     }
     assert [done.key for done in outcome.finished] == ["square-2"]
-
-
-def workers_of(command: int) -> list[int]:
-    """Processes of its pool."""
-    children = Path(f"/proc/{command}/task/{command}/children").read_text().split()
-    return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
 
 
 def test_results_of_before_jobs_left_files_are_read(square: Any, tmp_path: Path) -> None:

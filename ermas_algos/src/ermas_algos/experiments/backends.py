@@ -3,8 +3,10 @@
 import concurrent.futures
 import logging
 import multiprocessing
+import multiprocessing.context
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
@@ -36,7 +38,7 @@ def run_in_processes(jobs: Mapping[str, Any], work: Callable[[Any], Any], worker
     Raises:
         RuntimeError: a worker was killed.
     """
-    context = multiprocessing.get_context("spawn")
+    context = _fresh_processes()
     others = set(multiprocessing.active_children())
     killed: str | None = None
     with concurrent.futures.ProcessPoolExecutor(workers, context, _start_process) as pool:
@@ -51,12 +53,24 @@ def run_in_processes(jobs: Mapping[str, Any], work: Callable[[Any], Any], worker
                 else:
                     yield key, future.result() if error is None else _failure(error)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
+                process.terminate()  # before the pool closes what those that are starting still look for
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
     if killed is not None:
         raise RuntimeError(f"a worker was killed, perhaps at {killed}; repeat the command.")
+
+
+def _fresh_processes() -> multiprocessing.context.BaseContext:
+    """Starts processes that share nothing with this one, on Linux from one that has imported the libraries already.
+
+    Importing torch takes a worker seconds. Elsewhere a process that has imported it may not be forked.
+    """
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ermas_algos", "stable_baselines3", "sb3_contrib"])  # of no effect once it runs
+    return context
 
 
 @contextmanager
@@ -68,11 +82,29 @@ def _children_without_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    with _interrupts_afterwards():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _interrupts_afterwards() -> Iterator[None]:
+    """Ctrl-C comes after the block: another thread may take the signal, and the main thread would leave a process that
+    it has started and does not know yet."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # this thread is never interrupted
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.experiments.jobs import Job, Row, Tables
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.search import LEARNERS, Search, last_third, search, seed_batches
-from ermas_algos.plots.figure_2 import plot_figure_2
 from ermas_envs import bimatrix_v0
 from ermas_envs.arrays import FloatArray
 from ermas_envs.oracles import evaluate, worst_equilibrium
@@ -125,6 +124,8 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
+    from ermas_algos.plots.figure_2 import plot_figure_2  # Matplotlib takes a second to import
+
     plot_figure_2(path, tables[NAME], tables[f"{NAME}-frontier"])
 
 

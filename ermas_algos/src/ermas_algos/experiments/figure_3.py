@@ -8,7 +8,6 @@ from typing import Any
 from ermas_algos.experiments.jobs import Job, Row, Tables
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.search import LEARNERS, Search, binned, search, seed_batches
-from ermas_algos.plots.figure_3 import plot_figure_3
 
 NAME = "figure-3"
 TABLES = ("figure-3",)
@@ -87,4 +86,6 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
+    from ermas_algos.plots.figure_3 import plot_figure_3  # Matplotlib takes a second to import
+
     plot_figure_3(path, tables[NAME])

@@ -24,7 +24,6 @@ from ermas_algos.experiments.jobs import Finished, Job, Row
 from ermas_algos.experiments.results import rows_of
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.sweep import SEED, TRAINING, TRANSFER, Method, Sweep, Task
-from ermas_algos.plots.figure_4 import plot_figure_4
 from ermas_envs import augmented_bimatrix_v0
 from ermas_envs.bimatrix.payoffs import as_payoffs
 
@@ -179,4 +178,6 @@ def describe(payoffs: str, scale: Scale, finished: Sequence[Finished]) -> dict[s
 def plot(name: str, path: Path, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the returns over Q, and beside them `<name>-frontier.png`."""
     drawn = ("", "-summary", "-choice", "-optimum", "-frontier")
+    from ermas_algos.plots.figure_4 import plot_figure_4  # Matplotlib takes a second to import
+
     plot_figure_4(path, *(found.get(f"{name}{part}", []) for part in drawn))

@@ -19,7 +19,6 @@ from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.experiments.jobs import Job, Row, Tables
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.learners.exact import ExactLearnerConfig
-from ermas_algos.plots.meta_gradient import plot_meta_gradient
 from ermas_envs import bimatrix_v0
 from ermas_envs.arrays import FloatArray
 from ermas_envs.engine_batch import EngineBatch
@@ -182,4 +181,6 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
+    from ermas_algos.plots.meta_gradient import plot_meta_gradient  # Matplotlib takes a second to import
+
     plot_meta_gradient(path, tables[NAME])

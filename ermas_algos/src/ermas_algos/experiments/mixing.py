@@ -20,7 +20,6 @@ from ermas_algos.experiments.jobs import Job, Tables
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.search import Search, last_third, search
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig, ExactRollout
-from ermas_algos.plots.mixing import plot_mixing
 from ermas_envs import bimatrix_v0
 from ermas_envs.arrays import FloatArray
 from ermas_envs.oracles import TabularGame, best_response_value, evaluate
@@ -179,4 +178,6 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
+    from ermas_algos.plots.mixing import plot_mixing  # Matplotlib takes a second to import
+
     plot_mixing(path, tables[NAME])

@@ -18,7 +18,6 @@ from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.experiments.jobs import Job, Row, Tables
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.search import LEARNERS, Search, last_third, search, seed_batches
-from ermas_algos.plots.multipliers import plot_multipliers
 from ermas_envs.arguments import check_choice
 from ermas_envs.arrays import FloatArray
 from ermas_envs.oracles import TabularGame, evaluate, exact_regret, worst_equilibrium
@@ -153,4 +152,6 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
+    from ermas_algos.plots.multipliers import plot_multipliers  # Matplotlib takes a second to import
+
     plot_multipliers(path, tables[NAME])

@@ -14,7 +14,6 @@ from ermas_algos.experiments.jobs import Job, Tables
 from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.search import LEARNERS, Search, binned, search, seed_batches
 from ermas_algos.learners.sb3 import SB3LearnerConfig
-from ermas_algos.plots.regret_estimators import plot_regret_estimators
 
 NAME = "regret-estimators"
 TABLES = ("regret-estimators",)
@@ -100,4 +99,6 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
+    from ermas_algos.plots.regret_estimators import plot_regret_estimators  # Matplotlib takes a second to import
+
     plot_regret_estimators(path, tables[NAME])

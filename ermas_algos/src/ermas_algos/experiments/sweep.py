@@ -24,7 +24,6 @@ from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Table
 from ermas_algos.experiments.results import read_table, rows_of, write_results
 from ermas_algos.experiments.stages import run_stages
 from ermas_algos.file_errors import file_errors
-from ermas_algos.plots.sweep import plot_sweep
 from ermas_envs import BatchedEnv, EnvironmentSpec
 from ermas_envs.arguments import check_choice, check_integer, check_json, check_number, keep
 from ermas_envs.oracles import agents_ignore_planner
@@ -331,6 +330,8 @@ def redraw_sweep(out: Path) -> Path:
     path = out / "sweep.png"
     rows = read_table(out / "sweep.csv")
     with file_errors(path):
+        from ermas_algos.plots.sweep import plot_sweep  # Matplotlib takes a second to import
+
         plot_sweep(path, rows)
     return path
 
