@@ -19,6 +19,7 @@ from processes_for_tests import ray_leaves_nothing, wait_until
 @pytest.fixture
 def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
+    monkeypatch.setenv("HOME", str(tmp_path))  # Ray needs one that it can write
     return str(tmp_path / "journal")
 
 

@@ -19,8 +19,9 @@ from processes_for_tests import is_running, ray_leaves_nothing, wait_until
 
 
 @pytest.fixture(scope="module", autouse=True)
-def jobs_importable() -> Iterator[None]:
+def jobs_importable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))  # Ray needs one that it can write
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
         yield
 
