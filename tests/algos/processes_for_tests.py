@@ -1,13 +1,15 @@
-"""Processes as tests see them: whether one runs, waiting for something to come true, what Ray leaves in a process."""
+"""Processes as tests see them: whether one runs, waiting for something to come true, what Ray leaves in a process, and one Ray at a time."""
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import ray  # noqa: F401 - extends sys.path for good; the same in every test that may use it
+from filelock import FileLock
 
 
 def is_running(process: int) -> bool:
@@ -48,3 +50,10 @@ def ray_leaves_nothing() -> Iterator[None]:
         os.environ.update(variables)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def no_other_ray() -> Iterator[None]:
+    """No other test's Ray runs meanwhile: two that start at once wait for each other's files in vain."""
+    with FileLock(Path(tempfile.gettempdir()) / f"tests-of-ray-{os.getuid()}.lock"):
+        yield

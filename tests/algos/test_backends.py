@@ -13,7 +13,7 @@ from ermas_algos.experiments.jobs import read_file, run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))  # spawned workers import the jobs by this name
 from jobs_for_tests import Square, Writer
-from processes_for_tests import ray_leaves_nothing, wait_until
+from processes_for_tests import no_other_ray, ray_leaves_nothing, wait_until
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_ray_gives_what_local_processes_give_even_if_a_worker_is_killed(journal:
     local = run_jobs(jobs, tmp_path / "local", 2)
     mortal = [*jobs[:-1], Square(6, journal, dies_before=str(marker), leaves=True)]
     seen: list[tuple[int, int]] = []
-    with ray_leaves_nothing():
+    with no_other_ray(), ray_leaves_nothing():
         on_ray = run_jobs(mortal, tmp_path / "ray", 2, lambda done, total: seen.append((done, total)), address="local")
     assert marker.exists()
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")

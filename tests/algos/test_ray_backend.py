@@ -15,12 +15,12 @@ from ermas_algos.experiments.jobs import run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))  # spawned workers import the jobs by this name
 from jobs_for_tests import Faulty, Sleeper, Square, Writer
-from processes_for_tests import is_running, ray_leaves_nothing, wait_until
+from processes_for_tests import is_running, no_other_ray, ray_leaves_nothing, wait_until
 
 
 @pytest.fixture(scope="module", autouse=True)
 def jobs_importable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
+    with no_other_ray(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))  # Ray needs one that it can write
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
         yield
