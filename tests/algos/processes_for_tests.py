@@ -1,4 +1,4 @@
-"""Processes as tests see them: whether one runs, waiting for something to come true, what Ray leaves in a process, and one Ray at a time."""
+"""Processes as tests see them: whether one runs, waiting for something to come true, one Ray at a time."""
 
 import os
 import signal
