@@ -6,7 +6,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check -q install -c constraints.txt
 PACKAGES := ermas_envs/pyproject.toml ermas_algos/pyproject.toml
 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-TARGETS := venv venv-dev train kernels test test-random test-slow ids bounds fuzz lint types format wheels examples bench clean
+TARGETS := venv venv-dev train kernels test test-random test-slow ids digests bounds fuzz lint types format wheels examples bench clean
 
 # Compiled kernels stay in the checkout: every target finds them, also where there is no home to keep them in.
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/kernels
@@ -52,6 +52,9 @@ test-random: kernels
 
 test-slow: kernels
 	$(PYTEST) -n 2 --dist worksteal -m slow -o timeout=3600 $(ARGS)
+
+digests: kernels
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/digests.py
 
 # Kernels whose every array access is checked: recordings replay, and random games keep within their arrays.
 bounds: export NUMBA_BOUNDSCHECK = 1
