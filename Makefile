@@ -6,7 +6,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check -q install -c constraints.txt
 PACKAGES := ermas_envs/pyproject.toml ermas_algos/pyproject.toml
 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-TARGETS := venv venv-dev train kernels test test-random test-slow ids digests bounds fuzz lint types format wheels examples bench clean
+TARGETS := venv venv-dev train kernels test test-random test-slow ids digests tree bounds fuzz lint types format wheels examples bench clean
 
 # Compiled kernels stay in the checkout: every target finds them, also where there is no home to keep them in.
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/kernels
@@ -45,13 +45,16 @@ kernels: venv-dev
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/kernels.py
 
 test: kernels
-	$(PYTEST) -n 2 --dist worksteal $(ARGS)
+	$(PYTEST) -n 2 --dist loadgroup $(ARGS)
 
 test-random: kernels
-	$(PYTEST) -n 2 --dist worksteal --random-order-bucket=global --random-order-seed=$(or $(SEED),$(shell date +%s)) $(ARGS)
+	$(PYTEST) -n 2 --dist loadgroup --random-order-bucket=global --random-order-seed=$(or $(SEED),$(shell date +%s)) $(ARGS)
 
 test-slow: kernels
-	$(PYTEST) -n 2 --dist worksteal -m slow -o timeout=3600 $(ARGS)
+	$(PYTEST) -n 2 --dist loadgroup -m slow -o timeout=3600 $(ARGS)
+
+tree:
+	$(PYTHON) tests/tree.py
 
 digests: kernels
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/digests.py
@@ -59,7 +62,7 @@ digests: kernels
 # Kernels whose every array access is checked: recordings replay, and random games keep within their arrays.
 bounds: export NUMBA_BOUNDSCHECK = 1
 bounds: venv-dev
-	$(BIN)/python -m ermas_envs.economy.replay tests/envs/economy/trajectories/*.json.gz > /dev/null
+	$(BIN)/python -m ermas_envs.replay tests/envs/replay/trajectories/*.json.gz > /dev/null
 	$(BIN)/python tests/envs/fuzz.py --constructions 400
 
 fuzz: export NUMBA_BOUNDSCHECK = 1

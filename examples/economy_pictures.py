@@ -2,8 +2,8 @@
 
     .venv/bin/python examples/economy_pictures.py --out docs    # half a minute
 
-Scripted agents play (`ermas_envs.economy.scripted`), so that nothing has to be trained. Saez's rates are random until a
-replica has 500 incomes; the plot shows the episodes after that.
+Scripted agents play (`ermas_envs.games.economy.scripted`), so that nothing has to be trained. Saez's rates are random
+until a replica has 500 incomes; the plot shows the episodes after that.
 """
 
 import argparse
@@ -14,10 +14,10 @@ from PIL import Image
 
 from ermas_algos.plots.tax_schedule import plot_tax_schedule
 from ermas_envs import economy_v0
-from ermas_envs.economy.animation import play
-from ermas_envs.economy.scripted import ScriptedAgents
-from ermas_envs.economy.tax_planners import FreeMarket, Saez, USFederal
-from ermas_envs.text import replace_what_cannot_be_shown
+from ermas_envs.base.text import replace_what_cannot_be_shown
+from ermas_envs.games.economy.pictures.animation import play
+from ermas_envs.games.economy.scripted import ScriptedAgents
+from ermas_envs.planners import FreeMarket, Saez, USFederal
 
 STEPS = 300
 REPLICAS = 16

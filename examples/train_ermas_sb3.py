@@ -23,11 +23,11 @@ from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig
 from ermas_algos.evaluation import FreshAgentsConfig, TransferRow, transfer_evaluation, write_rows
 from ermas_algos.plots.transfer import plot_transfer
 from ermas_envs import EnvironmentSpec, augmented_bimatrix_v0
-from ermas_envs.arguments import check_integer
-from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.base.arguments import check_integer
+from ermas_envs.base.text import replace_what_cannot_be_shown
+from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.oracles import best_constant_planner
 from ermas_envs.planners import Planner
-from ermas_envs.text import replace_what_cannot_be_shown
 
 SETTINGS = {"agents_observe": "own", "planner_observes": False}
 """A blind planner, and agents that see their own level."""

@@ -29,8 +29,8 @@ VARIABLES_OF_LIBRARIES = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR")
 LONG = 10.0  # seconds
 REGISTRIES = {
     "ermas_algos.experiments.reproduction": "experiment_registry",
-    "ermas_envs.bimatrix.payoffs": "payoffs_registry",
-    "ermas_envs.economy.layouts": "layout_registry",
+    "ermas_envs.games.bimatrix.payoffs": "payoffs_registry",
+    "ermas_envs.games.economy.layouts": "layout_registry",
     "ermas_envs.make": "environment_registry",
     "ermas_envs.perturbations": "perturbation_registry",
     "ermas_envs.planners": "planner_registry",

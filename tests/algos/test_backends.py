@@ -8,18 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.jobs import Square, Writer
+from helpers.processes import ray_leaves_nothing, wait_until
 
 from ermas_algos.experiments.jobs import read_file, run_jobs
-
-sys.path.insert(0, str(Path(__file__).parent))  # spawned workers import the jobs by this name
-from jobs_for_tests import Square, Writer
-from processes_for_tests import no_other_ray, ray_leaves_nothing, wait_until
 
 
 @pytest.fixture
 def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
-    monkeypatch.setenv("HOME", str(tmp_path))  # Ray needs one that it can write
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=":")
     return str(tmp_path / "journal")
 
 
@@ -65,7 +62,7 @@ def run_eight(journal: str, folder: Path) -> subprocess.Popen[str]:
     """A command with eight jobs."""
     script = folder.with_suffix(".py")
     script.write_text(
-        "from pathlib import Path\nfrom jobs_for_tests import Writer\n"
+        "from pathlib import Path\nfrom helpers.jobs import Writer\n"
         "from ermas_algos.experiments.jobs import run_jobs\n"
         "if __name__ == '__main__':\n"
         f"    run_jobs([Writer(k, {journal!r}) for k in range(8)], Path({str(folder)!r}), 2)\n"
@@ -92,14 +89,17 @@ def test_an_interrupted_command_repeated_gives_what_an_undisturbed_one_gives(jou
 # Ray
 
 
-def test_ray_gives_what_local_processes_give_even_if_a_worker_is_killed(journal: str, tmp_path: Path) -> None:
+@pytest.mark.xdist_group("ray")  # see test_ray_backend.py
+def test_ray_gives_what_local_processes_give_even_if_a_worker_is_killed(
+    journal: str, home_of_ray: None, tmp_path: Path
+) -> None:
     """One Ray of two processes: four writers, a job that fails, and one that kills its worker the first time."""
     marker = tmp_path / "alive"
     jobs = [*(Writer(k, journal) for k in range(4)), Square(5, journal, fails=True), Square(6, journal)]
     local = run_jobs(jobs, tmp_path / "local", 2)
     mortal = [*jobs[:-1], Square(6, journal, dies_before=str(marker), leaves=True)]
     seen: list[tuple[int, int]] = []
-    with no_other_ray(), ray_leaves_nothing():
+    with ray_leaves_nothing():
         on_ray = run_jobs(mortal, tmp_path / "ray", 2, lambda done, total: seen.append((done, total)), address="local")
     assert marker.exists()
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")

@@ -13,7 +13,7 @@ from ermas_algos.algorithms.config import AGENT_PPO, from_json, to_json
 from ermas_algos.experiments.figure_4 import ITERATIONS, ermas_env_steps, methods
 from ermas_algos.learners import ExactLearnerConfig
 from ermas_envs import EnvironmentSpec
-from ermas_envs.bimatrix.payoffs import as_payoffs
+from ermas_envs.games.bimatrix.payoffs import as_payoffs
 
 CONSTANT = {"name": "constant", "action": 2}
 

@@ -77,6 +77,8 @@ def test_it_goes_on_from_its_state() -> None:
     [
         {"excess": {"agent_0": [float("nan")]}},
         {"excess": {}},
+        {"excess": {"agent_0": {}}},
+        {"excess": {"agent_0": [0.0] * (WINDOW + 1)}},
         {"at_limit": {"agent_0": -1}},
         {"at_limit": {"agent_0": 10**20}},
         {"limit": {"agent_0": "x"}},

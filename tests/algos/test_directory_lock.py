@@ -12,8 +12,8 @@ import pytest
 
 from ermas_algos import MARL, MARLConfig, command_line
 from ermas_algos.directory_lock import locked_directory
+from ermas_algos.experiments.jobs import Scale
 from ermas_algos.experiments.reproduction import reproduce
-from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.sweep import Method as SweepMethod
 from ermas_algos.experiments.sweep import Sweep, Task, run_sweep
 from ermas_envs import augmented_bimatrix_v0

@@ -1,16 +1,13 @@
 """Every Python block in the documentation runs as it stands: each alone, in an empty directory."""
 
 import re
-import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
-from script_runner import ScriptRunner
+from helpers.script_runner import ScriptRunner
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

@@ -10,8 +10,8 @@ from sb3_contrib import MaskablePPO
 
 from ermas_algos.learners.vec_env import BatchedVecEnv
 from ermas_envs import economy_v0
-from ermas_envs.economy.tax_planners import FreeMarket
-from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.faces.engine_batch import EngineBatch
+from ermas_envs.games.taxation.tax_planners import FreeMarket
 
 NUM_ENVS, HORIZON, STEPS = 64, 200, 100
 

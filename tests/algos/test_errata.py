@@ -16,8 +16,8 @@ from ermas_algos.evaluation import fresh_agents, transfer
 from ermas_algos.experiments.meta_gradient import Measurement
 from ermas_algos.experiments.mixing import dual_function
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
-from ermas_envs.bimatrix.payoffs import BimatrixPayoffs, tragedy_of_commons
-from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.faces.engine_batch import EngineBatch
+from ermas_envs.games.bimatrix.payoffs import BimatrixPayoffs, tragedy_of_commons
 from ermas_envs.oracles import (
     TabularGame,
     best_constant_planner,

@@ -14,8 +14,8 @@ from ermas_algos.algorithms.deviations import estimated_regret
 from ermas_algos.algorithms.exact_collection import ExactCollector, JointPolicy
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig
 from ermas_envs import bimatrix_v0
-from ermas_envs.arrays import FloatArray
-from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.base.arrays import FloatArray
+from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.oracles import TabularGame, best_response_value, evaluate
 
 ROLES = ("agent_0", "agent_1", "planner")

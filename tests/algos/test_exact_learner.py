@@ -15,7 +15,7 @@ from ermas_algos.algorithms.exact_collection import JointPolicy
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig, ExactRollout
 from ermas_algos.learners.protocol import Rollout
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
-from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.oracles import TabularGame, best_constant_planner, evaluate
 from ermas_envs.perturbations import RandomTables
 from ermas_envs.planners import ConstantPlanner

@@ -16,7 +16,7 @@ from ermas_algos.experiments.figure_4_tables import (
     returns_of,
     summary_rows,
 )
-from ermas_algos.experiments.scale import Scale
+from ermas_algos.experiments.jobs import Scale
 from ermas_envs.oracles import stationary_planner_optimum
 
 PANEL = ("tragedy_of_commons", False)
@@ -117,7 +117,7 @@ def test_claims_compare_with_marl_told_marl_and_the_chosen_epsilon() -> None:
 
 
 def test_the_reference_is_the_closed_form_up_to_the_first_steps() -> None:
-    from ermas_envs.bimatrix.payoffs import as_payoffs
+    from ermas_envs.games.bimatrix.payoffs import as_payoffs
 
     for row in optimum_rows(TESTED):
         closed = stationary_planner_optimum(as_payoffs(row["payoffs"]), row["q_test"])

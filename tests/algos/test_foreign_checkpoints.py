@@ -23,7 +23,7 @@ from ermas_algos.command_line import main
 from ermas_algos.evaluation import load_trainer
 from ermas_algos.learners import ExactLearner, SB3Learner
 from ermas_envs import EnvironmentSpec
-from ermas_envs.bimatrix.engine import BimatrixEngine
+from ermas_envs.games.bimatrix.engine import BimatrixEngine
 
 GAME = EnvironmentSpec("augmented_bimatrix_v0", {"horizon": 4, "agents_observe": "own", "planner_observes": False})
 PPO = SB3LearnerConfig(minibatch_size=8, hidden_layers=(3,), algorithm_kwargs={"n_epochs": 1})

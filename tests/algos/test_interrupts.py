@@ -9,12 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.processes import descendants, wait_until
 
 from ermas_algos.commands import interrupts
 from ermas_algos.metrics_log import read_progress
-
-sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
-from processes_for_tests import descendants, wait_until
 
 ERMAS = (sys.executable, "-m", "ermas_algos.command_line")
 SWEEP = """

@@ -10,28 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.jobs import Faulty, Square, Writer
+from helpers.processes import descendants, is_running, wait_until
 
 from ermas_algos.experiments import backends, figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators
-from ermas_algos.experiments.jobs import run_jobs
+from ermas_algos.experiments.jobs import Scale, run_jobs, run_stages
 from ermas_algos.experiments.reproduction import experiment_registry, reproduce
 from ermas_algos.experiments.results import write_table
-from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.search import Search, search
-from ermas_algos.experiments.stages import run_stages
-
-sys.path.insert(0, str(Path(__file__).parent))  # what tests share lies beside them
-from processes_for_tests import descendants, is_running, wait_until
 
 EXPERIMENTS = (figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators)
 
 
 @pytest.fixture
 def square(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The job class, importable in workers too."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    monkeypatch.setenv("PYTHONPATH", ":".join(p for p in sys.path if p))
-    from jobs_for_tests import Square
-
+    """The job class, importable in commands too."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=":")
     return Square
 
 
@@ -74,7 +68,7 @@ def test_a_killed_worker_is_reported_and_the_repeated_command_goes_on(square: An
 def sleeping_command(folder: Path) -> str:
     """Runs a job that sleeps for a minute; `folder`/pid names its process."""
     return (
-        "from pathlib import Path\nfrom jobs_for_tests import Sleeper\n"
+        "from pathlib import Path\nfrom helpers.jobs import Sleeper\n"
         "from ermas_algos.experiments.jobs import run_jobs\n"
         f"if __name__ == '__main__':\n    run_jobs([Sleeper({str(folder / 'pid')!r})], Path({str(folder)!r}), 1)\n"
     )
@@ -121,8 +115,6 @@ def test_processes_that_are_spawned_do_the_same(square: Any, tmp_path: Path, mon
 
 
 def test_results_that_cannot_leave_their_process_stop_no_other(square: Any, tmp_path: Path) -> None:
-    from jobs_for_tests import Faulty
-
     jobs = [Faulty("exception"), Faulty("exit"), Faulty("row"), square(2, str(tmp_path / "journal"))]
     outcome = run_jobs(jobs, tmp_path / "jobs", 1)
     assert outcome.failed == {
@@ -143,8 +135,6 @@ def test_results_of_before_jobs_left_files_are_read(square: Any, tmp_path: Path)
 
 
 def test_a_lost_file_is_noticed_even_if_it_was_empty(square: Any, tmp_path: Path) -> None:
-    from jobs_for_tests import Writer
-
     job = Writer(0, str(tmp_path / "journal"), size=0)
     run_jobs([job], tmp_path / "jobs", 1)
     assert (tmp_path / "jobs/writer-0.content.bin").read_bytes() == b""

@@ -13,7 +13,7 @@ from ermas_algos import MARL, MARLConfig
 from ermas_algos.algorithms.joint_rollout import Trajectories, joint_rollout
 from ermas_algos.learners import SB3Learner, SB3LearnerConfig
 from ermas_envs import BatchedEnv, BatchObservation, BatchStep, ParallelEnvBatch, bimatrix_v0
-from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.faces.engine_batch import EngineBatch
 
 ROLES = ("agent_0", "agent_1", "planner")
 

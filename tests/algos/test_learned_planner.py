@@ -8,7 +8,7 @@ from gymnasium import spaces
 
 from ermas_algos import LearnedPlanner, SB3Learner, SB3LearnerConfig
 from ermas_envs import augmented_bimatrix_v0
-from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.oracles import evaluate
 from ermas_envs.testing import check_planner
 

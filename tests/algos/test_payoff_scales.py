@@ -14,7 +14,7 @@ from ermas_algos import ERMAS, MARL, ERMASConfig, ExactLearnerConfig, MARLConfig
 from ermas_algos.algorithms.payoff_scales import PayoffScales
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig, train_fresh_agents
 from ermas_envs import BatchedEnv, ParallelEnvBatch, augmented_bimatrix_v0, bimatrix_v0
-from ermas_envs.bimatrix.payoffs import BimatrixPayoffs, payoffs_registry
+from ermas_envs.games.bimatrix.payoffs import BimatrixPayoffs, payoffs_registry
 from ermas_envs.oracles import payoff_scale
 from ermas_envs.planners import ConstantPlanner
 

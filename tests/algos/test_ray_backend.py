@@ -9,20 +9,19 @@ from typing import Any
 
 import pytest
 import ray
+from helpers.jobs import Faulty, Sleeper, Square, Writer
+from helpers.processes import is_running, ray_leaves_nothing, wait_until
 
 from ermas_algos.experiments import backends
 from ermas_algos.experiments.jobs import run_jobs
 
-sys.path.insert(0, str(Path(__file__).parent))  # spawned workers import the jobs by this name
-from jobs_for_tests import Faulty, Sleeper, Square, Writer
-from processes_for_tests import is_running, no_other_ray, ray_leaves_nothing, wait_until
+pytestmark = pytest.mark.xdist_group("ray")  # one worker: two that run at once slow each other down beyond measure
 
 
 @pytest.fixture(scope="module", autouse=True)
-def jobs_importable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with no_other_ray(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))  # Ray needs one that it can write
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
+def jobs_importable(home_of_ray: None) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=":")
         yield
 
 
@@ -71,7 +70,7 @@ def test_an_interrupted_command_ends_its_jobs_on_the_users_ray(users_ray: None, 
 def test_ctrl_c_ends_the_ray_that_was_started(tmp_path: Path) -> None:
     pid, folder = tmp_path / "pid", tmp_path / "jobs"
     (tmp_path / "command.py").write_text(
-        "from pathlib import Path\nfrom jobs_for_tests import Sleeper\n"
+        "from pathlib import Path\nfrom helpers.jobs import Sleeper\n"
         "from ermas_algos.experiments.jobs import run_jobs\n"
         f"run_jobs([Sleeper({str(pid)!r})], Path({str(folder)!r}), 1, address='local')\n"
     )

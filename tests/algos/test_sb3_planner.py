@@ -16,7 +16,7 @@ from stable_baselines3 import PPO
 
 from ermas_algos.sb3_planner import SB3_ALGORITHMS, SB3Planner
 from ermas_envs import augmented_bimatrix_v0
-from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.oracles import evaluate
 from ermas_envs.testing import check_planner
 

@@ -11,7 +11,7 @@ import pytest
 
 import ermas_algos
 import ermas_envs
-from ermas_envs.bimatrix.payoffs import BimatrixPayoffs
+from ermas_envs.games.bimatrix.payoffs import BimatrixPayoffs
 
 WITHOUT_DEFAULTS: dict[str, dict[str, Any]] = {
     "RiskConfig": {"utility": "crra", "aversion": 0.5},

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
+from ermas_algos.commands.console import print_table
 from ermas_algos.commands.evaluate import _table
-from ermas_algos.commands.tables import print_table
 from ermas_algos.evaluation import TransferRow
 
 GAPS = tuple(gap / 10 for gap in range(7))

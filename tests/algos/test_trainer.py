@@ -581,7 +581,7 @@ def test_marl_with_a_third_party_learner_finds_the_equilibrium() -> None:
 
 
 def test_learners_get_the_lagrangian_and_the_scaled_planner_payoff() -> None:
-    """Closed forms of the augmented game: planner (12·a·r_p − a²)/36, agents r_i − Q·r_p (design 3.1)."""
+    """Closed forms of the augmented game: planner (12·a·r_p − a²)/36, agents r_i − Q·r_p (`augmented_bimatrix_v0`)."""
     rollouts: dict[str, Rollout] = {}
 
     class Recording(SoftmaxReinforce):

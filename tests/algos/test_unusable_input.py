@@ -12,7 +12,7 @@ from ermas_algos import command_line
 from ermas_algos.commands.configuration_file import read_configuration
 from ermas_algos.learners import sb3, sb3_arguments
 from ermas_algos.learners.sb3 import SB3LearnerConfig
-from ermas_envs import text
+from ermas_envs.base import text
 
 BASE = "environment = 'augmented_bimatrix_v0'\nalgorithm = 'MARL'\niterations = 1\n"
 SWEEP = "seeds: [0]\ngaps: [0.0]\niterations: 1\n"

@@ -13,13 +13,13 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 
 from ermas_algos.learners import BatchedVecEnv, SB3Learner, SB3LearnerConfig
-from ermas_algos.learners.rewards import float32_rewards
+from ermas_algos.learners.protocol import float32_rewards
 from ermas_envs import ParallelEnvBatch, bimatrix_v0, one_step_economy_v0
 from ermas_envs.augmented_bimatrix_v0 import batched_env as augmented_env
+from ermas_envs.base.streams import Purpose, ReplicaStreams
 from ermas_envs.bimatrix_v0 import batched_env
-from ermas_envs.economy.tax_planners import FreeMarket
+from ermas_envs.games.taxation.tax_planners import FreeMarket
 from ermas_envs.planners import ConstantPlanner
-from ermas_envs.streams import Purpose, ReplicaStreams
 
 pytestmark = pytest.mark.usefixtures("global_generators")  # to make a model of plain SB3 seeds them
 

@@ -56,7 +56,7 @@ def test_worst_planner_payoff_and_exact_regret_follow_the_exact_optimum(epsilon:
 
 @pytest.mark.slow
 def test_restarted_deviations_fail_silently_where_persistent_ones_do_not() -> None:
-    """The paper's estimator (design section 4): the estimate says all is well while the exact regret is far above ε."""
+    """The paper's estimator (its Eq. 10): the estimate says all is well while the exact regret is far above ε."""
     run = last_third(0.05, seed=0, deviation="restarted")
     exact = statistics.fmean(run[f"exact_regret/agent_{i}"] for i in (0, 1))
     estimated = statistics.fmean(run[f"estimated_regret/agent_{i}"] for i in (0, 1))

@@ -21,10 +21,10 @@ import numpy as np
 from gymnasium import spaces
 
 from ermas_envs import batched_env
-from ermas_envs.economy.tax_planners import FixedBrackets, FreeMarket, Saez, USFederal
+from ermas_envs.base.spaces import split_mask
+from ermas_envs.games.taxation.tax_planners import FixedBrackets, FreeMarket, Saez, USFederal
 from ermas_envs.perturbations import Bounded, PlannerAdversity, RandomOffset, RandomTables, RiskAversion
 from ermas_envs.planners import ConstantPlanner, FunctionPlanner
-from ermas_envs.spaces import split_mask
 
 Draw = Callable[[np.random.Generator], Any]
 

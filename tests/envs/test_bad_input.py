@@ -8,7 +8,7 @@ import pytest
 from pettingzoo.classic import rps_v2
 
 from ermas_envs import ParallelEnvBatch, PerturbedParallelEnv, batched_env, parallel_env
-from ermas_envs.bimatrix.payoffs import BimatrixPayoffs
+from ermas_envs.games.bimatrix.payoffs import BimatrixPayoffs
 from ermas_envs.perturbations import Bounded, PlannerAdversity, RandomTables, SumOf, perturbation_registry
 from ermas_envs.planners import ConstantPlanner, planner_registry
 

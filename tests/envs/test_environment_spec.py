@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ermas_envs import EnvironmentSpec
-from ermas_envs.arguments import check_json
+from ermas_envs.base.arguments import check_json
 from ermas_envs.planners import ConstantPlanner
 
 

@@ -22,8 +22,8 @@ from ermas_algos.algorithms.config import AGENT_PPO
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.learners import Rollout, SB3Learner
 from ermas_envs import BatchedEnv, augmented_bimatrix_v0, bimatrix_v0
+from ermas_envs.base.text import replace_what_cannot_be_shown
 from ermas_envs.planners import ConstantPlanner
-from ermas_envs.text import replace_what_cannot_be_shown
 
 PAIRS = 5
 """Measurements of each side, taken in turn (A B A B …)."""

@@ -16,7 +16,7 @@ from ermas_algos.commands.plot import Plot
 from ermas_algos.commands.reproduce import Reproduce
 from ermas_algos.commands.sweep import Sweep
 from ermas_algos.commands.train import Train
-from ermas_envs.text import replace_what_cannot_be_shown
+from ermas_envs.base.text import replace_what_cannot_be_shown
 
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Iterable
 
-from ermas_envs.arguments import check_choice, unknown_name
+from ermas_envs.base.arguments import check_choice, unknown_name
 from ermas_envs.make import environment_registry
 
 

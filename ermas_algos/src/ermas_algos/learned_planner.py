@@ -5,8 +5,8 @@ from typing import Any
 from gymnasium import spaces
 
 from ermas_algos.learners.protocol import Learner
-from ermas_envs.arrays import Array, BoolArray, FloatArray
-from ermas_envs.spaces import clip_to_box
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray
+from ermas_envs.base.spaces import clip_to_box
 
 
 class LearnedPlanner:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ermas_envs.registry import Registry
+from ermas_envs.base.registry import Registry
 
 NO_PRESET = "none"
 """Name by which a user asks for the plain defaults."""

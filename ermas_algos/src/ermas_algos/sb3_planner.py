@@ -15,9 +15,9 @@ from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 
 from ermas_algos.learned_planner import check_planner_spaces
 from ermas_algos.learners import action_sampling
-from ermas_envs.arguments import check_choice
-from ermas_envs.arrays import Array, BoolArray, FloatArray
-from ermas_envs.spaces import clip_to_box
+from ermas_envs.base.arguments import check_choice
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray
+from ermas_envs.base.spaces import clip_to_box
 
 SB3_ALGORITHMS: Mapping[str, Any] = {kind.__name__: kind for kind in (A2C, DDPG, DQN, MaskablePPO, PPO, SAC, TD3, TRPO)}
 """Algorithms whose zips can be read; RecurrentPPO is not among them, because its policy remembers the past."""

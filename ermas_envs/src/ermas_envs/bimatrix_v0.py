@@ -40,13 +40,13 @@ from typing import Any
 from pettingzoo import AECEnv
 from pettingzoo.utils import parallel_to_aec
 
-from ermas_envs.bimatrix.engine import BimatrixEngine, BimatrixSettings
-from ermas_envs.bimatrix.payoffs import BimatrixPayoffs
-from ermas_envs.bimatrix.rules import passive
-from ermas_envs.engine_batch import EngineBatch
-from ermas_envs.parallel import EngineParallelEnv
-from ermas_envs.perturbations import RewardPerturbation
-from ermas_envs.planners import Planner
+from ermas_envs.faces.engine_batch import EngineBatch
+from ermas_envs.faces.parallel import EngineParallelEnv
+from ermas_envs.game.perturbations import RewardPerturbation
+from ermas_envs.game.planners import Planner
+from ermas_envs.games.bimatrix.engine import BimatrixEngine, BimatrixSettings
+from ermas_envs.games.bimatrix.payoffs import BimatrixPayoffs
+from ermas_envs.games.bimatrix.rules import passive
 
 NAME = "bimatrix_v0"
 

@@ -2,7 +2,7 @@
 
 The gather-trade-build economy of S. Zheng et al., "The AI Economist: Taxation policy design via two-level deep
 multiagent reinforcement learning" (Science Advances 2022), with the rules of their simulator (ai-economist 1.7.1). It
-replays recordings of that one (`python -m ermas_envs.economy.replay`). Agents collect stone and wood on a map, trade
+replays recordings of that one (`python -m ermas_envs.replay`). Agents collect stone and wood on a map, trade
 them for coin, and build houses from one of each, which earns coin; skills differ. The planner trades equality against
 productivity.
 
@@ -44,8 +44,8 @@ inventory, place |
 
 `flatten_observations=False` names every quantity by a key of its own; `full_observability` and
 `planner_gets_spatial_info` give whole maps; `map_dtype="uint8"` gives maps of small integers.
-`ermas_envs.economy.observation_entries` lists the order within `flat`. `observations="compact"`: one float32 vector, 63
-numbers for agents and 30 for the planner, without images (`ermas_envs.economy.compact`).
+`ermas_envs.games.economy.observation_entries` lists the order within `flat`. `observations="compact"`: one float32
+vector, 63 numbers for agents and 30 for the planner, without images (`ermas_envs.games.economy.compact`).
 
 ### Rewards
 Changes of an objective. Agents: isoelastic utility of their coin, (C^(1−η) − 1)/(1−η) (ln C at η = 1), minus
@@ -69,12 +69,14 @@ from typing import Any
 from pettingzoo import AECEnv
 from pettingzoo.utils import parallel_to_aec
 
-from ermas_envs.economy.engine import EconomyEngine
-from ermas_envs.economy.settings import EconomySettings, from_options
-from ermas_envs.engine_batch import EngineBatch
-from ermas_envs.parallel import EngineParallelEnv
-from ermas_envs.perturbations import RewardPerturbation
-from ermas_envs.planners import Planner
+from ermas_envs.faces.engine_batch import EngineBatch
+from ermas_envs.faces.parallel import EngineParallelEnv
+from ermas_envs.game.perturbations import RewardPerturbation
+from ermas_envs.game.planners import Planner
+from ermas_envs.games.economy.engine import EconomyEngine
+from ermas_envs.games.economy.settings import EconomySettings
+from ermas_envs.games.taxation.settings import from_options
+from ermas_envs.games.taxation.tax_planners import tax_rule
 
 NAME = "economy_v0"
 
@@ -98,7 +100,8 @@ def batched_env(
         num_threads: see `EconomyEngine`.
         settings: fields of `EconomySettings`; ValueError with the nearest match for an unknown one.
     """
-    engine = EconomyEngine(NAME, num_envs, from_options(EconomySettings, settings, NAME), planner, num_threads)
+    chosen = from_options(EconomySettings, settings, NAME)
+    engine = EconomyEngine(NAME, num_envs, chosen, tax_rule(planner, chosen.taxes), num_threads)
     return EngineBatch(engine, planner, perturbation, autoreset, action_noise, reuse_arrays)
 
 

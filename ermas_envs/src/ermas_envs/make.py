@@ -7,11 +7,11 @@ from typing import Any, Protocol
 import pettingzoo
 
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0, economy_v0, one_step_economy_v0
-from ermas_envs.arguments import check_json, check_mapping, keep, shown
-from ermas_envs.batch import BatchedEnv
+from ermas_envs.base.arguments import check_json, check_mapping, keep, shown
+from ermas_envs.base.registry import Registry
+from ermas_envs.game.batch import BatchedEnv
 from ermas_envs.perturbations import perturbation_registry
 from ermas_envs.planners import planner_registry
-from ermas_envs.registry import Registry
 
 
 class EnvironmentModule(Protocol):

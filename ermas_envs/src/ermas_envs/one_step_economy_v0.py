@@ -49,13 +49,14 @@ from typing import Any
 from pettingzoo import AECEnv
 from pettingzoo.utils import parallel_to_aec
 
-from ermas_envs.economy.settings import from_options
-from ermas_envs.engine_batch import EngineBatch
-from ermas_envs.one_step.engine import OneStepEngine
-from ermas_envs.one_step.settings import OneStepSettings
-from ermas_envs.parallel import EngineParallelEnv
-from ermas_envs.perturbations import RewardPerturbation
-from ermas_envs.planners import Planner
+from ermas_envs.faces.engine_batch import EngineBatch
+from ermas_envs.faces.parallel import EngineParallelEnv
+from ermas_envs.game.perturbations import RewardPerturbation
+from ermas_envs.game.planners import Planner
+from ermas_envs.games.one_step.engine import OneStepEngine
+from ermas_envs.games.one_step.settings import OneStepSettings
+from ermas_envs.games.taxation.settings import from_options
+from ermas_envs.games.taxation.tax_planners import tax_rule
 
 NAME = "one_step_economy_v0"
 
@@ -79,7 +80,8 @@ def batched_env(
         num_threads: see `OneStepEngine`.
         settings: fields of `OneStepSettings`; ValueError with the nearest match for an unknown one.
     """
-    engine = OneStepEngine(NAME, num_envs, from_options(OneStepSettings, settings, NAME), planner, num_threads)
+    chosen = from_options(OneStepSettings, settings, NAME)
+    engine = OneStepEngine(NAME, num_envs, chosen, tax_rule(planner, chosen.taxes), num_threads)
     return EngineBatch(engine, planner, perturbation, autoreset, action_noise, reuse_arrays)
 
 

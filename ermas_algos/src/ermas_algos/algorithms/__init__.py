@@ -1,4 +1,4 @@
-"""The trainers: outer loops around learners (paper section 3; design section 4), and the baselines among them."""
+"""The trainers: outer loops around learners (paper section 3; docs/ermas.md), and the baselines among them."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -91,6 +91,8 @@ class BoundWatch:
         for name in ("excess", "at_limit", "limit", "scales"):
             if state[name].keys() != agents:
                 raise ValueError(f"watch: {name} of {sorted(state[name])} was saved, {sorted(agents)} are needed.")
+        if not all(isinstance(seen, list) and len(seen) <= WINDOW for seen in state["excess"].values()):
+            raise ValueError(f"watch: excess must be lists of at most {WINDOW} numbers.")
         numbers: Sequence[Any] = [*state["limit"].values(), *state["scales"].values()]
         numbers = [*numbers, *(value for seen in state["excess"].values() for value in seen)]
         if not all(isinstance(number, float) and np.isfinite(number) for number in numbers):

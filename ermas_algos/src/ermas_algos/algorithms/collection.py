@@ -8,7 +8,7 @@ import numpy as np
 from ermas_algos.algorithms.joint_rollout import Cast, Trajectories, joint_rollout
 from ermas_algos.saved_state import restore_generator, saved_count, saved_table
 from ermas_envs import BatchedEnv
-from ermas_envs.arrays import FloatArray
+from ermas_envs.base.arrays import FloatArray
 
 PerSeed: TypeAlias = float | FloatArray
 """A number; or (K,) float64, one per seed, where exact learners train K seeds in one batch."""

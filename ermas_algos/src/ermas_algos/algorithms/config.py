@@ -11,7 +11,7 @@ from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.algorithms.risk import RiskConfig
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.learners.sb3 import SB3LearnerConfig
-from ermas_envs.arguments import (
+from ermas_envs.base.arguments import (
     check_choice,
     check_integer,
     check_json,

@@ -14,7 +14,7 @@ from ermas_algos.algorithms.collection import Experience, PerSeed
 from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.algorithms.payoff_scales import PayoffScales
 from ermas_algos.learners.protocol import Learner
-from ermas_envs.arrays import Array, FloatArray
+from ermas_envs.base.arrays import Array, FloatArray
 
 MODES = ("persistent", "restarted")
 META_GRADIENTS = ("reptile", "fomaml")

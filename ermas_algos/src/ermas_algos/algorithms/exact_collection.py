@@ -14,7 +14,7 @@ from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.learners.exact import ExactRollout
 from ermas_algos.saved_state import saved_table
-from ermas_envs.arrays import FloatArray
+from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import Policies, TabularGame
 from ermas_envs.oracles.evaluation import joint_probabilities
 

@@ -11,12 +11,11 @@ from typing import TypeAlias
 import numpy as np
 from gymnasium import spaces
 
-from ermas_algos.learners.array_observations import arrays
-from ermas_algos.learners.protocol import Learner, Rollout
+from ermas_algos.learners.protocol import Learner, Rollout, arrays
 from ermas_envs import BatchedEnv, BatchStep
-from ermas_envs.arrays import Array, BoolArray, FloatArray
-from ermas_envs.returned import first_not_finite
-from ermas_envs.spaces import clip_to_box
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray
+from ermas_envs.base.spaces import clip_to_box
+from ermas_envs.faces.returned import first_not_finite
 
 Cast: TypeAlias = Mapping[str, Sequence[Learner]]
 """Who plays each role in each block: one learner per block, in block order."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ermas_algos.algorithms.collection import PerSeed
-from ermas_envs.arguments import check_number, keep
+from ermas_envs.base.arguments import check_number, keep
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from ermas_algos.algorithms.collection import Experience
 from ermas_algos.saved_state import saved_table
 from ermas_envs import BatchedEnv
-from ermas_envs.arrays import FloatArray
+from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import TabularGame, payoff_scale
 
 ESTIMATED_DURING = 40

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ermas_envs.arguments import check_choice, check_number, keep
-from ermas_envs.arrays import FloatArray
+from ermas_envs.base.arguments import check_choice, check_number, keep
+from ermas_envs.base.arrays import FloatArray
 
 
 @dataclass(frozen=True)

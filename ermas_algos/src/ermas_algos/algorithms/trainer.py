@@ -24,9 +24,8 @@ from ermas_algos.algorithms.saved_training import Place, SavedTraining, read_tra
 from ermas_algos.checkpoint import content_of, prefixed, write_checkpoint
 from ermas_algos.directory_lock import locked_directory
 from ermas_algos.learned_planner import LearnedPlanner
-from ermas_algos.learners.array_observations import check_array_observations
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig
-from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState
+from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState, check_array_observations
 from ermas_algos.learners.sb3 import SB3Learner
 from ermas_algos.metrics_log import MetricsLog
 from ermas_algos.saved_state import saved_table

@@ -9,10 +9,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from ermas_algos.commands.console import print_table
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
-from ermas_algos.commands.files import checkpoint_file
-from ermas_algos.commands.options import environment_spec, json_values, optional
-from ermas_algos.commands.tables import print_table
+from ermas_algos.commands.options import checkpoint_file, environment_spec, json_values, optional
 from ermas_algos.evaluation.certificate import certify_trainer, load_trainer
 from ermas_envs.oracles import Certificate
 

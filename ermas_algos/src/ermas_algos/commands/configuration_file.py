@@ -12,7 +12,7 @@ import tomli_w
 from ermas_algos.checkpoint import replace_file
 from ermas_algos.commands.plain_values import TOO_DEEP, check_plain
 from ermas_algos.commands.yaml_text import parse_yaml
-from ermas_envs.text import read_text
+from ermas_envs.base.text import read_text
 
 
 def read_configuration(path: Path) -> dict[str, Any]:

@@ -15,12 +15,10 @@ from ermas_algos.algorithms.config import from_json
 from ermas_algos.algorithms.trainer import CHECKPOINT
 from ermas_algos.checkpoint import content_of
 from ermas_algos.commands.configuration_file import json_value, nested
+from ermas_algos.commands.console import print_table, progress_bar
 from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
-from ermas_algos.commands.files import checkpoint_file, prepare_file
 from ermas_algos.commands.imported_planner import imported_planner
-from ermas_algos.commands.options import environment_spec, json_values, optional
-from ermas_algos.commands.progress import progress_bar
-from ermas_algos.commands.tables import print_table
+from ermas_algos.commands.options import checkpoint_file, environment_spec, json_values, optional, prepare_file
 from ermas_algos.environment_arguments import check_arguments
 from ermas_algos.evaluation import FreshAgentsConfig, TransferRow, load_trainer, transfer_evaluation, write_rows
 from ermas_algos.evaluation.certificate import read_any_training

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from gymnasium import spaces
 
-from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 from ermas_envs.planners import Planner, as_planner
 
 T = TypeVar("T")

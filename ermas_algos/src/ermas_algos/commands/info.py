@@ -12,13 +12,12 @@ from rich.table import Table
 
 from ermas_algos.algorithms import TRAINERS
 from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
-from ermas_algos.commands.files import checkpoint_file
-from ermas_algos.commands.options import optional
+from ermas_algos.commands.options import checkpoint_file, optional
 from ermas_algos.evaluation.certificate import read_any_training
 from ermas_algos.experiments.provenance import provenance
 from ermas_algos.experiments.reproduction import experiment_registry
 from ermas_algos.presets import preset_registry
-from ermas_envs.bimatrix.payoffs import payoffs_registry
+from ermas_envs.games.bimatrix.payoffs import payoffs_registry
 from ermas_envs.make import environment_registry
 from ermas_envs.perturbations import perturbation_registry
 from ermas_envs.planners import planner_registry

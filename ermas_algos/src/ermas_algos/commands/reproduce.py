@@ -7,14 +7,12 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from ermas_algos.commands.console import job_progress
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_FINISHED_JOBS
-from ermas_algos.commands.files import prepare_directory
-from ermas_algos.commands.options import optional
-from ermas_algos.commands.progress import job_progress
-from ermas_algos.experiments.jobs import Outcome
+from ermas_algos.commands.options import optional, prepare_directory
+from ermas_algos.experiments.jobs import Outcome, Scale
 from ermas_algos.experiments.reproduction import experiment_registry, reproduce
-from ermas_algos.experiments.scale import Scale
-from ermas_envs.arguments import check_choice
+from ermas_envs.base.arguments import check_choice
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from rich.console import Console
 
 from ermas_algos.algorithms.config import from_json, to_json
 from ermas_algos.commands.configuration_file import read_configuration, write_toml
+from ermas_algos.commands.console import job_progress
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_FINISHED_JOBS
-from ermas_algos.commands.files import prepare_directory
-from ermas_algos.commands.options import optional
-from ermas_algos.commands.progress import job_progress
+from ermas_algos.commands.options import optional, prepare_directory
 from ermas_algos.commands.reproduce import print_failures
 from ermas_algos.directory_lock import locked_directory
 from ermas_algos.experiments.sweep import Sweep as SweepData

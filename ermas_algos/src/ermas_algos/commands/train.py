@@ -14,16 +14,15 @@ from ermas_algos.algorithms.config import TrainerConfig, from_json, to_json
 from ermas_algos.algorithms.saved_training import read_training
 from ermas_algos.algorithms.trainer import CHECKPOINT, Trainer
 from ermas_algos.commands.configuration_file import merged, nested, read_configuration, write_toml
+from ermas_algos.commands.console import progress_bar
 from ermas_algos.commands.exit_status import DONE
-from ermas_algos.commands.files import prepare_directory
-from ermas_algos.commands.options import environment_spec, json_values, optional
-from ermas_algos.commands.progress import progress_bar
+from ermas_algos.commands.options import environment_spec, json_values, optional, prepare_directory
 from ermas_algos.directory_lock import locked_directory
 from ermas_algos.environment_arguments import argument_names
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.presets import NO_PRESET, default_preset, preset_registry
 from ermas_envs import EnvironmentSpec
-from ermas_envs.arguments import check_choice, check_integer, keep, unknown_name
+from ermas_envs.base.arguments import check_choice, check_integer, keep, unknown_name
 from ermas_envs.make import environment_registry
 
 RESOLVED = "train.toml"

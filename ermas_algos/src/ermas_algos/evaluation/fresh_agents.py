@@ -18,8 +18,8 @@ from ermas_algos.algorithms.marl import MARL
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.learners.protocol import Learner
 from ermas_algos.learners.sb3 import SB3LearnerConfig
-from ermas_envs.arguments import check_integer, check_number, keep
-from ermas_envs.arrays import FloatArray
+from ermas_envs.base.arguments import check_integer, check_number, keep
+from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import evaluate, exact_regret
 
 FRESH_AGENT_PPO = SB3LearnerConfig(

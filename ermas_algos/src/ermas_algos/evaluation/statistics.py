@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from ermas_envs.arguments import check_choice
-from ermas_envs.arrays import Array, FloatArray
+from ermas_envs.base.arguments import check_choice
+from ermas_envs.base.arrays import Array, FloatArray
 
 RESAMPLES = 10_000
 """Bootstrap samples of an interval."""

@@ -20,7 +20,7 @@ from ermas_algos.evaluation.fresh_agents import (
     train_fresh_agents,
 )
 from ermas_envs import BatchedEnv
-from ermas_envs.arguments import check_integer, check_number
+from ermas_envs.base.arguments import check_integer, check_number
 from ermas_envs.oracles import agents_ignore_planner
 from ermas_envs.planners import Planner, as_planner
 

@@ -9,11 +9,10 @@ import numpy as np
 
 from ermas_algos.algorithms.config import ERMASConfig, to_json
 from ermas_algos.algorithms.multipliers import MultiplierConfig
-from ermas_algos.experiments.jobs import Job, Row, Tables
-from ermas_algos.experiments.scale import Scale
+from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
 from ermas_algos.experiments.search import LEARNERS, Search, last_third, search, seed_batches
 from ermas_envs import bimatrix_v0
-from ermas_envs.arrays import FloatArray
+from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import evaluate, worst_equilibrium
 from ermas_envs.planners import ConstantPlanner
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ermas_algos.experiments.jobs import Job, Row, Tables
-from ermas_algos.experiments.scale import Scale
+from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
 from ermas_algos.experiments.search import LEARNERS, Search, binned, search, seed_batches
 
 NAME = "figure-3"

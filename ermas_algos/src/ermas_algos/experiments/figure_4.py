@@ -20,12 +20,11 @@ from ermas_algos.experiments.figure_4_tables import (
     summary_rows,
     transfer_rows,
 )
-from ermas_algos.experiments.jobs import Finished, Job, Row
+from ermas_algos.experiments.jobs import Finished, Job, Row, Scale
 from ermas_algos.experiments.results import rows_of
-from ermas_algos.experiments.scale import Scale
 from ermas_algos.experiments.sweep import SEED, TRAINING, TRANSFER, Method, Sweep, Task
 from ermas_envs import augmented_bimatrix_v0
-from ermas_envs.bimatrix.payoffs import as_payoffs
+from ermas_envs.games.bimatrix.payoffs import as_payoffs
 
 EXPERIMENTS = {"figure-4": "tragedy_of_commons", "figure-4-released-payoffs": "strategically_robust_2022"}
 """Payoff set by the experiment's name; the first is the main panel."""

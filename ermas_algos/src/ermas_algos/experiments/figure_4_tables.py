@@ -8,8 +8,8 @@ import numpy as np
 from ermas_algos.evaluation.statistics import Estimate, difference, summary
 from ermas_algos.experiments.jobs import Row
 from ermas_envs import augmented_bimatrix_v0
-from ermas_envs.arrays import FloatArray
-from ermas_envs.bimatrix.payoffs import as_payoffs
+from ermas_envs.base.arrays import FloatArray
+from ermas_envs.games.bimatrix.payoffs import as_payoffs
 from ermas_envs.oracles import best_constant_planner, equilibrium_policies, robust_planner
 
 TRAINING_GAP = 0.0

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias
 from ermas_algos.checkpoint import replace_file
 from ermas_algos.experiments.backends import Failure, run_in_processes, run_on_ray
 from ermas_algos.experiments.provenance import provenance
-from ermas_envs.arguments import check_integer
+from ermas_envs.base.arguments import check_flag, check_integer, keep
 
 Row: TypeAlias = dict[str, Any]
 """One row of a tidy table: column → number, text or None."""
@@ -185,3 +185,47 @@ def _read(folder: Path, job: Job) -> Finished | None:
     for name in found.files:
         read_file(folder, found, name)
     return found
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Size of an experiment."""
+
+    seeds: int = 10
+    """Seeds of every point, 0, 1, …; none is ever dropped."""
+    quick: bool = False
+    """Few points and few iterations, to see that everything runs; the numbers mean nothing."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the field and the allowed range."""
+        keep(self, seeds=check_integer("seeds", self.seeds, 1), quick=check_flag("quick", self.quick))
+
+
+Stage: TypeAlias = Callable[[Sequence[Finished], Path], Sequence[Job]]
+"""Jobs that can be listed once those of the stages before, whose files are in the folder, are finished."""
+ScaledStage: TypeAlias = Callable[[Scale, Sequence[Finished], Path], Sequence[Job]]
+"""A stage of an experiment that comes in several sizes."""
+
+
+def run_stages(
+    stages: Sequence[Stage],
+    folder: Path,
+    workers: int,
+    report: Callable[[int, int], None] | None = None,
+    address: str | None = None,
+) -> Outcome:
+    """`run_jobs` for every stage; a failed job stops neither its own stage nor the next.
+
+    Raises:
+        ValueError: two jobs have one key, be it in different stages; see `run_jobs` for the rest.
+    """
+    finished: list[Finished] = []
+    failed: dict[str, str] = {}
+    keys: list[str] = []
+    for stage in stages:
+        jobs = stage(finished, folder)
+        keys += [job.key for job in jobs]
+        check_keys(keys)  # all stages have one folder
+        outcome = run_jobs(jobs, folder, workers, report, address)
+        finished, failed = [*finished, *outcome.finished], failed | outcome.failed
+    return Outcome(finished, failed)

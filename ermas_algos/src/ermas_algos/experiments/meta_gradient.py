@@ -16,12 +16,11 @@ from scipy.special import softmax
 
 from ermas_algos.algorithms import ERMAS, ERMASConfig
 from ermas_algos.algorithms.exact import tabular_policies
-from ermas_algos.experiments.jobs import Job, Row, Tables
-from ermas_algos.experiments.scale import Scale
+from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_envs import bimatrix_v0
-from ermas_envs.arrays import FloatArray
-from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.base.arrays import FloatArray
+from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.oracles import Policies, TabularGame
 from ermas_envs.oracles.evaluation import joint_probabilities
 from ermas_envs.planners import ConstantPlanner

@@ -16,12 +16,11 @@ from ermas_algos.algorithms.config import AGENT_PPO, to_json
 from ermas_algos.algorithms.exact import exact_metrics, tabular_policies
 from ermas_algos.algorithms.exact_collection import JointPolicy
 from ermas_algos.algorithms.multipliers import MultiplierConfig
-from ermas_algos.experiments.jobs import Job, Tables
-from ermas_algos.experiments.scale import Scale
+from ermas_algos.experiments.jobs import Job, Scale, Tables
 from ermas_algos.experiments.search import Search, last_third, search
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig, ExactRollout
 from ermas_envs import bimatrix_v0
-from ermas_envs.arrays import FloatArray
+from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import TabularGame, best_response_value, evaluate
 from ermas_envs.planners import ConstantPlanner
 

@@ -15,11 +15,10 @@ import numpy as np
 from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.exact_collection import JointPolicy
 from ermas_algos.algorithms.multipliers import MultiplierConfig
-from ermas_algos.experiments.jobs import Job, Row, Tables
-from ermas_algos.experiments.scale import Scale
+from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
 from ermas_algos.experiments.search import LEARNERS, Search, last_third, search, seed_batches
-from ermas_envs.arguments import check_choice
-from ermas_envs.arrays import FloatArray
+from ermas_envs.base.arguments import check_choice
+from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import TabularGame, evaluate, exact_regret, worst_equilibrium
 
 NAME = "multipliers"

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ermas_algos.algorithms.config import AGENT_PPO, to_json
-from ermas_algos.experiments.jobs import Job, Tables
-from ermas_algos.experiments.scale import Scale
+from ermas_algos.experiments.jobs import Job, Scale, Tables
 from ermas_algos.experiments.search import LEARNERS, Search, binned, search, seed_batches
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 

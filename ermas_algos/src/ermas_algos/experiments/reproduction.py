@@ -8,12 +8,10 @@ from typing import Any
 
 from ermas_algos.directory_lock import locked_directory
 from ermas_algos.experiments import figure_2, figure_3, figure_4, meta_gradient, mixing, multipliers, regret_estimators
-from ermas_algos.experiments.jobs import Finished, Job, Outcome, Row
+from ermas_algos.experiments.jobs import Finished, Job, Outcome, Row, Scale, ScaledStage, run_stages
 from ermas_algos.experiments.results import job_settings, read_table, rows_of, write_results
-from ermas_algos.experiments.scale import Scale
-from ermas_algos.experiments.stages import ScaledStage, run_stages
 from ermas_algos.file_errors import file_errors
-from ermas_envs.registry import Registry
+from ermas_envs.base.registry import Registry
 
 PlotTables = Callable[[Path, Mapping[str, Sequence[Mapping[str, Any]]]], None]
 """Draws the rows of the tables into a PNG."""

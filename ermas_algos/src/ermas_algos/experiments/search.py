@@ -13,9 +13,9 @@ from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.experiments.jobs import Row
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_envs import bimatrix_v0
-from ermas_envs.arguments import check_choice, check_integer, check_json, keep
-from ermas_envs.arrays import FloatArray
-from ermas_envs.engine_batch import EngineBatch
+from ermas_envs.base.arguments import check_choice, check_integer, check_json, keep
+from ermas_envs.base.arrays import FloatArray
+from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.planners import ConstantPlanner
 
 LEARNERS = ("SB3 PPO", "exact")

@@ -20,12 +20,11 @@ from ermas_algos.environment_arguments import check_arguments
 from ermas_algos.evaluation.certificate import load_trainer
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.evaluation.transfer import TransferRow, transfer_evaluation
-from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Tables, job_key, read_file
+from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Tables, job_key, read_file, run_stages
 from ermas_algos.experiments.results import read_table, rows_of, write_results
-from ermas_algos.experiments.stages import run_stages
 from ermas_algos.file_errors import file_errors
 from ermas_envs import BatchedEnv, EnvironmentSpec
-from ermas_envs.arguments import check_choice, check_integer, check_json, check_number, keep
+from ermas_envs.base.arguments import check_choice, check_integer, check_json, check_number, keep
 from ermas_envs.oracles import agents_ignore_planner
 from ermas_envs.planners import Planner
 

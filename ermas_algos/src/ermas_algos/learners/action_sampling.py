@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 
 _SMALLEST_UNIFORM = 2.0**-54
 """Uniforms are multiples of 2**-53 and may be 0, where the normal quantile is −∞."""

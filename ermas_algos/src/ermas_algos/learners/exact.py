@@ -16,8 +16,8 @@ from scipy.special import log_softmax, softmax
 
 from ermas_algos.learners.protocol import Learner, LearnerState
 from ermas_algos.saved_state import check_tensors, saved_table
-from ermas_envs.arguments import check_integer, check_number, check_positive, keep
-from ermas_envs.arrays import Array, BoolArray, FloatArray, IntArray
+from ermas_envs.base.arguments import check_integer, check_number, check_positive, keep
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.oracles import TabularGame
 
 _INITIAL_SPREAD = 0.1

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ermas_algos.saved_state import check_tensors, saved_table
-from ermas_envs.arguments import check_number
+from ermas_envs.base.arguments import check_number
 
 _NOT_NEGATIVE = ("step", "exp_avg_sq", "max_exp_avg_sq", "square_avg")
 """Moments that count or are means of squares: below zero the next step divides by zero or takes a root of it."""

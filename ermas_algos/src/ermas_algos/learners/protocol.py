@@ -4,15 +4,19 @@ Everything that an algorithm of this package knows about learning stands here; a
 and passes a `LearnerFactory` replaces Stable-Baselines3.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_algos.presets import NO_PRESET, default_preset, preset_registry
+from ermas_envs import BatchedEnv
+from ermas_envs.base.arguments import shown
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray, Observation
 
 
 @dataclass(frozen=True)
@@ -115,3 +119,46 @@ class LearnerFactory(Protocol):
             action_space: what the role does.
             seed: in [0, 2**31).
         """
+
+
+def check_array_observations(env: BatchedEnv, roles: Iterable[str]) -> None:
+    """ValueError naming the first of `roles` that observes a Dict."""
+    for role in roles:
+        space = env.observation_spaces[role]
+        if isinstance(space, spaces.Dict):
+            raise ValueError(f"learners need array observations, {role!r} has {shown(space)}{_hint(env.name)}.")
+
+
+def _hint(environment: str) -> str:
+    """What a preset of the environment does about it, if there is one."""
+    name = default_preset(environment)
+    arguments = {} if name == NO_PRESET else preset_registry.make(name).arguments
+    return f"; choose observations={arguments['observations']!r}" if "observations" in arguments else ""
+
+
+def arrays(observations: Mapping[str, Observation]) -> Mapping[str, Array]:
+    """`observations` of roles that `check_array_observations` has passed."""
+    return cast("Mapping[str, Array]", observations)
+
+
+def float32_rewards(rewards: FloatArray, axes: Sequence[str]) -> NDArray[np.float32]:
+    """Float64 rewards of any shape as float32.
+
+    Args:
+        rewards: what environments give.
+        axes: a word for each axis, for the message.
+
+    Raises:
+        ValueError: a reward is no number, or infinite in float32; says where and which.
+    """
+    with np.errstate(over="ignore"):
+        converted = rewards.astype(np.float32)
+    wrong = np.argwhere(~np.isfinite(converted))
+    if len(wrong):
+        where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, wrong[0], strict=True))
+        largest = float(np.finfo(np.float32).max)
+        raise ValueError(
+            f"the reward of {where} is {float(rewards[tuple(wrong[0])]):g}; learners calculate in float32, which is "
+            f"finite up to {largest:.2g}."
+        )
+    return converted

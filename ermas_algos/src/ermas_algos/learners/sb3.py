@@ -20,11 +20,10 @@ from stable_baselines3.common.logger import Logger
 
 from ermas_algos.checkpoint import prefixed, with_prefix
 from ermas_algos.learners import action_sampling, optimizer_state
-from ermas_algos.learners.protocol import Learner, LearnerState, Rollout
-from ermas_algos.learners.rewards import float32_rewards
+from ermas_algos.learners.protocol import Learner, LearnerState, Rollout, float32_rewards
 from ermas_algos.learners.sb3_arguments import checked_arguments
 from ermas_algos.saved_state import check_tensors, restore_generator, saved_count, saved_table
-from ermas_envs.arguments import (
+from ermas_envs.base.arguments import (
     check_choice,
     check_integer,
     check_number,
@@ -32,7 +31,7 @@ from ermas_envs.arguments import (
     check_sequence,
     keep,
 )
-from ermas_envs.arrays import Array, BoolArray, FloatArray
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 
 ALGORITHMS: Mapping[str, Any] = {"PPO": PPO, "A2C": A2C, "TRPO": TRPO, "MaskablePPO": MaskablePPO}
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from ermas_envs.arguments import (
+from ermas_envs.base.arguments import (
     check_flag,
     check_integer,
     check_mapping,

@@ -13,14 +13,13 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
-from ermas_algos.learners.array_observations import arrays, check_array_observations
-from ermas_algos.learners.rewards import float32_rewards
+from ermas_algos.learners.protocol import arrays, check_array_observations, float32_rewards
 from ermas_envs import BatchedEnv, BatchStep
-from ermas_envs.arguments import check_choice, check_integer
-from ermas_envs.arrays import Array, BoolArray, FloatArray
-from ermas_envs.batch import BatchObservation
-from ermas_envs.spaces import clip_to_box, mask_size
-from ermas_envs.streams import Purpose, ReplicaStreams, fresh_seed
+from ermas_envs.base.arguments import check_choice, check_integer
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray
+from ermas_envs.base.spaces import clip_to_box, mask_size
+from ermas_envs.base.streams import Purpose, ReplicaStreams, fresh_seed
+from ermas_envs.game.batch import BatchObservation
 
 
 class Partner(Protocol):

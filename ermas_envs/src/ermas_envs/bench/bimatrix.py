@@ -12,8 +12,8 @@ import numpy as np
 from gymnasium import spaces
 
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
-from ermas_envs.arrays import Array
-from ermas_envs.batch import BatchedEnv
+from ermas_envs.base.arrays import Array
+from ermas_envs.game.batch import BatchedEnv
 
 REPETITIONS = 5
 NUM_ENVS = 1024

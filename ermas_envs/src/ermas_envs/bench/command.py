@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from ermas_envs.base.text import replace_what_cannot_be_shown
 from ermas_envs.bench import bimatrix, economy, growth, start
-from ermas_envs.text import replace_what_cannot_be_shown
 
 SUITES = ("bimatrix", "economy", "economy-growth", "economy-start")
 

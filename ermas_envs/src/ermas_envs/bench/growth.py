@@ -3,7 +3,7 @@
 from typing import Any
 
 from ermas_envs.bench.players import EnginePlayer, economy_player, one_step_player, steps_per_second
-from ermas_envs.economy.layouts import open_quadrant
+from ermas_envs.games.economy.layouts import open_quadrant
 
 AGENTS = (2, 4, 8, 16, 32, 64, 100)
 MAPS = (15, 25, 40)

@@ -11,13 +11,12 @@ import numpy as np
 from gymnasium import spaces
 
 from ermas_envs import economy_v0
-from ermas_envs.arrays import IntArray
-from ermas_envs.economy.engine import EconomyEngine
-from ermas_envs.economy.settings import EconomySettings
-from ermas_envs.ids import PLANNER
-from ermas_envs.one_step.engine import OneStepEngine
-from ermas_envs.one_step.settings import OneStepSettings
-from ermas_envs.streams import ReplicaStreams
+from ermas_envs.base.arrays import PLANNER, IntArray
+from ermas_envs.base.streams import ReplicaStreams
+from ermas_envs.games.economy.engine import EconomyEngine
+from ermas_envs.games.economy.settings import EconomySettings
+from ermas_envs.games.one_step.engine import OneStepEngine
+from ermas_envs.games.one_step.settings import OneStepSettings
 
 _DRAWN_STEPS = 64
 

@@ -1,5 +1,6 @@
 """Exact oracles: evaluation and regret of tabular games, equilibria, closed forms of the bimatrix games. No torch."""
 
+from ermas_envs.game.tabular import Policies, TabularGame, payoff_scale
 from ermas_envs.oracles.best_response import best_response_value, exact_regret
 from ermas_envs.oracles.certificate import Certificate, certify
 from ermas_envs.oracles.discounted import discounted_best_response_value, discounted_regret, discounted_values
@@ -14,7 +15,6 @@ from ermas_envs.oracles.planner import (
 from ermas_envs.oracles.planner_free import agents_ignore_planner
 from ermas_envs.oracles.robust_planner import RobustOptimum, robust_planner
 from ermas_envs.oracles.stage_game import WorstCorrelation, nash_equilibria, worst_coarse_correlated_equilibrium
-from ermas_envs.oracles.tabular import Policies, TabularGame, payoff_scale
 from ermas_envs.oracles.worst_equilibrium import WorstEquilibrium, worst_equilibrium
 
 __all__ = [

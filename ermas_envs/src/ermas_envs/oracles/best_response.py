@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ermas_envs.game.tabular import Policies, TabularGame
 from ermas_envs.oracles.evaluation import at_step, check_discount, evaluate, joint_probabilities, per_step
-from ermas_envs.oracles.tabular import Policies, TabularGame
 
 
 def best_response_value(game: TabularGame, policies: Policies, role: str, discount: float = 1.0) -> Any:

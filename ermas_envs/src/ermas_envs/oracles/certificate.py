@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ermas_envs.arguments import check_number
+from ermas_envs.base.arguments import check_number
+from ermas_envs.game.tabular import Policies, TabularGame
 from ermas_envs.oracles.best_response import exact_regret
 from ermas_envs.oracles.evaluation import evaluate
 from ermas_envs.oracles.linear_program import LinearProgramError
-from ermas_envs.oracles.tabular import Policies, TabularGame
 from ermas_envs.oracles.worst_equilibrium import worst_equilibrium
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ermas_envs.arguments import check_number
-from ermas_envs.arrays import FloatArray
+from ermas_envs.base.arguments import check_number
+from ermas_envs.base.arrays import FloatArray
+from ermas_envs.game.tabular import TabularGame
 from ermas_envs.oracles.evaluation import joint_probabilities
-from ermas_envs.oracles.tabular import TabularGame
 
 StationaryPolicies = Mapping[str, FloatArray]
 """Per role (S, number of actions): probability of each action in each state."""

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ermas_envs.arguments import check_number
-from ermas_envs.arrays import FloatArray
-from ermas_envs.oracles.tabular import Policies, TabularGame
+from ermas_envs.base.arguments import check_number
+from ermas_envs.base.arrays import FloatArray
+from ermas_envs.game.tabular import Policies, TabularGame
 
 
 def joint_probabilities(game: TabularGame, policies: Policies, without: str | None = None) -> FloatArray:

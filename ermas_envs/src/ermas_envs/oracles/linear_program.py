@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from ermas_envs.arrays import FloatArray
+from ermas_envs.base.arrays import FloatArray
 
 TOLERANCE = 1e-8
 """How far a solution may miss a limit, a sum or the bound of the dual, in units of the largest coefficient."""

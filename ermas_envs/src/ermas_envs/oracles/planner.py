@@ -1,20 +1,21 @@
 """Best constant planner action against agents that play a deterministic Nash equilibrium, of tables or in closed form.
 
-In the augmented bimatrix game this is the closed form of design section 3.1: under adversity Q the agents settle on one
-level, the planner's payoff is a·κ·r_p − a², and the first steps of an episode, while agents walk there, are counted.
+In the augmented bimatrix game this is a closed form of the rules in `augmented_bimatrix_v0`: under adversity Q the
+agents settle on one level, the planner's payoff is a·κ·r_p − a², and the first steps of an episode, while agents walk
+there, are counted.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ermas_envs.arguments import check_number
-from ermas_envs.arrays import FloatArray
-from ermas_envs.bimatrix.payoffs import BimatrixPayoffs
-from ermas_envs.bimatrix.rules import amplify
+from ermas_envs.base.arguments import check_number
+from ermas_envs.base.arrays import FloatArray
+from ermas_envs.game.tabular import TabularGame
+from ermas_envs.games.bimatrix.payoffs import BimatrixPayoffs
+from ermas_envs.games.bimatrix.rules import amplify
 from ermas_envs.oracles.evaluation import evaluate
 from ermas_envs.oracles.linear_program import rounding
-from ermas_envs.oracles.tabular import TabularGame
 
 _TIE = 1e-12
 """Share of the range of payoffs up to which they count as equal."""
@@ -109,7 +110,7 @@ def stationary_planner_optimum(
     """Best planner action of the augmented game in closed form, once the agents are at their equilibrium.
 
     The stage game r_i − Q·r_p must have one pure Nash equilibrium value of r_p; then the planner earns a·κ·r_p − a²,
-    largest at the integer next to κ·r_p/2 (design section 3.1). `best_constant_planner` counts the way there, too.
+    largest at the integer next to κ·r_p/2 (of a·κ·r_p − a²). `best_constant_planner` counts the way there, too.
 
     Args:
         payoffs: with the planner rule `amplify`.

@@ -7,7 +7,7 @@ agents' game; R. Givan, T. Dean, M. Greig, "Equivalence notions and model minimi
 
 import numpy as np
 
-from ermas_envs.oracles.tabular import TabularGame
+from ermas_envs.game.tabular import TabularGame
 
 
 def agents_ignore_planner(game: TabularGame) -> bool:

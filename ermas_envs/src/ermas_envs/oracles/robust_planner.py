@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from ermas_envs.arrays import FloatArray, IntArray
+from ermas_envs.base.arrays import FloatArray, IntArray
+from ermas_envs.game.tabular import Policies, TabularGame
 from ermas_envs.oracles.evaluation import at_step, joint_probabilities
 from ermas_envs.oracles.linear_program import TOLERANCE, Limits, LinearProgram
 from ermas_envs.oracles.planner_free import agents_ignore_planner
-from ermas_envs.oracles.tabular import Policies, TabularGame
 
 
 @dataclass(frozen=True)

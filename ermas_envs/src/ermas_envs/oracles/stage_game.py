@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ermas_envs.arguments import check_number
-from ermas_envs.arrays import FloatArray
+from ermas_envs.base.arguments import check_number
+from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles.linear_program import Limits, LinearProgram, rounding
 
 _TOLERANCE = 1e-9

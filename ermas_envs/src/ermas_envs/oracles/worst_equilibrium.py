@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from ermas_envs.arguments import check_number
-from ermas_envs.arrays import FloatArray, IntArray
+from ermas_envs.base.arguments import check_number
+from ermas_envs.base.arrays import FloatArray, IntArray
+from ermas_envs.game.tabular import Policies, TabularGame
 from ermas_envs.oracles.linear_program import SLACK, Limits, LinearProgram, rounding
-from ermas_envs.oracles.tabular import Policies, TabularGame
 
 _INTERACTION = 1e-9
 """Share of a role's range of rewards up to which they count as a sum of terms."""

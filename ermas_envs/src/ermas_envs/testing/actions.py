@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.arrays import Array
-from ermas_envs.batch import BatchedEnv, BatchObservation
-from ermas_envs.spaces import flat_mask, mask_size, split_mask
+from ermas_envs.base.arrays import Array
+from ermas_envs.base.spaces import flat_mask, mask_size, split_mask
+from ermas_envs.game.batch import BatchedEnv, BatchObservation
 
 
 class ActionSource:

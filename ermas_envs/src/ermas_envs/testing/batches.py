@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.arrays import Array, BoolArray, Observation
-from ermas_envs.batch import BatchedEnv, BatchObservation, BatchStep
-from ermas_envs.observations import num_rows, select
-from ermas_envs.oracles.tabular import TabularGame
-from ermas_envs.parallel_batch import AnyParallelEnv
-from ermas_envs.spaces import flat_mask, mask_size, split_mask
-from ermas_envs.streams import Seed
+from ermas_envs.base.arrays import Array, BoolArray, Observation, num_rows, select
+from ermas_envs.base.spaces import flat_mask, mask_size, split_mask
+from ermas_envs.base.streams import Seed
+from ermas_envs.faces.parallel_batch import AnyParallelEnv
+from ermas_envs.game.batch import BatchedEnv, BatchObservation, BatchStep
+from ermas_envs.game.tabular import TabularGame
 from ermas_envs.testing.actions import BatchActionSource
 from ermas_envs.testing.comparison import difference
 

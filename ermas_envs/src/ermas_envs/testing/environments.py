@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from gymnasium import spaces
 
+from ermas_envs.faces.parallel_batch import AnyParallelEnv
+from ermas_envs.game.perturbations import Bounded, PlannerAdversity, RewardPerturbation
+from ermas_envs.game.planners import ConstantPlanner, Planner
 from ermas_envs.make import EnvironmentModule
-from ermas_envs.parallel_batch import AnyParallelEnv
-from ermas_envs.perturbations import Bounded, PlannerAdversity, RewardPerturbation
-from ermas_envs.planners import ConstantPlanner, Planner
 from ermas_envs.testing.actions import ActionSource
 from ermas_envs.testing.batches import (
     check_batch_observations,

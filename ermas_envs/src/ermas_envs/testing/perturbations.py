@@ -1,18 +1,18 @@
-"""Check of a reward perturbation (`ermas_envs.perturbations.RewardPerturbation`)."""
+"""Check of a reward perturbation (`ermas_envs.game.perturbations.RewardPerturbation`)."""
 
 import copy
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ermas_envs.arrays import FloatArray
-from ermas_envs.batch import BatchedEnv
-from ermas_envs.oracles.tabular import TabularGame
-from ermas_envs.perturbations import RewardPerturbation
+from ermas_envs.base.arrays import FloatArray
+from ermas_envs.game.batch import BatchedEnv
+from ermas_envs.game.perturbations import RewardPerturbation
+from ermas_envs.game.tabular import TabularGame
+from ermas_envs.game.transitions import GameInfo, Transition
 from ermas_envs.testing.actions import BatchActionSource
 from ermas_envs.testing.batches import check_replica_independence, enough_steps
 from ermas_envs.testing.comparison import difference
-from ermas_envs.transitions import GameInfo, Transition
 
 _REPLICAS = 6
 _ROUNDING = 1e-9

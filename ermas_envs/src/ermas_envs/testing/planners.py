@@ -1,15 +1,14 @@
-"""Check of a planner object (`ermas_envs.planners.Planner`)."""
+"""Check of a planner object (`ermas_envs.game.planners.Planner`)."""
 
 import copy
 from collections.abc import Callable
 
 import numpy as np
 
-from ermas_envs.arrays import Array, BoolArray, FloatArray, Observation
-from ermas_envs.batch import BatchedEnv
-from ermas_envs.observations import num_rows, select
-from ermas_envs.planners import Planner
-from ermas_envs.spaces import check_action_batch
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray, Observation, num_rows, select
+from ermas_envs.base.spaces import check_action_batch
+from ermas_envs.game.batch import BatchedEnv
+from ermas_envs.game.planners import Planner
 from ermas_envs.testing.actions import BatchActionSource
 from ermas_envs.testing.batches import check_replica_independence
 from ermas_envs.testing.comparison import difference, exposed_global_generators

@@ -1,0 +1,1 @@
+"""What every module may use, and knows nothing of games: arrays, checks, registries, spaces, random streams."""

@@ -1,0 +1,258 @@
+"""The batched face of any PettingZoo parallel environment: a Python loop over copies, slow but general.
+
+Agents that leave early are treated as by SuperSuit's `black_death_v3`; masks as PettingZoo gives them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+from pettingzoo import ParallelEnv
+
+from ermas_envs.base.arguments import check_integer, check_positive, shown, unknown_name
+from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray
+from ermas_envs.base.spaces import check_joint_actions, flat_mask, mask_size, split_mask
+from ermas_envs.base.streams import ReplicaStreams, Seed, fresh_seed
+from ermas_envs.faces.returned import checked_observation, finite_number
+from ermas_envs.game.batch import BatchObservation, BatchStep, check_num_envs
+
+AnyParallelEnv: TypeAlias = ParallelEnv[Any, Any, Any]
+
+_SUPPORTED = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+
+
+class ParallelEnvBatch:
+    """`BatchedEnv` around `num_envs` copies of a PettingZoo parallel environment, with same-step auto-reset.
+
+    * Every copy starts each episode with a seed of its own in [0, 2**31), drawn from its stream (see
+      `BatchedEnv.reset`), and with the option `first_episode`, the episode's index. What it then does must
+      depend on these alone.
+    * An agent that is not in `env.agents` (left early, or not there yet) sees zeros, earns 0, has a mask of
+      True and its actions are ignored. In the step in which it leaves it still sees what the environment
+      shows it.
+    * An episode ends when `env.agents` is empty: `terminated` if the last flag of every agent that took part
+      was a termination, else `truncated`.
+    * `infos[agent]["payoff"]` is the payoff where the environment gives one; elsewhere the reward is.
+    * `infos[agent]["action_mask"]`, or a Dict observation of `observation` and `action_mask`, becomes the
+      mask of an agent with Discrete actions, or MultiDiscrete ones of one axis (flat, or a tuple with one mask per
+      part); the agent's observation is then the inner one. Elsewhere its mask is True.
+    * `reset` and `step` raise a ValueError that names role, step and value for a reward, payoff or observation that is
+      not finite, an observation that its space's dtype cannot hold, and a mask that allows an acting agent nothing.
+
+    Args:
+        make_env: makes one copy; called `num_envs` times.
+        num_envs: number of copies, at least 1.
+        planner: id of the agent that is the planner.
+        planner_payoff_scale: how large the planner's payoffs of one step are, > 0; None: not known.
+        agent_payoff_scale: the same of every agent.
+
+    Raises:
+        ValueError: `planner` is not among the environment's `possible_agents` or is alone there; a space is
+            not Box, Discrete, MultiDiscrete or MultiBinary; `make_env` returns the same object twice.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    horizon: int | None = None
+
+    def __init__(
+        self,
+        make_env: Callable[[], AnyParallelEnv],
+        num_envs: int,
+        planner: str = PLANNER,
+        planner_payoff_scale: float | None = None,
+        agent_payoff_scale: float | None = None,
+    ) -> None:
+        self.num_envs = check_num_envs(num_envs)
+        self._envs = [make_env() for _ in range(self.num_envs)]
+        if len({id(env) for env in self._envs}) < self.num_envs:
+            raise ValueError("make_env must make a new environment at every call, got the same object twice.")
+        first = self._envs[0]
+        self.possible_agents = tuple(first.possible_agents)
+        self.agents = agents_beside(planner, self.possible_agents)
+        self.planner = planner
+        self.planner_payoff_scale = _scale("planner_payoff_scale", planner_payoff_scale)
+        scale = _scale("agent_payoff_scale", agent_payoff_scale)
+        self.agent_payoff_scales = None if scale is None else dict.fromkeys(self.agents, scale)
+        self.name = str(getattr(first, "metadata", {}).get("name") or type(first.unwrapped).__name__)
+        self.observation_spaces: Mapping[str, spaces.Space[object]] = {
+            agent: _supported(agent, "observation", _without_mask(first.observation_space(agent)))
+            for agent in self.possible_agents
+        }
+        self.action_spaces: Mapping[str, spaces.Space[object]] = {
+            agent: _supported(agent, "action", first.action_space(agent)) for agent in self.possible_agents
+        }
+        self._streams: ReplicaStreams | None = None
+        self._episodes = np.zeros(self.num_envs, dtype=np.int64)
+        self._steps = np.zeros(self.num_envs, dtype=np.int64)
+        self._flags: list[dict[str, bool]] = [{} for _ in self._envs]  # last termination flag of each agent
+
+    def reset(self, seed: Seed | None = None, first_episode: int | None = None) -> BatchObservation:
+        """See `BatchedEnv.reset`."""
+        if first_episode is not None:
+            first_episode = check_integer("first_episode", first_episode, 0)
+        if seed is None and self._streams is None:
+            seed = fresh_seed()
+        begun = self._episodes + 1 if seed is None else np.zeros_like(self._episodes)
+        if seed is not None:
+            self._streams = ReplicaStreams(seed, self.num_envs)
+        self._episodes[:] = begun if first_episode is None else first_episode
+        seen = self._nothing_seen()
+        self._reset_into(seen, np.arange(self.num_envs))
+        return BatchObservation(seen.observations, seen.action_masks)
+
+    def step(self, actions: Mapping[str, Array]) -> BatchStep:
+        """See `BatchedEnv.step`."""
+        if self._streams is None:
+            raise RuntimeError("call reset() before step().")
+        checked = check_joint_actions(self.action_spaces, actions, self.num_envs)
+        rewards, payoffs = self._zeros(), self._zeros()
+        seen = self._nothing_seen()
+        self._steps += 1
+        for replica, env in enumerate(self._envs):
+            chosen = {agent: self._action_of(agent, checked[agent][replica]) for agent in env.agents}
+            observations, earned, terminations, _, infos = env.step(chosen)
+            self._write(seen, replica, observations, infos)
+            where = self._where(replica)
+            for agent in rewards.keys() & earned.keys():
+                rewards[agent][replica] = finite_number(f"reward of {agent!r}", earned[agent], where)
+                payoff = infos.get(agent, {}).get("payoff", earned[agent])
+                payoffs[agent][replica] = finite_number(f"payoff of {agent!r}", payoff, where)
+            self._flags[replica].update(terminations)
+        ended = np.array([not env.agents for env in self._envs])
+        game_over = np.array([all(flags.values()) for flags in self._flags])
+        final = None
+        if ended.any():
+            final = {agent: values.copy() for agent, values in seen.observations.items()}
+            self._episodes += ended
+            self._reset_into(seen, np.flatnonzero(ended))
+        terminated, truncated = ended & game_over, ended & ~game_over
+        return BatchStep(seen.observations, seen.action_masks, rewards, payoffs, terminated, truncated, final)
+
+    def tabular_game(self) -> None:
+        """None: nothing is known about the rules."""
+
+    def close(self) -> None:
+        """Close every copy."""
+        for env in self._envs:
+            env.close()
+
+    def _action_of(self, agent: str, action: Array) -> Any:
+        space = self.action_spaces[agent]
+        return int(action) if isinstance(space, spaces.Discrete) else action.astype(space.dtype)
+
+    def _zeros(self) -> dict[str, FloatArray]:
+        return {agent: np.zeros(self.num_envs) for agent in self.possible_agents}
+
+    def _nothing_seen(self) -> "_Seen":
+        """What absent agents see: zeros, and masks of True."""
+        observations = {
+            agent: np.zeros((self.num_envs, *(space.shape or ())), dtype=space.dtype)
+            for agent, space in self.observation_spaces.items()
+        }
+        return _Seen(observations, self._all_true())
+
+    def _all_true(self) -> dict[str, BoolArray]:
+        return {
+            agent: np.ones((self.num_envs, size), dtype=np.bool_)
+            for agent, space in self.action_spaces.items()
+            if (size := mask_size(space)) is not None
+        }
+
+    def _reset_into(self, seen: "_Seen", replicas: IntArray) -> None:
+        """Start an episode in `replicas` and replace what was seen there by its first observations."""
+        assert self._streams is not None
+        seeds = self._streams.integers(2**31, replicas)
+        for values in seen.observations.values():
+            values[replicas] = 0
+        for mask in seen.action_masks.values():
+            mask[replicas] = True
+        for replica, seed in zip(replicas, seeds, strict=True):
+            options = {"first_episode": int(self._episodes[replica])}
+            observations, infos = self._envs[replica].reset(seed=int(seed), options=options)
+            self._steps[replica] = 0
+            self._flags[replica] = dict.fromkeys(self._envs[replica].agents, False)
+            self._write(seen, int(replica), observations, infos)
+
+    def _write(self, seen: "_Seen", replica: int, observations: Mapping[str, Any], infos: Mapping[str, Any]) -> None:
+        """Copy one environment's observations and masks into row `replica` of `seen`."""
+        for agent, rows in seen.observations.items():
+            if agent not in observations:
+                continue
+            observation = observations[agent]
+            mask = infos.get(agent, {}).get("action_mask")
+            if isinstance(observation, dict):
+                mask, observation = observation["action_mask"], observation["observation"]
+            where = self._where(replica)
+            space = self.observation_spaces[agent]
+            rows[replica] = checked_observation(f"observation of {agent!r}", space, observation, where)
+            masks = seen.action_masks.get(agent)
+            if mask is not None and masks is not None:
+                acts = agent in self._envs[replica].agents
+                masks[replica] = _checked_mask(
+                    f"action_mask of {agent!r}", self.action_spaces[agent], mask, where, acts
+                )
+
+    def _where(self, replica: int) -> str:
+        """The place of what an environment returned, for errors."""
+        return f"step {self._steps[replica]} of an episode (replica {replica})"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A `BatchObservation` that is being written."""
+
+    observations: dict[str, Array]
+    action_masks: dict[str, BoolArray]
+
+
+def agents_beside(planner: str, possible_agents: tuple[str, ...]) -> tuple[str, ...]:
+    """`possible_agents` without `planner`; ValueError if `planner` is not among them, or is alone."""
+    if planner not in possible_agents:
+        raise unknown_name("planner (one of the environment's possible_agents)", planner, possible_agents)
+    agents = tuple(agent for agent in possible_agents if agent != planner)
+    if not agents:
+        raise ValueError(f"possible_agents must hold at least one agent besides the planner {planner!r}.")
+    return agents
+
+
+def _without_mask(space: spaces.Space[Any]) -> spaces.Space[Any]:
+    if isinstance(space, spaces.Dict) and set(space.spaces) == {"observation", "action_mask"}:
+        return space["observation"]
+    return space
+
+
+def _supported(agent: str, what: str, space: spaces.Space[Any]) -> spaces.Space[Any]:
+    if not isinstance(space, _SUPPORTED):
+        names = ", ".join(kind.__name__ for kind in _SUPPORTED)
+        raise ValueError(f"{what} space of {agent!r} must be one of {names}, got {space}.")
+    return space
+
+
+def _checked_mask(what: str, space: spaces.Space[Any], given: Any, where: str, acts: bool) -> BoolArray:
+    """The flat mask; all True where an agent that has left is shown nothing that it may do.
+
+    ValueError for another shape, for what is no truth value, or if an agent that `acts` may do nothing.
+    """
+    try:
+        numbers = np.concatenate([np.ravel(part) for part in given]) if isinstance(given, tuple) else np.asarray(given)
+        truths = numbers.dtype.kind in "biuf" and bool(((numbers == 0) | (numbers == 1)).all())
+    except ValueError:  # ragged
+        truths = False
+    if not truths:
+        raise ValueError(f"{what} in {where} must hold truth values, 0 or 1, got {shown(given)}.")
+    mask = flat_mask(given)
+    shape = (mask_size(space),)
+    if mask.shape != shape:
+        raise ValueError(f"{what} must have shape {shape}, as its space says, got {mask.shape}.")
+    if all(part.any() for part in split_mask(space, mask)):
+        return mask
+    if acts:
+        raise ValueError(f"{what} in {where} must allow an action, got {shown(given)}.")
+    return np.ones_like(mask)
+
+
+def _scale(argument: str, given: float | None) -> float | None:
+    return None if given is None else check_positive(argument, given)

@@ -1,0 +1,104 @@
+"""The engine: the rules of one game over `num_envs` replicas. Faces, hooks and auto-reset are built on it once."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gymnasium import spaces
+
+from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.base.streams import ReplicaStreams
+from ermas_envs.game.tabular import TabularGame
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the rules give in one step."""
+
+    payoffs: dict[str, FloatArray]
+    """Per agent and planner (num_envs,) float64."""
+    planner_outcome: FloatArray
+    """See `Transition.planner_outcome`; (num_envs,) float64."""
+    terminated: BoolArray
+    """(num_envs,): the game ended."""
+    truncated: BoolArray
+    """(num_envs,): the time limit ended the episode."""
+    coin: tuple[FloatArray, FloatArray] | None = None
+    """See `Transition.coin`."""
+
+
+class Engine(ABC):
+    """Rules of a game with one planner and N agents, over replicas that do not touch each other.
+
+    Subclasses set the attributes before use. An engine knows no hooks, no auto-reset and no learner.
+    """
+
+    name: str
+    """Registered name of the game, with version."""
+    num_envs: int
+    """Number of replicas."""
+    agents: tuple[str, ...]
+    """Ids of the agents, without the planner."""
+    planner: str = PLANNER
+    """Id of the planner."""
+    horizon: int
+    """Steps in an episode."""
+    planner_payoff_scale: float | None = None
+    """How large the planner's payoffs of one step are (`oracles.payoff_scale`), > 0; None where it is not known."""
+    agent_payoff_scales: Mapping[str, float] | None = None
+    """The same of each agent; None where they are not known."""
+    num_states: int | None
+    """Number of states if the game is tabular, else None."""
+    observation_spaces: dict[str, spaces.Space[object]]
+    """Per agent and planner; Dict spaces have one level, and Box entries."""
+    action_spaces: dict[str, spaces.Space[object]]
+    """Per agent and planner."""
+
+    @abstractmethod
+    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
+        """Start a new episode in some replicas.
+
+        Args:
+            replicas: (R,) int64, which ones.
+            streams: one per replica of the engine; only those of `replicas` may be drawn from.
+            episodes: (R,) int64, index of the episode that begins there, for schedules over episodes.
+            anew: True, for all replicas, where the caller gave a seed, and at the first reset: nothing may be left of
+                earlier episodes. False where episodes go on; an engine may then carry things over.
+        """
+
+    @abstractmethod
+    def step(self, actions: Mapping[str, Array]) -> Outcome:
+        """Advance all replicas by valid `actions`, per agent and planner (num_envs, *action shape)."""
+
+    @abstractmethod
+    def observe(self, fresh: bool = True) -> tuple[Mapping[str, Observation], Mapping[str, BoolArray]]:
+        """Observations and action masks of every agent and the planner, shaped as in `BatchObservation`.
+
+        Args:
+            fresh: arrays must be the caller's to keep; False allows arrays that the next `step`, `reset` or `observe`
+                overwrites.
+        """
+
+    def planner_acts(self) -> BoolArray | None:
+        """See `BatchObservation.planner_acts`; an array is the caller's to keep."""
+        return None
+
+    def risk_aversion(self) -> FloatArray | None:
+        """See `GameInfo.risk_aversion`."""
+        return None
+
+    def metrics(self) -> dict[str, FloatArray] | None:
+        """The episode so far, per name (num_envs,) float64; None where a game has nothing to tell beside payoffs."""
+        return None
+
+    @abstractmethod
+    def states(self) -> IntArray | None:
+        """Index of each replica's state, (num_envs,) int64, or None if the game is not tabular."""
+
+    @abstractmethod
+    def tabular_game(self) -> TabularGame | None:
+        """The game as tables (payoffs, unperturbed), or None if it is not tabular."""
+
+    @abstractmethod
+    def render(self, replica: int, mode: str) -> str | Array:
+        """Picture of one replica: text for mode "ansi", (height, width, 3) uint8 for "rgb_array"."""

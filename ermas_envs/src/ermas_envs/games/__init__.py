@@ -1,0 +1,1 @@
+"""The games. No game looks at another; the two economies stand on `taxation`."""

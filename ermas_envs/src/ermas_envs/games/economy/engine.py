@@ -1,0 +1,234 @@
+"""Batched engine of the gather-trade-build economy: settings in, kernels over replicas, arrays out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.base.streams import ReplicaStreams
+from ermas_envs.game.batch import memory_for
+from ermas_envs.game.engine import Outcome
+from ermas_envs.games.economy import metrics
+from ermas_envs.games.economy.actions import agent_space
+from ermas_envs.games.economy.pictures import rendering
+from ermas_envs.games.economy.pictures.scene import scene_of
+from ermas_envs.games.economy.reset import ResetScratch
+from ermas_envs.games.economy.rules import (
+    economy_rules,
+    first_map,
+    map_of,
+    num_prices,
+    reset_parameters,
+)
+from ermas_envs.games.economy.settings import EconomySettings
+from ermas_envs.games.economy.state import (
+    STONE_SOURCE,
+    WOOD_SOURCE,
+    allocate_agents,
+    allocate_draws,
+    allocate_market,
+    allocate_progress,
+    allocate_tallies,
+    allocate_world,
+)
+from ermas_envs.games.economy.step import (
+    EconomyState,
+    Rules,
+    Scratch,
+    Views,
+    assert_sizes,
+    reset_replicas,
+    run,
+    run_compactly,
+)
+from ermas_envs.games.economy.uniform_layout import uniform_scratch
+from ermas_envs.games.economy.views import Sight
+from ermas_envs.games.taxation.engine import TaxedEngine, by_entry
+from ermas_envs.games.taxation.holdings import COIN
+from ermas_envs.games.taxation.saez import work_array
+from ermas_envs.games.taxation.state import allocate_tax_tallies, allocate_taxes
+from ermas_envs.games.taxation.tax_planners import TaxRule
+from ermas_envs.games.taxation.welfare import ObjectiveScratch
+from ermas_envs.kernels.compiled import Entry
+
+
+class EconomyEngine(TaxedEngine):
+    """Agents who gather, trade and build, and a planner who taxes them; see `economy_v0` for the game.
+
+    Arguments are those of `TaxedEngine`.
+    """
+
+    settings: EconomySettings
+    rules: Rules
+    state: EconomyState
+
+    def __init__(
+        self,
+        name: str,
+        num_envs: int,
+        settings: EconomySettings,
+        rule: TaxRule | None = None,
+        num_threads: int | None = None,
+    ) -> None:
+        super().__init__(name, num_envs, settings, rule, num_threads)
+        layout, self.size = map_of(settings)
+        self.rules = economy_rules(settings, rule, self.size, layout is not None)
+        self.reset_parameters = reset_parameters(settings, layout, self.size)
+        self._first_map = first_map(settings, layout, self.size)
+        self._entry = Entry(run_compactly if settings.observations == "compact" else run)
+        with memory_for(self.num_envs):
+            self.sight = Sight(settings, self.rules, self.num_envs)
+            self._allocate()
+        self.views = self.sight.views
+        self.observation_spaces = self.sight.observation_spaces()
+        choices = agent_space(self.rules.actions)
+        self.action_spaces = {**dict.fromkeys(self.agents, choices), PLANNER: self._planner_space()}
+
+    def _allocate(self) -> None:
+        rules, replicas, agents = self.rules, self.num_envs, self.settings.num_agents
+        brackets, pad = len(rules.tax.cutoffs), self.reset_parameters.pad
+        sources = self.size[0] * self.size[1]
+        if not self.reset_parameters.drawn:
+            sources = int(max(self._first_map[[STONE_SOURCE, WOOD_SOURCE]].sum(axis=(1, 2)).max(), 1))
+        prices = num_prices(self.settings)
+        padded = (self.size[0] + 2 * pad, self.size[1] + 2 * pad)
+        self.state = EconomyState(
+            allocate_world(replicas, padded, sources),
+            allocate_agents(replicas, agents),
+            allocate_market(replicas, agents, rules.trade.max_num_orders if prices else 0, prices),
+            allocate_taxes(replicas, agents, brackets),
+            self._saez(),
+            allocate_tallies(replicas, agents),
+            allocate_tax_tallies(replicas, agents, brackets),
+            allocate_progress(replicas, agents),
+        )
+        slots = self._threads.slots
+        welfare = ObjectiveScratch(np.zeros((slots, agents)), np.zeros((slots, agents)))
+        work = np.stack([work_array(rules.saez)] * slots)
+        self.scratch = Scratch(allocate_draws(slots, agents, sources, brackets), welfare, work)
+        assert_sizes(rules, agents, self.state, self.scratch)
+        self._everybody = np.arange(replicas, dtype=np.int64)
+        height, width = self.size
+        self._reset_scratch = ResetScratch(
+            np.zeros((2, height, width), np.uint8), uniform_scratch(height, width), np.zeros(agents, np.int64)
+        )
+        self._agent_actions = np.zeros((replicas, agents, self.agent_entries), np.int64)
+        self._planner_actions = np.zeros((replicas, self.planner_entries), np.int64)
+        self._streams = np.zeros((replicas, 2), np.uint64)
+
+    @property
+    def agent_entries(self) -> int:
+        """Numbers in an agent's action."""
+        return max(len(self.rules.actions.kinds), 1) if self.rules.actions.multi else 1
+
+    @property
+    def memory_per_replica(self) -> int:
+        """Bytes that one replica takes: its state, and what is seen of it."""
+        arrays = [array for part in self.state for array in part] + list(self.views)
+        return sum(array.nbytes for array in arrays) // self.num_envs
+
+    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
+        """See `Engine.reset`; the warm-up and Saez's samples go on over episodes, and begin again where `anew`."""
+        self._streams = streams.state
+        if anew:
+            self._forget_taxes(replicas)
+            self.state.progress.positive_steps[replicas] = 0
+        self._clear(replicas)
+        reset_replicas(
+            self.reset_parameters,
+            self.rules,
+            self.state,
+            self._streams,
+            self.scratch,
+            self._reset_scratch,
+            replicas,
+            episodes,
+        )
+        self.look(replicas)
+
+    def _clear(self, replicas: IntArray) -> None:
+        """The first map, empty books, nothing tallied."""
+        self.state.world.planes[replicas] = self._first_map
+        for array in (
+            self.state.world.owners,
+            self.state.world.standing,
+            *self.state.market,
+            *self.state.tallies,
+            *self.state.tax_tallies,
+        ):
+            array[replicas] = 0
+        self.state.tallies.built[replicas] = -1.0
+
+    def step(self, actions: Mapping[str, Array]) -> Outcome:
+        """See `Engine.step`; the planner's payoff is also its outcome."""
+        for index, agent in enumerate(self.agents):
+            self._agent_actions[:, index] = by_entry(actions[agent])
+        self._planner_actions[:] = by_entry(actions[PLANNER])
+        self.advance(self._agent_actions, self._planner_actions)
+        progress = self.state.progress
+        rewards, planner = progress.rewards.T.copy(), progress.planner_reward.copy()
+        payoffs = {agent: rewards[index] for index, agent in enumerate(self.agents)}
+        return Outcome(
+            {**payoffs, PLANNER: planner},
+            planner,
+            np.zeros(self.num_envs, dtype=np.bool_),
+            np.asarray(progress.timestep >= self.horizon),
+            (progress.coin_before.T.copy(), (self.state.agents.inventory + self.state.agents.escrow)[:, :, COIN].T),
+        )
+
+    def risk_aversion(self) -> FloatArray:
+        """η of each agent."""
+        return self.rules.objectives.eta
+
+    def advance(self, agent_actions: IntArray, planner_actions: IntArray, looks: bool = True) -> None:
+        """Step all replicas by actions (R, n, entries) and (R, entries) int64, which are not checked.
+
+        Args:
+            agent_actions: see `actions.ActionTable`.
+            planner_actions: one entry per bracket, or one in all.
+            looks: False leaves observations and masks as they are.
+        """
+        self._run(self._everybody, agent_actions, planner_actions, True, looks)
+
+    def look(self, replicas: IntArray) -> None:
+        """Write what is seen in some replicas, masks too, into `views`."""
+        self._run(replicas, self._agent_actions, self._planner_actions, False, True)
+
+    def _run(
+        self, replicas: IntArray, agent_actions: IntArray, planner_actions: IntArray, plays: bool, looks: bool
+    ) -> None:
+        structs = (self.rules, self.state, self.views, self.scratch)
+        integers = (agent_actions, planner_actions, replicas)
+        agent_actions, planner_actions, replicas = (np.ascontiguousarray(given, np.int64) for given in integers)
+        given = (
+            *(self.rules, self.state, self._streams, agent_actions, planner_actions),
+            *(self.views, self.scratch),
+        )
+        code = self._entry.code(structs, (*given, 0, replicas, plays, looks))
+
+        def share(slot: int, first: int, last: int) -> None:
+            code(*given, slot, replicas[first:last], plays, looks)
+
+        self._threads.share(share, len(replicas))
+
+    def observe(self, fresh: bool = True) -> tuple[Mapping[str, Observation], Mapping[str, BoolArray]]:
+        """See `Engine.observe`."""
+        views = self.views
+        if fresh:
+            views = Views(*(array.copy() for array in views))
+        masks = {agent: views.agent_mask[:, index] for index, agent in enumerate(self.agents)}
+        return self.sight.observations(views), {**masks, PLANNER: views.planner_mask}
+
+    @property
+    def last_actions(self) -> tuple[IntArray, IntArray]:
+        """Actions of the last `step`, of the agents (R, n, entries) and the planner (R, entries) int64; not a copy."""
+        return self._agent_actions, self._planner_actions
+
+    def metrics(self) -> dict[str, FloatArray]:
+        """The episode so far, per metric (num_envs,) float64; see `economy.metrics`."""
+        return metrics.episode_metrics(self.settings, self.rules, self.state)
+
+    def render(self, replica: int, mode: str) -> str | Array:
+        """The map, who has what, and the tax schedule."""
+        scene = scene_of(self.name, self.rules, self.state, replica)
+        return rendering.text(scene) if mode == "ansi" else rendering.picture(scene)

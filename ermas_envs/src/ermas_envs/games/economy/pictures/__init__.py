@@ -1,0 +1,1 @@
+"""What is drawn of the economy: the map, the panel beside it, text, and GIFs."""

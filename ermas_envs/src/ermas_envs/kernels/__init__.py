@@ -1,0 +1,1 @@
+"""How the rules of a game are compiled, and what compiled rules share."""
