@@ -28,7 +28,7 @@ NUMPY_GENERATOR = "NumPy's random generator"
 VARIABLES_OF_LIBRARIES = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR")
 LONG = 10.0  # seconds
 REGISTRIES = {
-    "ermas_algos.experiments.reproduction": "experiment_registry",
+    "ermas_algos.studies.reproduction": "experiment_registry",
     "ermas_envs.games.bimatrix.payoffs": "payoffs_registry",
     "ermas_envs.games.economy.layouts": "layout_registry",
     "ermas_envs.make": "environment_registry",

@@ -10,8 +10,8 @@ from scipy.special import softmax
 
 from ermas_algos import MARL, MARLConfig, SB3LearnerConfig
 from ermas_algos.algorithms.config import AGENT_PPO, from_json, to_json
-from ermas_algos.experiments.figure_4 import ITERATIONS, ermas_env_steps, methods
 from ermas_algos.learners import ExactLearnerConfig
+from ermas_algos.studies.figure_4 import ITERATIONS, ermas_env_steps, methods
 from ermas_envs import EnvironmentSpec
 from ermas_envs.games.bimatrix.payoffs import as_payoffs
 

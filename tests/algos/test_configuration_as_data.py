@@ -16,8 +16,8 @@ from ermas_algos.algorithms.config import PopulationConfig, from_json, to_json
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.algorithms.risk import RiskConfig
 from ermas_algos.evaluation import FreshAgentsConfig
-from ermas_algos.experiments.search import Search
 from ermas_algos.experiments.sweep import Method, Sweep, Task
+from ermas_algos.studies.search import Search
 from ermas_envs import EnvironmentSpec, augmented_bimatrix_v0
 
 INTEGERS = st.sampled_from([int, np.int64, np.uint8, np.int32, np.int8])

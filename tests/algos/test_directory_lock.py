@@ -12,10 +12,11 @@ import pytest
 
 from ermas_algos import MARL, MARLConfig, command_line
 from ermas_algos.directory_lock import locked_directory
+from ermas_algos.experiments.backends import Processes
 from ermas_algos.experiments.jobs import Scale
-from ermas_algos.experiments.reproduction import reproduce
 from ermas_algos.experiments.sweep import Method as SweepMethod
 from ermas_algos.experiments.sweep import Sweep, Task, run_sweep
+from ermas_algos.studies.reproduction import reproduce
 from ermas_envs import augmented_bimatrix_v0
 
 REFUSED = "another command is using this directory"
@@ -110,9 +111,9 @@ def test_sweeps_and_experiments_keep_out_of_a_directory_in_use(tmp_path: Path) -
     sweep = Sweep({"game": Task("augmented_bimatrix_v0")}, {"MARL": SweepMethod("MARL")}, (0,), (0.0,))
     with used(tmp_path):
         with pytest.raises(ValueError, match=REFUSED):
-            run_sweep(sweep, tmp_path, 1)
+            run_sweep(sweep, tmp_path, Processes(1))
         with pytest.raises(ValueError, match=REFUSED):
-            reproduce("mixing", Scale(1, quick=True), tmp_path, 1)
+            reproduce("mixing", Scale(1, quick=True), tmp_path, Processes(1))
     assert list(files(tmp_path)) == [".lock"]
 
 

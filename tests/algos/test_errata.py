@@ -13,8 +13,8 @@ from ermas_algos import ERMAS, MARL, ERMASConfig
 from ermas_algos.algorithms.deviations import lagrangian_reward, meta_step
 from ermas_algos.algorithms.multipliers import MultiplierConfig, Multipliers
 from ermas_algos.evaluation import fresh_agents, transfer
-from ermas_algos.experiments.meta_gradient import Measurement
-from ermas_algos.experiments.mixing import dual_function
+from ermas_algos.studies.meta_gradient import Measurement
+from ermas_algos.studies.mixing import dual_function
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.games.bimatrix.payoffs import BimatrixPayoffs, tragedy_of_commons

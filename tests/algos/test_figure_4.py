@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from ermas_algos.experiments import figure_4
-from ermas_algos.experiments.figure_4_tables import (
+from ermas_algos.experiments.jobs import Scale
+from ermas_algos.studies import figure_4
+from ermas_algos.studies.figure_4_tables import (
     ORACLE,
     choice_rows,
     claim_rows,
@@ -16,7 +17,6 @@ from ermas_algos.experiments.figure_4_tables import (
     returns_of,
     summary_rows,
 )
-from ermas_algos.experiments.jobs import Scale
 from ermas_envs.oracles import stationary_planner_optimum
 
 PANEL = ("tragedy_of_commons", False)

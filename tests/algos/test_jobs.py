@@ -13,11 +13,20 @@ import pytest
 from helpers.jobs import Faulty, Square, Writer
 from helpers.processes import descendants, is_running, wait_until
 
-from ermas_algos.experiments import backends, figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators
+from ermas_algos.experiments import backends
+from ermas_algos.experiments.backends import Processes
 from ermas_algos.experiments.jobs import Scale, run_jobs, run_stages
-from ermas_algos.experiments.reproduction import experiment_registry, reproduce
 from ermas_algos.experiments.results import write_table
-from ermas_algos.experiments.search import Search, search
+from ermas_algos.studies import (
+    figure_2,
+    figure_3,
+    meta_gradient,
+    mixing,
+    multipliers,
+    regret_estimators,
+)
+from ermas_algos.studies.reproduction import experiment_registry, reproduce
+from ermas_algos.studies.search import Search, search
 
 EXPERIMENTS = (figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators)
 
@@ -36,9 +45,9 @@ def ran(journal: Path) -> list[int]:
 def test_a_repeated_command_does_what_is_missing(square: Any, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     jobs = [square(n, str(journal)) for n in range(3)]
-    first = run_jobs(jobs[:2], tmp_path / "jobs", 2)
+    first = run_jobs(jobs[:2], tmp_path / "jobs", Processes(2))
     seen: list[tuple[int, int]] = []
-    second = run_jobs(jobs, tmp_path / "jobs", 2, lambda done, total: seen.append((done, total)))
+    second = run_jobs(jobs, tmp_path / "jobs", Processes(2), lambda done, total: seen.append((done, total)))
     assert ran(journal) == [0, 1, 2]
     assert [done.tables["squares"][0]["square"] for done in second.finished] == [0, 1, 4]
     assert second.finished[:2] == first.finished
@@ -49,7 +58,7 @@ def test_a_repeated_command_does_what_is_missing(square: Any, tmp_path: Path) ->
 def test_a_failing_job_stops_no_other(square: Any, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     jobs = [square(0, str(journal), fails=True), square(1, str(journal))]
-    outcome = run_jobs(jobs, tmp_path / "jobs", 1)
+    outcome = run_jobs(jobs, tmp_path / "jobs", Processes(1))
     assert outcome.failed == {"square-0": "ZeroDivisionError: no square for 0"}
     assert [done.key for done in outcome.finished] == ["square-1"]
     assert not (tmp_path / "jobs/square-0.json").exists()
@@ -59,9 +68,9 @@ def test_a_killed_worker_is_reported_and_the_repeated_command_goes_on(square: An
     journal, alive = tmp_path / "journal", tmp_path / "alive"
     jobs = [square(0, str(journal)), square(1, str(journal), dies_before=str(alive))]
     with pytest.raises(RuntimeError, match="a worker was killed"):
-        run_jobs(jobs, tmp_path / "jobs", 1)
+        run_jobs(jobs, tmp_path / "jobs", Processes(1))
     alive.touch()
-    assert len(run_jobs(jobs, tmp_path / "jobs", 1).finished) == 2
+    assert len(run_jobs(jobs, tmp_path / "jobs", Processes(1)).finished) == 2
     assert ran(journal) == [0, 1, 1]
 
 
@@ -70,7 +79,9 @@ def sleeping_command(folder: Path) -> str:
     return (
         "from pathlib import Path\nfrom helpers.jobs import Sleeper\n"
         "from ermas_algos.experiments.jobs import run_jobs\n"
-        f"if __name__ == '__main__':\n    run_jobs([Sleeper({str(folder / 'pid')!r})], Path({str(folder)!r}), 1)\n"
+        "from ermas_algos.experiments.backends import Processes\n"
+        "if __name__ == '__main__':\n"
+        f"    run_jobs([Sleeper({str(folder / 'pid')!r})], Path({str(folder)!r}), Processes(1))\n"
     )
 
 
@@ -110,13 +121,13 @@ def test_ctrl_c_ends_running_jobs_at_once(square: Any, tmp_path: Path) -> None:
 def test_processes_that_are_spawned_do_the_same(square: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As they are where none may be forked: on macOS and Windows."""
     monkeypatch.setattr(backends, "_fresh_processes", lambda: multiprocessing.get_context("spawn"))
-    outcome = run_jobs([square(2, str(tmp_path / "journal"))], tmp_path / "jobs", 1)
+    outcome = run_jobs([square(2, str(tmp_path / "journal"))], tmp_path / "jobs", Processes(1))
     assert outcome.finished[0].tables == {"squares": [{"number": 2, "square": 4}]}
 
 
 def test_results_that_cannot_leave_their_process_stop_no_other(square: Any, tmp_path: Path) -> None:
     jobs = [Faulty("exception"), Faulty("exit"), Faulty("row"), square(2, str(tmp_path / "journal"))]
-    outcome = run_jobs(jobs, tmp_path / "jobs", 1)
+    outcome = run_jobs(jobs, tmp_path / "jobs", Processes(1))
     assert outcome.failed == {
         "exception": "TwoWordsError: no luck",
         "exit": "SystemExit: early",
@@ -127,44 +138,44 @@ def test_results_that_cannot_leave_their_process_stop_no_other(square: Any, tmp_
 
 def test_results_of_before_jobs_left_files_are_read(square: Any, tmp_path: Path) -> None:
     job = square(3, str(tmp_path / "journal"))
-    first = run_jobs([job], tmp_path / "jobs", 1)
+    first = run_jobs([job], tmp_path / "jobs", Processes(1))
     path = tmp_path / "jobs/square-3.json"
     path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "files"}))
-    assert run_jobs([job], tmp_path / "jobs", 1) == first
+    assert run_jobs([job], tmp_path / "jobs", Processes(1)) == first
     assert ran(tmp_path / "journal") == [3]
 
 
 def test_a_lost_file_is_noticed_even_if_it_was_empty(square: Any, tmp_path: Path) -> None:
     job = Writer(0, str(tmp_path / "journal"), size=0)
-    run_jobs([job], tmp_path / "jobs", 1)
+    run_jobs([job], tmp_path / "jobs", Processes(1))
     assert (tmp_path / "jobs/writer-0.content.bin").read_bytes() == b""
     (tmp_path / "jobs/writer-0.content.bin").unlink()
     with pytest.raises(ValueError, match=r"writer-0\.content\.bin: damaged"):
-        run_jobs([job], tmp_path / "jobs", 1)
+        run_jobs([job], tmp_path / "jobs", Processes(1))
 
 
 def test_keys_that_two_jobs_share_are_refused_before_anything_runs(square: Any, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     twice = [square(3, str(journal)), square(4, str(journal)), square(3, str(journal), fails=True)]
     with pytest.raises(ValueError, match="jobs must have distinct keys, got 'square-3' 2 times"):
-        run_jobs(twice, tmp_path / "jobs", 1)
+        run_jobs(twice, tmp_path / "jobs", Processes(1))
     assert not journal.exists()
     stages = [lambda finished, folder, job=job: [job] for job in twice[::2]]
     with pytest.raises(ValueError, match="got 'square-3' 2 times"):
-        run_stages(stages, tmp_path / "jobs", 1)
+        run_stages(stages, tmp_path / "jobs", Processes(1))
 
 
 def test_a_damaged_file_and_other_settings_are_named(square: Any, tmp_path: Path) -> None:
     job = square(3, str(tmp_path / "journal"))
-    run_jobs([job], tmp_path / "jobs", 1)
+    run_jobs([job], tmp_path / "jobs", Processes(1))
     path = tmp_path / "jobs/square-3.json"
     whole = path.read_text()
     path.write_text(whole.replace('"number": 3', '"number": 4', 1))
     with pytest.raises(ValueError, match=r"square-3\.json: holds a result of other settings"):
-        run_jobs([job], tmp_path / "jobs", 1)
+        run_jobs([job], tmp_path / "jobs", Processes(1))
     path.write_text(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"square-3\.json: damaged"):
-        run_jobs([job], tmp_path / "jobs", 1)
+        run_jobs([job], tmp_path / "jobs", Processes(1))
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -253,7 +264,7 @@ def test_dual_function_is_the_conjugate_of_the_frontier(multiplier: float) -> No
 
 
 def test_an_experiment_writes_table_picture_and_configuration(tmp_path: Path) -> None:
-    outcome = reproduce("meta-gradient", Scale(1, quick=True), tmp_path, 1)
+    outcome = reproduce("meta-gradient", Scale(1, quick=True), tmp_path, Processes(1))
     assert not outcome.failed
     with open(tmp_path / "meta-gradient.csv") as file:
         rows = list(csv.DictReader(file))

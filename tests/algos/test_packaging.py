@@ -1,4 +1,4 @@
-"""ermas-algos is a typed package whose layers only look down: experiments → evaluation → algorithms → learners."""
+"""ermas-algos is a typed package whose layers look down: studies, experiments, evaluation, algorithms, learners."""
 
 import ast
 import importlib
@@ -12,7 +12,7 @@ import ermas_algos
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "ermas_algos/src"
-LAYERS = ["learners", "algorithms", "evaluation", "experiments"]  # lowest first
+LAYERS = ["learners", "algorithms", "evaluation", "experiments", "studies"]  # lowest first
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -60,8 +60,8 @@ def test_no_layer_imports_a_higher_one(lower: str, higher: str) -> None:
     assert imports_of(folder.rglob("*.py"), f"ermas_algos.{higher}") == []
 
 
-def test_plots_are_for_experiments_and_examples_only() -> None:
-    allowed = {"plots", "experiments"}
+def test_plots_are_for_experiments_studies_and_examples_only() -> None:
+    allowed = {"plots", "experiments", "studies"}
     others = (p for p in SOURCES.rglob("*.py") if not allowed & set(p.relative_to(SOURCES).with_suffix("").parts))
     assert imports_of(others, "ermas_algos.plots") == []
 
@@ -69,6 +69,13 @@ def test_plots_are_for_experiments_and_examples_only() -> None:
 def test_plots_read_tables_only() -> None:
     for layer in ("algorithms", "learners", "experiments"):
         assert imports_of((SOURCES / "ermas_algos/plots").rglob("*.py"), f"ermas_algos.{layer}") == []
+
+
+def test_a_studys_picture_reads_tables_only() -> None:
+    pictures = sorted((SOURCES / "ermas_algos/studies").glob("*_picture.py"))
+    assert len(pictures) == 7
+    for layer in ("algorithms", "learners", "evaluation", "experiments", "studies"):
+        assert imports_of(iter(pictures), f"ermas_algos.{layer}") == []
 
 
 def test_nothing_below_knows_the_commands() -> None:

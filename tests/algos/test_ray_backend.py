@@ -13,6 +13,7 @@ from helpers.jobs import Faulty, Sleeper, Square, Writer
 from helpers.processes import is_running, ray_leaves_nothing, wait_until
 
 from ermas_algos.experiments import backends
+from ermas_algos.experiments.backends import RayCluster
 from ermas_algos.experiments.jobs import run_jobs
 
 pytestmark = pytest.mark.xdist_group("ray")  # one worker: two that run at once slow each other down beyond measure
@@ -41,7 +42,7 @@ def test_failures_stop_no_other(users_ray: None, tmp_path: Path, monkeypatch: py
     journal = tmp_path / "journal"
     deadly = Square(0, str(tmp_path / "deaths"), dies_before=str(tmp_path / "never"))
     jobs = [deadly, Faulty("exception"), Faulty("exit"), Faulty("row"), Square(3, str(journal))]
-    outcome = run_jobs(jobs, tmp_path / "jobs", 2, address="local")
+    outcome = run_jobs(jobs, tmp_path / "jobs", RayCluster("local", 2))
     assert outcome.failed == {
         "square-0": "WorkerCrashedError: its worker was killed 2 times",
         "exception": "TwoWordsError: no luck",
@@ -62,7 +63,7 @@ def test_an_interrupted_command_ends_its_jobs_on_the_users_ray(users_ray: None, 
 
     jobs: list[Any] = [Sleeper(str(pid)), Writer(1, str(tmp_path / "journal"))]
     with pytest.raises(KeyboardInterrupt):
-        run_jobs(jobs, tmp_path / "jobs", 2, interrupt, address="local")
+        run_jobs(jobs, tmp_path / "jobs", RayCluster("local", 2), interrupt)
     wait_until(lambda: not is_running(int(pid.read_text())), 10)
     assert sorted(path.name for path in (tmp_path / "jobs").iterdir()) == ["writer-1.content.bin", "writer-1.json"]
 
@@ -72,7 +73,8 @@ def test_ctrl_c_ends_the_ray_that_was_started(tmp_path: Path) -> None:
     (tmp_path / "command.py").write_text(
         "from pathlib import Path\nfrom helpers.jobs import Sleeper\n"
         "from ermas_algos.experiments.jobs import run_jobs\n"
-        f"run_jobs([Sleeper({str(pid)!r})], Path({str(folder)!r}), 1, address='local')\n"
+        "from ermas_algos.experiments.backends import RayCluster\n"
+        f"run_jobs([Sleeper({str(pid)!r})], Path({str(folder)!r}), RayCluster('local', 1))\n"
     )
     command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")], stderr=subprocess.PIPE, text=True)
     wait_until(pid.exists)

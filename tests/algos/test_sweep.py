@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ermas_algos.algorithms.config import from_json, to_json
+from ermas_algos.experiments.backends import Processes
 from ermas_algos.experiments.results import read_table
 from ermas_algos.experiments.sweep import Sweep, run_sweep
 from ermas_algos.learners.exact import ExactLearnerConfig
@@ -66,7 +67,7 @@ def test_the_training_seed_stands_for_dollar_seed() -> None:
 
 
 def test_a_sweep_from_start_to_table_and_what_a_repeat_and_a_new_method_run(tmp_path: Path) -> None:
-    outcome = run_sweep(tiny(), tmp_path, 2)
+    outcome = run_sweep(tiny(), tmp_path, Processes(2))
     assert not outcome.failed
     table = tmp_path / "sweep.csv"
     rows = read_table(table)
@@ -81,12 +82,12 @@ def test_a_sweep_from_start_to_table_and_what_a_repeat_and_a_new_method_run(tmp_
     assert (tmp_path / "sweep.png").stat().st_size > 10_000
 
     before, files = table.read_bytes(), {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep.jobs").iterdir()}
-    assert not run_sweep(tiny(), tmp_path, 1).failed
+    assert not run_sweep(tiny(), tmp_path, Processes(1)).failed
     assert table.read_bytes() == before
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep.jobs").iterdir()} == files
 
     more = {**TINY["methods"], "lambda-0": {"algorithm": "Population", "settings": {"num_envs": 4}}}
-    run_sweep(tiny(methods=more), tmp_path, 1)
+    run_sweep(tiny(methods=more), tmp_path, Processes(1))
     trained = {p for p in files if "transfer" not in p.name}
     assert {path: path.stat().st_mtime_ns for path in trained} == {path: files[path] for path in trained}
     again = [{k: v for k, v in row.items()} for row in read_table(table) if row["method_name"] != "lambda-0"]
@@ -97,7 +98,7 @@ def test_a_failed_training_stops_no_other_and_is_named(tmp_path: Path) -> None:
     """CRRA with a shift that leaves payoffs negative fails at the first update."""
     broken = {"algorithm": "MARL", "settings": {"planner_risk": {"utility": "crra", "aversion": 1.0, "shift": -5.0}}}
     sweep = tiny(methods={"MARL": TINY["methods"]["MARL"], "broken": broken}, seeds=[0], gaps=[0.0])
-    outcome = run_sweep(sweep, tmp_path, 1)
+    outcome = run_sweep(sweep, tmp_path, Processes(1))
     ((key, error),) = outcome.failed.items()
     assert key.startswith("training_blind_broken_seed-0_")
     assert "shift must make every payoff positive" in error
@@ -128,13 +129,13 @@ def test_names_that_join_to_the_same_text_are_told_apart(tmp_path: Path) -> None
                              "measured_envs": 4},
         },
     )  # fmt: skip
-    assert not run_sweep(sweep, tmp_path, 2).failed
+    assert not run_sweep(sweep, tmp_path, Processes(2)).failed
     found = {(r["task"], r["method_name"]): r["exact_planner_return"] for r in read_table(tmp_path / "sweep.csv")}
     assert found["game", "easy_MARL"] == found["game_easy", "easy_MARL"] == pytest.approx(22.372, abs=5e-4)
     assert found["game", "MARL"] == found["game_easy", "MARL"] == pytest.approx(34.872, abs=5e-4)
     trained = [(r["task"], r["method_name"]) for r in read_table(tmp_path / "sweep-training.csv")]
     assert sorted(trained) == sorted(found)
-    assert not run_sweep(sweep, tmp_path, 1).failed
+    assert not run_sweep(sweep, tmp_path, Processes(1)).failed
 
 
 @given(st.lists(st.text("aA_-.", min_size=1, max_size=3), min_size=1, max_size=4, unique=True), st.data())
@@ -152,7 +153,7 @@ def test_methods_may_have_different_labels(tmp_path: Path) -> None:
         "a": {**TINY["methods"]["MARL"], "labels": {}},
         "b": {**TINY["methods"]["MARL"], "labels": {"epsilon": 0.5}},
     }
-    assert not run_sweep(tiny(methods=methods, seeds=[0], gaps=[0.0]), tmp_path, 1).failed
+    assert not run_sweep(tiny(methods=methods, seeds=[0], gaps=[0.0]), tmp_path, Processes(1)).failed
     assert [row["epsilon"] for row in read_table(tmp_path / "sweep.csv")] == [None, 0.5]
 
 
@@ -161,7 +162,7 @@ def test_agents_that_cannot_be_shared_get_a_job_for_every_planner(tmp_path: Path
     task = {**TINY["tasks"]["blind"]}
     task["arguments"] = {**task["arguments"], "action_noise": 0.1}
     sweep = tiny(tasks={"noisy": task}, seeds=[0], gaps=[0.0])
-    assert not run_sweep(sweep, tmp_path, 1).failed
+    assert not run_sweep(sweep, tmp_path, Processes(1)).failed
     assert len(list((tmp_path / "sweep.jobs").glob("transfer_*.json"))) == 3
     assert not any(row["shared_agents"] for row in read_table(tmp_path / "sweep.csv"))
 

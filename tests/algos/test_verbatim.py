@@ -15,16 +15,16 @@ from ermas_algos.commands.reproduce import print_failures
 from ermas_algos.evaluation import TransferRow
 from ermas_algos.experiments.jobs import Outcome
 from ermas_algos.experiments.results import read_table
-from ermas_algos.plots.figure_2 import plot_figure_2
-from ermas_algos.plots.figure_3 import plot_figure_3
-from ermas_algos.plots.figure_4 import plot_figure_4
-from ermas_algos.plots.meta_gradient import plot_meta_gradient
-from ermas_algos.plots.mixing import plot_mixing
-from ermas_algos.plots.multipliers import plot_multipliers
-from ermas_algos.plots.regret_estimators import plot_regret_estimators
 from ermas_algos.plots.sweep import plot_sweep
 from ermas_algos.plots.tax_schedule import plot_tax_schedule
 from ermas_algos.plots.transfer import plot_transfer
+from ermas_algos.studies.figure_2_picture import plot_figure_2
+from ermas_algos.studies.figure_3_picture import plot_figure_3
+from ermas_algos.studies.figure_4_picture import plot_figure_4
+from ermas_algos.studies.meta_gradient_picture import plot_meta_gradient
+from ermas_algos.studies.mixing_picture import plot_mixing
+from ermas_algos.studies.multipliers_picture import plot_multipliers
+from ermas_algos.studies.regret_estimators_picture import plot_regret_estimators
 from ermas_envs import EnvironmentSpec
 
 RESULTS = Path(__file__).parents[2] / "docs/results"

@@ -15,8 +15,8 @@ from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
 from ermas_algos.commands.options import checkpoint_file, optional
 from ermas_algos.evaluation.certificate import read_any_training
 from ermas_algos.experiments.provenance import provenance
-from ermas_algos.experiments.reproduction import experiment_registry
 from ermas_algos.presets import preset_registry
+from ermas_algos.studies.reproduction import experiment_registry
 from ermas_envs.games.bimatrix.payoffs import payoffs_registry
 from ermas_envs.make import environment_registry
 from ermas_envs.perturbations import perturbation_registry

@@ -9,8 +9,8 @@ import tyro
 from rich.console import Console
 
 from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
-from ermas_algos.experiments.reproduction import experiment_registry, redraw
 from ermas_algos.experiments.sweep import redraw_sweep
+from ermas_algos.studies.reproduction import experiment_registry, redraw
 from ermas_envs.base.arguments import check_choice
 
 

@@ -10,8 +10,9 @@ from rich.console import Console
 from ermas_algos.commands.console import job_progress
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_FINISHED_JOBS
 from ermas_algos.commands.options import optional, prepare_directory
+from ermas_algos.experiments.backends import backend_of
 from ermas_algos.experiments.jobs import Outcome, Scale
-from ermas_algos.experiments.reproduction import experiment_registry, reproduce
+from ermas_algos.studies.reproduction import experiment_registry, reproduce
 from ermas_envs.base.arguments import check_choice
 
 
@@ -44,7 +45,7 @@ class Reproduce:
         check_choice("experiment", self.experiment, experiment_registry.names())
         prepare_directory(self.out)
         with job_progress(console, self.experiment) as report:
-            outcome = reproduce(self.experiment, scale, self.out, self.workers, report, self.address)
+            outcome = reproduce(self.experiment, scale, self.out, backend_of(self.workers, self.address), report)
         if outcome.failed:
             print_failures(console, outcome)
             return FAILED

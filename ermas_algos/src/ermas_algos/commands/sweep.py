@@ -14,6 +14,7 @@ from ermas_algos.commands.exit_status import DONE, FAILED, FROM_FINISHED_JOBS
 from ermas_algos.commands.options import optional, prepare_directory
 from ermas_algos.commands.reproduce import print_failures
 from ermas_algos.directory_lock import locked_directory
+from ermas_algos.experiments.backends import backend_of
 from ermas_algos.experiments.sweep import Sweep as SweepData
 from ermas_algos.experiments.sweep import run_sweep
 
@@ -44,7 +45,7 @@ class Sweep:
         prepare_directory(self.out)
         with locked_directory(self.out):
             with job_progress(console, "training, then tests") as report:
-                outcome = run_sweep(sweep, self.out, self.workers, report, self.address)
+                outcome = run_sweep(sweep, self.out, backend_of(self.workers, self.address), report)
             write_toml(self.out / "sweep.toml", to_json(sweep))
         if outcome.failed:
             print_failures(console, outcome)

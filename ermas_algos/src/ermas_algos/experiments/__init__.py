@@ -1,1 +1,1 @@
-"""The paper's figures and the measurements behind the defaults, each one command: `ermas reproduce NAME`."""
+"""The machinery of experiments: jobs, where they run, their results as files, and sweeps."""

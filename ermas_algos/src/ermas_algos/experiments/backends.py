@@ -12,9 +12,11 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+
+from ermas_envs.base.arguments import check_integer, keep
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,53 @@ _RAY_RETRIES = 5
 """How often a task whose worker was killed runs again."""
 
 
-def run_in_processes(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int) -> Results:
-    """Run jobs in `workers` processes; they end with this process, and at once when the iterator is closed.
+class Backend(Protocol):
+    """Where jobs run."""
 
-    Raises:
-        RuntimeError: a worker was killed.
-    """
+    def run(self, jobs: Mapping[str, Any], work: Callable[[Any], Any]) -> Results:
+        """Do `work` with each of the jobs, which are picklable."""
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Processes of this machine; they end with the one that started them, and at once when the iterator is closed."""
+
+    workers: int
+    """How many, ≥ 1."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the field."""
+        keep(self, workers=check_integer("workers", self.workers, 1))
+
+    def run(self, jobs: Mapping[str, Any], work: Callable[[Any], Any]) -> Results:
+        """See `Backend.run`; RuntimeError if a worker was killed."""
+        return _run_in_processes(jobs, work, self.workers)
+
+
+@dataclass(frozen=True)
+class RayCluster:
+    """Tasks of one CPU each on a Ray cluster; a task whose worker is killed runs again, a few times."""
+
+    address: str
+    """Such as "auto" or "ray://host:10001", or "local" to start Ray on this machine."""
+    workers: int
+    """CPUs of a Ray that is started here, ≥ 1; a cluster that runs already has its own."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the field."""
+        keep(self, workers=check_integer("workers", self.workers, 1))
+
+    def run(self, jobs: Mapping[str, Any], work: Callable[[Any], Any]) -> Results:
+        """See `Backend.run`; ValueError if Ray is not installed, ConnectionError if no cluster answers."""
+        return _run_on_ray(jobs, work, self.workers, self.address)
+
+
+def backend_of(workers: int, address: str | None) -> Backend:
+    """Processes of this machine, or the Ray cluster at an address."""
+    return Processes(workers) if address is None else RayCluster(address, workers)
+
+
+def _run_in_processes(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int) -> Results:
     context = _fresh_processes()
     others = set(multiprocessing.active_children())
     killed: str | None = None
@@ -120,19 +163,7 @@ def _no_usage_statistics() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def run_on_ray(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int, address: str) -> Results:
-    """Run jobs as Ray tasks of one CPU each; a task whose worker is killed runs again, a few times.
-
-    Args:
-        jobs: by key.
-        work: what is done with a job.
-        workers: CPUs of a Ray that is started here.
-        address: "local" starts a Ray on this machine; anything else is an address for `ray.init`.
-
-    Raises:
-        ValueError: Ray is not installed.
-        ConnectionError: no cluster answers at the address.
-    """
+def _run_on_ray(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int, address: str) -> Results:
     try:
         import ray  # an optional extra
     except ImportError:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from ermas_algos.checkpoint import replace_file
-from ermas_algos.experiments.backends import Failure, run_in_processes, run_on_ray
+from ermas_algos.experiments.backends import Backend, Failure
 from ermas_algos.experiments.provenance import provenance
 from ermas_envs.base.arguments import check_flag, check_integer, keep
 
@@ -97,26 +97,22 @@ def check_keys(keys: Iterable[str]) -> None:
 def run_jobs(
     jobs: Sequence[Job],
     folder: Path,
-    workers: int,
+    backend: Backend,
     report: Callable[[int, int], None] | None = None,
-    address: str | None = None,
 ) -> Outcome:
     """Run the jobs whose file is missing; one torch thread each.
 
     Args:
         jobs: with distinct keys.
         folder: where the files are; created.
-        workers: processes on this machine, ≥ 1; a cluster that runs already has as many as it has CPUs.
+        backend: where they run.
         report: called with the number of jobs that are over, failed ones included, and of all jobs.
-        address: None for processes on this machine; else that of a Ray cluster, such as "auto" or "ray://host:10001",
-            or "local" to start Ray here. There a job whose worker is killed runs again.
 
     Raises:
-        ValueError: no worker; two jobs have one key; a file holds a result of another configuration (another `--out`
+        ValueError: two jobs have one key; a file holds a result of another configuration (another `--out`
             is needed), or is damaged; Ray is wanted and not installed.
         RuntimeError: a worker of this machine was killed; the finished jobs are kept, and a repeated command goes on.
     """
-    workers = check_integer("workers", workers, 1)
     check_keys(job.key for job in jobs)
     folder.mkdir(parents=True, exist_ok=True)
     done = {job.key: found for job in jobs if (found := _read(folder, job)) is not None}
@@ -124,10 +120,7 @@ def run_jobs(
     failed: dict[str, str] = {}
     if report is not None:
         report(len(done), len(jobs))
-    backend = (
-        run_in_processes(missing, _work, workers) if address is None else run_on_ray(missing, _work, workers, address)
-    )
-    with closing(backend) as results:
+    with closing(backend.run(missing, _work)) as results:
         for key, result in results:
             if isinstance(result, Failure):
                 failed[key] = result.message
@@ -210,9 +203,8 @@ ScaledStage: TypeAlias = Callable[[Scale, Sequence[Finished], Path], Sequence[Jo
 def run_stages(
     stages: Sequence[Stage],
     folder: Path,
-    workers: int,
+    backend: Backend,
     report: Callable[[int, int], None] | None = None,
-    address: str | None = None,
 ) -> Outcome:
     """`run_jobs` for every stage; a failed job stops neither its own stage nor the next.
 
@@ -226,6 +218,6 @@ def run_stages(
         jobs = stage(finished, folder)
         keys += [job.key for job in jobs]
         check_keys(keys)  # all stages have one folder
-        outcome = run_jobs(jobs, folder, workers, report, address)
+        outcome = run_jobs(jobs, folder, backend, report)
         finished, failed = [*finished, *outcome.finished], failed | outcome.failed
     return Outcome(finished, failed)

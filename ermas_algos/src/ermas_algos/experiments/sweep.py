@@ -20,6 +20,7 @@ from ermas_algos.environment_arguments import check_arguments
 from ermas_algos.evaluation.certificate import load_trainer
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.evaluation.transfer import TransferRow, transfer_evaluation
+from ermas_algos.experiments.backends import Backend
 from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Tables, job_key, read_file, run_stages
 from ermas_algos.experiments.results import read_table, rows_of, write_results
 from ermas_algos.file_errors import file_errors
@@ -296,9 +297,8 @@ class Transfer:
 def run_sweep(
     sweep: Sweep,
     out: Path,
-    workers: int,
+    backend: Backend,
     report: Callable[[int, int], None] | None = None,
-    address: str | None = None,
 ) -> Outcome:
     """Run what is missing of a sweep and write the tables of what is finished, even if a job failed.
 
@@ -308,14 +308,14 @@ def run_sweep(
     Args:
         sweep: what is run.
         out: directory of the results; `sweep.jobs` in it holds the jobs' files.
-        workers: see `run_jobs`; `report` and `address` too.
+        backend: where jobs run; `report` as in `run_jobs`.
 
     Raises:
         ValueError: another command is using the directory; see `run_jobs` for the rest.
     """
     stages = (lambda finished, folder: sweep.trainings(), sweep.transfers)
     with locked_directory(out):
-        outcome = run_stages(stages, out / "sweep.jobs", workers, report, address)
+        outcome = run_stages(stages, out / "sweep.jobs", backend, report)
         tables = {"sweep": rows_of(outcome.finished, TRANSFER), "sweep-training": rows_of(outcome.finished, TRAINING)}
         filled = {name: rows for name, rows in tables.items() if rows}
         write_results(out, "sweep", {"sweep": to_json(sweep)}, outcome.finished, filled)

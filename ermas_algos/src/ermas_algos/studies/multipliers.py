@@ -16,7 +16,7 @@ from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.exact_collection import JointPolicy
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
-from ermas_algos.experiments.search import LEARNERS, Search, last_third, search, seed_batches
+from ermas_algos.studies.search import LEARNERS, Search, last_third, search, seed_batches
 from ermas_envs.base.arguments import check_choice
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import TabularGame, evaluate, exact_regret, worst_equilibrium
@@ -151,6 +151,6 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
-    from ermas_algos.plots.multipliers import plot_multipliers  # Matplotlib takes a second to import
+    from ermas_algos.studies.multipliers_picture import plot_multipliers  # Matplotlib takes a second to import
 
     plot_multipliers(path, tables[NAME])

@@ -180,6 +180,6 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
-    from ermas_algos.plots.meta_gradient import plot_meta_gradient  # Matplotlib takes a second to import
+    from ermas_algos.studies.meta_gradient_picture import plot_meta_gradient  # Matplotlib takes a second to import
 
     plot_meta_gradient(path, tables[NAME])

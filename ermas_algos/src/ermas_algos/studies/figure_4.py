@@ -12,7 +12,10 @@ from ermas_algos.algorithms import PopulationConfig
 from ermas_algos.algorithms.config import AGENT_PPO, ERMASConfig, to_json
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
-from ermas_algos.experiments.figure_4_tables import (
+from ermas_algos.experiments.jobs import Finished, Job, Row, Scale
+from ermas_algos.experiments.results import rows_of
+from ermas_algos.experiments.sweep import SEED, TRAINING, TRANSFER, Method, Sweep, Task
+from ermas_algos.studies.figure_4_tables import (
     choice_rows,
     claim_rows,
     frontier_rows,
@@ -20,9 +23,6 @@ from ermas_algos.experiments.figure_4_tables import (
     summary_rows,
     transfer_rows,
 )
-from ermas_algos.experiments.jobs import Finished, Job, Row, Scale
-from ermas_algos.experiments.results import rows_of
-from ermas_algos.experiments.sweep import SEED, TRAINING, TRANSFER, Method, Sweep, Task
 from ermas_envs import augmented_bimatrix_v0
 from ermas_envs.games.bimatrix.payoffs import as_payoffs
 
@@ -177,6 +177,6 @@ def describe(payoffs: str, scale: Scale, finished: Sequence[Finished]) -> dict[s
 def plot(name: str, path: Path, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the returns over Q, and beside them `<name>-frontier.png`."""
     drawn = ("", "-summary", "-choice", "-optimum", "-frontier")
-    from ermas_algos.plots.figure_4 import plot_figure_4  # Matplotlib takes a second to import
+    from ermas_algos.studies.figure_4_picture import plot_figure_4  # Matplotlib takes a second to import
 
     plot_figure_4(path, *(found.get(f"{name}{part}", []) for part in drawn))

@@ -11,8 +11,8 @@ from typing import Any
 
 from ermas_algos.algorithms.config import AGENT_PPO, to_json
 from ermas_algos.experiments.jobs import Job, Scale, Tables
-from ermas_algos.experiments.search import LEARNERS, Search, binned, search, seed_batches
 from ermas_algos.learners.sb3 import SB3LearnerConfig
+from ermas_algos.studies.search import LEARNERS, Search, binned, search, seed_batches
 
 NAME = "regret-estimators"
 TABLES = ("regret-estimators",)
@@ -98,6 +98,8 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
-    from ermas_algos.plots.regret_estimators import plot_regret_estimators  # Matplotlib takes a second to import
+    from ermas_algos.studies.regret_estimators_picture import (
+        plot_regret_estimators,  # Matplotlib takes a second to import
+    )
 
     plot_regret_estimators(path, tables[NAME])

@@ -17,8 +17,8 @@ from ermas_algos.algorithms.exact import exact_metrics, tabular_policies
 from ermas_algos.algorithms.exact_collection import JointPolicy
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.experiments.jobs import Job, Scale, Tables
-from ermas_algos.experiments.search import Search, last_third, search
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig, ExactRollout
+from ermas_algos.studies.search import Search, last_third, search
 from ermas_envs import bimatrix_v0
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import TabularGame, best_response_value, evaluate
@@ -177,6 +177,6 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
-    from ermas_algos.plots.mixing import plot_mixing  # Matplotlib takes a second to import
+    from ermas_algos.studies.mixing_picture import plot_mixing  # Matplotlib takes a second to import
 
     plot_mixing(path, tables[NAME])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
-from ermas_algos.experiments.search import LEARNERS, Search, binned, search, seed_batches
+from ermas_algos.studies.search import LEARNERS, Search, binned, search, seed_batches
 
 NAME = "figure-3"
 TABLES = ("figure-3",)
@@ -85,6 +85,6 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
-    from ermas_algos.plots.figure_3 import plot_figure_3  # Matplotlib takes a second to import
+    from ermas_algos.studies.figure_3_picture import plot_figure_3  # Matplotlib takes a second to import
 
     plot_figure_3(path, tables[NAME])

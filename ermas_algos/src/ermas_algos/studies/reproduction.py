@@ -7,10 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from ermas_algos.directory_lock import locked_directory
-from ermas_algos.experiments import figure_2, figure_3, figure_4, meta_gradient, mixing, multipliers, regret_estimators
+from ermas_algos.experiments.backends import Backend
 from ermas_algos.experiments.jobs import Finished, Job, Outcome, Row, Scale, ScaledStage, run_stages
 from ermas_algos.experiments.results import job_settings, read_table, rows_of, write_results
 from ermas_algos.file_errors import file_errors
+from ermas_algos.studies import (
+    figure_2,
+    figure_3,
+    figure_4,
+    meta_gradient,
+    mixing,
+    multipliers,
+    regret_estimators,
+)
 from ermas_envs.base.registry import Registry
 
 PlotTables = Callable[[Path, Mapping[str, Sequence[Mapping[str, Any]]]], None]
@@ -77,9 +86,8 @@ def reproduce(
     name: str,
     scale: Scale,
     out: Path,
-    workers: int,
+    backend: Backend,
     report: Callable[[int, int], None] | None = None,
-    address: str | None = None,
 ) -> Outcome:
     """Run what is missing of an experiment; when nothing failed, write its tables, picture and configuration.
 
@@ -87,9 +95,8 @@ def reproduce(
         name: registered name of the experiment.
         scale: its size.
         out: directory of the results; `<name>.jobs` in it holds the jobs' files.
-        workers: parallel processes.
+        backend: where jobs run.
         report: see `run_jobs`.
-        address: see `run_jobs`.
 
     Raises:
         ValueError: another command is using the directory; see `run_jobs` for the rest.
@@ -97,7 +104,7 @@ def reproduce(
     experiment = experiment_registry.make(name)
     folder = out / f"{name}.jobs"
     with locked_directory(out):
-        outcome = run_stages([partial(stage, scale) for stage in experiment.stages], folder, workers, report, address)
+        outcome = run_stages([partial(stage, scale) for stage in experiment.stages], folder, backend, report)
         if not outcome.failed:
             description = {"scale": scale.__dict__, **experiment.describe(scale, outcome.finished)}
             write_results(out, name, description, outcome.finished, experiment.collect(outcome.finished))

@@ -10,7 +10,7 @@ import numpy as np
 from ermas_algos.algorithms.config import ERMASConfig, to_json
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
-from ermas_algos.experiments.search import LEARNERS, Search, last_third, search, seed_batches
+from ermas_algos.studies.search import LEARNERS, Search, last_third, search, seed_batches
 from ermas_envs import bimatrix_v0
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import evaluate, worst_equilibrium
@@ -123,7 +123,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write the figure."""
-    from ermas_algos.plots.figure_2 import plot_figure_2  # Matplotlib takes a second to import
+    from ermas_algos.studies.figure_2_picture import plot_figure_2  # Matplotlib takes a second to import
 
     plot_figure_2(path, tables[NAME], tables[f"{NAME}-frontier"])
 
