@@ -46,6 +46,7 @@ FILES: Mapping[str, str] = {
     "year.yaml": SWEEP + "tasks: {2024: {environment: bimatrix_v0}}",
     "on.yaml": SWEEP + "tasks: {a: {environment: bimatrix_v0}}\nmethods:\n  on: {algorithm: MARL}",
     "null.yaml": "~: 1",
+    "twice.yaml": "iterations: 3\nsettings:\n  seed: 1\n  num_envs: 8\n  seed: 2",
     "nested-name.yaml": "settings: {agent_learner: {algorithm_kwargs: {1.5: 3}}}",
     "list-name.yaml": "settings: {[a, b]: 3}",
 }
@@ -66,6 +67,24 @@ def with_argument(name: str, value: str) -> tuple[str, ...]:
 
 
 UNUSABLE: list[tuple[tuple[str, ...], str]] = [
+    (of_file("twice.yaml"), "twice.yaml: line 5: settings: 'seed' stands in line 3, too."),
+    (
+        (
+            "train",
+            "--environment",
+            "bimatrix_v0",
+            "--algorithm",
+            "MARL",
+            "--settings",
+            "agent_learner",
+            '{"num_seeds": 1, "num_seeds": 2}',
+            "--iterations",
+            "1",
+            "--out",
+            "o",
+        ),
+        "agent_learner: 'num_seeds' stands there twice.",
+    ),
     (of_file("bool.yaml"), "bool.yaml: malformed: this is no bool, line 2"),
     (of_file("int.yaml"), "int.yaml: malformed: this is no int, line 2"),
     (of_file("float.yaml"), "float.yaml: malformed: this is no float, line 1"),
@@ -84,6 +103,11 @@ UNUSABLE: list[tuple[tuple[str, ...], str]] = [
     (of_file("digits.toml"), "digits.toml: malformed"),
     (of_file("large.toml"), "large.toml: is larger than 1048576 bytes"),
     (of_file("pipe.toml"), "pipe.toml: is no ordinary file"),
+    (
+        ("evaluate", "pipe.zip", "--environment", "augmented_bimatrix_v0", "--gaps", "0", "--seeds", "0", "--out", "o"),
+        "pipe.zip: not a zip file.",
+    ),
+    (("plot", "sweep", "--results", "pipes"), "sweep.csv: is no ordinary file"),
     (("sweep", "year.yaml", "--out", "o"), 'line 4: tasks: the name 2024 is no text in YAML (int); quote it: "2024"'),
     (("sweep", "on.yaml", "--out", "o"), 'line 6: methods: the name on is no text in YAML (bool); quote it: "on"'),
     (("sweep", "null.yaml", "--out", "o"), "the outermost table: the name ~ is no text in YAML (null)"),
@@ -115,7 +139,9 @@ def inputs(tmp_path: Path) -> Path:
     for name, content in FILES.items():
         (tmp_path / name).write_text(content)
     if hasattr(os, "mkfifo"):
-        os.mkfifo(tmp_path / "pipe.toml")
+        (tmp_path / "pipes").mkdir()
+        for name in ("pipe.toml", "pipe.zip", "pipes/sweep.csv"):
+            os.mkfifo(tmp_path / name)
     return tmp_path
 
 
@@ -138,7 +164,7 @@ def test_unusable_input_is_named_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if "pipe.toml" in arguments and not hasattr(os, "mkfifo"):
+    if any(argument.startswith("pipe") for argument in arguments) and not hasattr(os, "mkfifo"):
         pytest.skip("this system has no named pipes")
     monkeypatch.chdir(inputs)
     assert status(*arguments) == 2

@@ -71,8 +71,10 @@ class SB3Planner:
         file = Path(path)
         if not file.suffix and not file.exists():
             file = file.with_suffix(".zip")
-        if not zipfile.is_zipfile(file):
-            raise ValueError(f"{file}: {'not a zip file' if file.exists() else 'there is no such file'}.")
+        if not file.exists():
+            raise ValueError(f"{file}: there is no such file.")
+        if not file.is_file() or not zipfile.is_zipfile(file):  # a pipe, whose end may never come, is not read
+            raise ValueError(f"{file}: not a zip file.")
         try:
             with _untouched_generators():
                 # An off-policy model would set up the whole replay buffer that it was trained with.

@@ -67,14 +67,32 @@ def write_toml(path: Path, values: Mapping[str, Any], remark: str | None = None)
 
 
 def json_value(name: str, text: str) -> Any:
-    """A JSON value; what is no JSON is text. ValueError naming the option `name` if it is nested too deeply."""
+    """A JSON value; what is no JSON is text.
+
+    ValueError naming the option `name` if it is nested too deeply, or a table in it has a name twice.
+    """
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_without_repetition)
+    except _RepeatedName as error:
+        raise ValueError(f"{name}: {error}") from None
     except ValueError:
         return text
     except RecursionError:
         raise ValueError(f"{name}: {TOO_DEEP}.") from None
     check_plain({name: found})
+    return found
+
+
+class _RepeatedName(ValueError):
+    """A table of JSON has a name twice."""
+
+
+def _without_repetition(entries: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in entries:
+        if name in found:
+            raise _RepeatedName(f"{name!r} stands there twice.")
+        found[name] = value
     return found
 
 

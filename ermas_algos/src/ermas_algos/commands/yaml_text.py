@@ -69,10 +69,14 @@ def _check(root: yaml.Node) -> None:
 
 
 def _entries(table: str, node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
-    """The values in a list or table, with their dotted names; ValueError for a table's name that is no text."""
+    """The values in a list or table, with their dotted names.
+
+    ValueError for a table's name that is no text, or stands there twice: of these the parser would keep the last.
+    """
     if not isinstance(node, yaml.MappingNode):
         yield from ((table, entry) for entry in node.value)
         return
+    lines: dict[str, int] = {}
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode) or key.tag not in (_TEXT, _MERGE):
             where = f"line {key.start_mark.line + 1}: {table or 'the outermost table'}"
@@ -80,4 +84,9 @@ def _entries(table: str, node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
                 raise ValueError(f"{where}: a name must be text, not a list or a table.")
             kind = key.tag.rpartition(":")[2]
             raise ValueError(f'{where}: the name {key.value} is no text in YAML ({kind}); quote it: "{key.value}".')
+        line, first = key.start_mark.line + 1, lines.get(key.value)
+        if first is not None and key.tag == _TEXT:
+            where = f"line {line}: {table or 'the outermost table'}"
+            raise ValueError(f"{where}: {key.value!r} stands in line {first}, too.")
+        lines[key.value] = line
         yield (f"{table}.{key.value}" if table else key.value), value

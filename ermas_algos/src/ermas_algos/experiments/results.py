@@ -9,6 +9,7 @@ from typing import Any
 
 from ermas_algos.checkpoint import replace_file
 from ermas_algos.experiments.jobs import Finished, Row
+from ermas_envs.base.text import refuse_special_file
 
 
 def rows_of(finished: Sequence[Finished], table: str) -> list[Row]:
@@ -76,11 +77,20 @@ def read_table(path: Path) -> list[Row]:
 
     Raises:
         OSError: the file cannot be read.
+        ValueError: it is a pipe or a device.
     """
+    _refuse_special_file(path)
     with path.open(newline="", encoding="utf-8-sig") as file:
         cells = list(csv.DictReader(file))
     columns = {name: _column([row[name] for row in cells]) for name in (cells[0] if cells else ())}
     return [{name: column[k] for name, column in columns.items()} for k in range(len(cells))]
+
+
+def _refuse_special_file(path: Path) -> None:
+    try:
+        refuse_special_file(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _column(cells: Sequence[str]) -> list[Any]:

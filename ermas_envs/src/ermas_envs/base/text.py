@@ -30,7 +30,10 @@ def read_text(path: Path) -> str:
 
 
 def refuse_special_file(path: Path) -> None:
-    """ValueError for a pipe, a device or a socket, whose end may never come; OSError if there is no such file."""
+    """ValueError for a pipe, a device or a socket, whose end may never come; OSError if there is no such file.
+
+    The caller names the file.
+    """
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a directory has an error of its own
         raise ValueError("is no ordinary file.")
