@@ -13,6 +13,7 @@ from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig, command_line
 from ermas_algos.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from ermas_algos.commands.certify import _number
 from ermas_algos.evaluation.certificate import certify_checkpoint
+from ermas_algos.experiments.backends import Processes, RayCluster
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_envs import EnvironmentSpec, bimatrix_v0
 from ermas_envs.oracles import exact_regret, linear_program
@@ -124,17 +125,19 @@ def test_reproduce_goes_through(
 ) -> None:
     calls: list[Any] = []
 
-    def pretend(name: str, scale: Any, out: Path, workers: int, report: Any, address: Any) -> Any:
-        calls.append((name, scale.seeds, scale.quick, out, workers, address))
+    def pretend(name: str, scale: Any, out: Path, backend: Any, report: Any) -> Any:
+        calls.append((name, scale.seeds, scale.quick, out, backend))
         report(1, 2)
         failed = {"a job": "ValueError: why"} if name == "figure-3" else {}
         return type("Outcome", (), {"failed": failed})
 
     monkeypatch.setattr("ermas_algos.commands.reproduce.reproduce", pretend)
     assert ermas(monkeypatch, "reproduce", "figure-2", "--quick", "--workers", "3", "--out", str(tmp_path)) == 0
-    assert calls == [("figure-2", 2, True, tmp_path, 3, None)]
+    assert calls == [("figure-2", 2, True, tmp_path, Processes(3))]
     assert ermas(monkeypatch, "reproduce", "figure-3", "--seeds", "4") == 1
     assert "failed: a job: ValueError: why" in capsys.readouterr().out
+    assert ermas(monkeypatch, "reproduce", "figure-3", "--address", "auto", "--out", str(tmp_path)) == 1
+    assert calls[-1] == ("figure-3", 10, False, tmp_path, RayCluster("auto", 2))
     assert ermas(monkeypatch, "reproduce", "figure-2", "--seeds", "0") == 2
 
 

@@ -18,6 +18,8 @@ WITHOUT_DEFAULTS: dict[str, dict[str, Any]] = {
     "EnvironmentSpec": {"name": "bimatrix_v0"},
     "Task": {"environment": "bimatrix_v0"},
     "Method": {"algorithm": "MARL"},
+    "Processes": {"workers": 2},
+    "RayCluster": {"address": "local", "workers": 2},
 }
 """Arguments of settings that need some."""
 NO_SETTINGS = ("Sweep", "Search", "Control", "Layout")
