@@ -10,6 +10,7 @@ from pettingzoo import ParallelEnv
 from pettingzoo.classic import rps_v2
 
 from ermas_envs import ParallelEnvBatch, bimatrix_v0
+from ermas_envs.planners import ConstantPlanner
 from ermas_envs.testing import check_batch_observations, check_masks, check_replica_independence
 
 IDS = ("worker", "late", "planner")
@@ -491,3 +492,110 @@ def test_close_closes_every_copy() -> None:
 
     ParallelEnvBatch(Closing, 3).close()
     assert len(closed) == 3
+
+
+# --- a planner object inside -------------------------------------------------------------------------------------
+
+
+class Curious:
+    """Plays its noise, and remembers what it saw."""
+
+    noise_size = 2
+
+    def __init__(self) -> None:
+        self.saw: list[np.ndarray] = []
+        self.bound: list[Any] = []
+
+    def bind(self, observation_space: Any, action_space: Any) -> None:
+        self.bound = [observation_space, action_space]
+
+    def act(self, observations: Any, noise: np.ndarray, action_masks: Any) -> np.ndarray:
+        self.saw.append(observations.copy())
+        return noise.astype(np.float32)
+
+    def tabular(self, observations: Any, action_masks: Any) -> None:
+        return None
+
+
+def with_object(num_envs: int, planner: Any) -> tuple[ParallelEnvBatch, list[Factory]]:
+    copies: list[Factory] = []
+
+    def make() -> Factory:
+        copies.append(Factory())
+        return copies[-1]
+
+    return ParallelEnvBatch(make, num_envs, planner=planner), copies
+
+
+def test_a_planner_object_plays_as_an_acting_planner_with_its_actions_would() -> None:
+    """Three episodes; the planner's payoffs are there, its rewards, observations and masks are not."""
+    outside, _ = made(3)
+    inside, copies = with_object(3, ConstantPlanner([0.5, 0.5]))
+    assert inside.possible_agents == inside.agents == ("worker", "late")
+    assert inside.observation_spaces.keys() == inside.action_spaces.keys() == {"worker", "late"}
+    actions = factory_actions(3)
+    first, second = outside.reset(seed=4), inside.reset(seed=4)
+    for _ in range(9):
+        for role in inside.possible_agents:
+            np.testing.assert_array_equal(first.observations[role], second.observations[role])
+            np.testing.assert_array_equal(first.action_masks[role], second.action_masks[role])
+        first, second = outside.step(actions), inside.step({role: actions[role] for role in inside.possible_agents})
+        assert second.rewards.keys() == second.observations.keys() == {"worker", "late"}
+        for role, payoffs in first.payoffs.items():
+            np.testing.assert_array_equal(payoffs, second.payoffs[role])
+        np.testing.assert_array_equal(first.truncated, second.truncated)
+        assert (second.final_observations is None) == (first.final_observations is None)
+    assert second.final_observations is None or second.final_observations.keys() == {"worker", "late"}
+    assert all((taken["planner"] == 0.5).all() for taken in copies[0].taken if "planner" in taken)
+
+
+def test_it_sees_what_the_planner_sees_and_draws_from_its_replicas_streams() -> None:
+    curious, alone = Curious(), Curious()
+    batch, copies = with_object(4, curious)
+    single, lonely = with_object(1, alone)
+    assert curious.bound == [Factory().observation_space("planner"), Factory().action_space("planner")]
+    batch.reset(seed=[7, 8, 9, 10])
+    single.reset(seed=[9])
+    for _ in range(6):
+        batch.step({role: factory_actions(4)[role] for role in batch.possible_agents})
+        single.step({role: factory_actions(1)[role] for role in single.possible_agents})
+    assert [seen[2].tolist() for seen in curious.saw] == [seen[0].tolist() for seen in alone.saw]
+    for taken, other in zip(copies[2].taken, lonely[0].taken, strict=True):
+        np.testing.assert_array_equal(taken["planner"], other["planner"])
+    assert curious.saw[0].shape == (4, 2)
+    assert len({tuple(step["planner"]) for step in copies[2].taken}) == len(copies[2].taken)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"planner": Curious}, "planner must be an agent's id or a planner object"),
+        ({"planner": ConstantPlanner(3)}, "action of the constant planner must lie in"),
+        ({"planner": Curious(), "planner_id": "plannr"}, "Did you mean 'planner'"),
+        ({"planner": 3}, "planner must be an agent's id or a planner object, got 3"),
+    ],
+    ids=["class", "action", "id", "number"],
+)
+def test_planner_objects_that_do_not_fit(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ParallelEnvBatch(Factory, 2, **arguments)
+
+
+def test_an_action_outside_the_planners_space_is_named() -> None:
+    class Far(Curious):
+        def act(self, observations: Any, noise: np.ndarray, action_masks: Any) -> np.ndarray:
+            return np.full((len(observations), 2), 3.0, np.float32)
+
+    batch, _ = with_object(2, Far())
+    batch.reset(seed=0)
+    with pytest.raises(ValueError, match=r"actions\['planner'\] must lie in Box"):
+        batch.step({role: factory_actions(2)[role] for role in batch.possible_agents})
+
+
+def test_the_checks_of_batches_hold_with_a_planner_inside() -> None:
+    def make(num_envs: int) -> ParallelEnvBatch:
+        return ParallelEnvBatch(Factory, num_envs, planner=Curious())
+
+    check_batch_observations(make)
+    check_masks(make)
+    check_replica_independence(make)

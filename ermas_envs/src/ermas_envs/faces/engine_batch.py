@@ -16,7 +16,7 @@ from ermas_envs.faces.returned import checked_addition
 from ermas_envs.game.batch import BatchObservation, BatchStep
 from ermas_envs.game.engine import Engine
 from ermas_envs.game.perturbations import RewardPerturbation, check_perturbation_object, keeps_the_protocol
-from ermas_envs.game.planners import Planner
+from ermas_envs.game.planners import Planner, check_planner_object
 from ermas_envs.game.tabular import TabularGame
 from ermas_envs.game.transitions import GameInfo, Transition
 
@@ -51,8 +51,8 @@ class EngineBatch:
     ) -> None:
         if isinstance(planner, str):
             check_choice("planner (a name, or a planner object)", planner, ("learned",))
-        elif isinstance(planner, type) or not hasattr(planner, "act"):  # a planner's class has its methods, too
-            raise ValueError(f'planner must be "learned" or a planner object, got {planner!r}.')
+        else:
+            check_planner_object(planner, '"learned"')
         if perturbation is not None:
             check_perturbation_object(perturbation)
         self.engine = engine

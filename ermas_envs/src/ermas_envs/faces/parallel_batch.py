@@ -5,7 +5,7 @@ Agents that leave early are treated as by SuperSuit's `black_death_v3`; masks as
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 from gymnasium import spaces
@@ -14,11 +14,13 @@ from pettingzoo import ParallelEnv
 
 from ermas_envs.base.arguments import check_integer, check_positive, shown, unknown_name
 from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray
-from ermas_envs.base.spaces import check_joint_actions, flat_mask, mask_size, split_mask
-from ermas_envs.base.streams import ReplicaStreams, Seed, fresh_seed
+from ermas_envs.base.spaces import check_action_batch, check_joint_actions, flat_mask, mask_size, split_mask
+from ermas_envs.base.streams import Purpose, ReplicaStreams, Seed, fresh_seed
 from ermas_envs.faces.returned import checked_observation, finite_number
 from ermas_envs.game.batch import BatchObservation, BatchStep, check_num_envs
+from ermas_envs.game.planners import Planner, check_planner_object
 
+T = TypeVar("T")
 AnyParallelEnv: TypeAlias = ParallelEnv[Any, Any, Any]
 
 _SUPPORTED = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
@@ -45,12 +47,13 @@ class ParallelEnvBatch:
     Args:
         make_env: makes one copy; called `num_envs` times.
         num_envs: number of copies, at least 1.
-        planner: id of the agent that is the planner.
+        planner: id of the agent that is the planner, which acts like the others; or a planner object, which plays it.
+        planner_id: id of the agent that a planner object plays.
         planner_payoff_scale: how large the planner's payoffs of one step are, > 0; None: not known.
         agent_payoff_scale: the same of every agent.
 
     Raises:
-        ValueError: `planner` is not among the environment's `possible_agents` or is alone there; a space is
+        ValueError: the planner is not among the environment's `possible_agents` or is alone there; a space is
             not Box, Discrete, MultiDiscrete or MultiBinary; `make_env` returns the same object twice.
     """
 
@@ -61,30 +64,37 @@ class ParallelEnvBatch:
         self,
         make_env: Callable[[], AnyParallelEnv],
         num_envs: int,
-        planner: str = PLANNER,
+        planner: str | Planner = PLANNER,
         planner_payoff_scale: float | None = None,
         agent_payoff_scale: float | None = None,
+        planner_id: str = PLANNER,
     ) -> None:
         self.num_envs = check_num_envs(num_envs)
         self._envs = [make_env() for _ in range(self.num_envs)]
         if len({id(env) for env in self._envs}) < self.num_envs:
             raise ValueError("make_env must make a new environment at every call, got the same object twice.")
         first = self._envs[0]
-        self.possible_agents = tuple(first.possible_agents)
-        self.agents = agents_beside(planner, self.possible_agents)
-        self.planner = planner
+        self._roles = tuple(first.possible_agents)
+        self._planner_object = None if isinstance(planner, str) else check_planner_object(planner, "an agent's id")
+        self.planner = planner if isinstance(planner, str) else planner_id
+        self.agents = agents_beside(self.planner, self._roles)
+        self.possible_agents = self._roles if self._planner_object is None else self.agents
         self.planner_payoff_scale = _scale("planner_payoff_scale", planner_payoff_scale)
         scale = _scale("agent_payoff_scale", agent_payoff_scale)
         self.agent_payoff_scales = None if scale is None else dict.fromkeys(self.agents, scale)
         self.name = str(getattr(first, "metadata", {}).get("name") or type(first.unwrapped).__name__)
-        self.observation_spaces: Mapping[str, spaces.Space[object]] = {
+        self._seen_spaces = {
             agent: _supported(agent, "observation", _without_mask(first.observation_space(agent)))
-            for agent in self.possible_agents
+            for agent in self._roles
         }
-        self.action_spaces: Mapping[str, spaces.Space[object]] = {
-            agent: _supported(agent, "action", first.action_space(agent)) for agent in self.possible_agents
-        }
+        self._acted_spaces = {agent: _supported(agent, "action", first.action_space(agent)) for agent in self._roles}
+        self.observation_spaces: Mapping[str, spaces.Space[object]] = self._acting(self._seen_spaces)
+        self.action_spaces: Mapping[str, spaces.Space[object]] = self._acting(self._acted_spaces)
+        if self._planner_object is not None:
+            self._planner_object.bind(self._seen_spaces[self.planner], self._acted_spaces[self.planner])
         self._streams: ReplicaStreams | None = None
+        self._planner_streams: ReplicaStreams | None = None
+        self._seen = self._nothing_seen()
         self._episodes = np.zeros(self.num_envs, dtype=np.int64)
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
         self._flags: list[dict[str, bool]] = [{} for _ in self._envs]  # last termination flag of each agent
@@ -98,16 +108,20 @@ class ParallelEnvBatch:
         begun = self._episodes + 1 if seed is None else np.zeros_like(self._episodes)
         if seed is not None:
             self._streams = ReplicaStreams(seed, self.num_envs)
+            self._planner_streams = ReplicaStreams(seed, self.num_envs, Purpose.PLANNER)
         self._episodes[:] = begun if first_episode is None else first_episode
         seen = self._nothing_seen()
         self._reset_into(seen, np.arange(self.num_envs))
-        return BatchObservation(seen.observations, seen.action_masks)
+        self._seen = seen
+        return BatchObservation(self._acting(seen.observations), self._acting(seen.action_masks))
 
     def step(self, actions: Mapping[str, Array]) -> BatchStep:
         """See `BatchedEnv.step`."""
         if self._streams is None:
             raise RuntimeError("call reset() before step().")
         checked = check_joint_actions(self.action_spaces, actions, self.num_envs)
+        if self._planner_object is not None:
+            checked[self.planner] = self._planner_actions(self._planner_object)
         rewards, payoffs = self._zeros(), self._zeros()
         seen = self._nothing_seen()
         self._steps += 1
@@ -125,11 +139,13 @@ class ParallelEnvBatch:
         game_over = np.array([all(flags.values()) for flags in self._flags])
         final = None
         if ended.any():
-            final = {agent: values.copy() for agent, values in seen.observations.items()}
+            final = {agent: values.copy() for agent, values in self._acting(seen.observations).items()}
             self._episodes += ended
             self._reset_into(seen, np.flatnonzero(ended))
+        self._seen = seen
+        observations, masks = self._acting(seen.observations), self._acting(seen.action_masks)
         terminated, truncated = ended & game_over, ended & ~game_over
-        return BatchStep(seen.observations, seen.action_masks, rewards, payoffs, terminated, truncated, final)
+        return BatchStep(observations, masks, self._acting(rewards), payoffs, terminated, truncated, final)
 
     def tabular_game(self) -> None:
         """None: nothing is known about the rules."""
@@ -139,25 +155,35 @@ class ParallelEnvBatch:
         for env in self._envs:
             env.close()
 
+    def _acting(self, by_role: Mapping[str, T]) -> dict[str, T]:
+        return {role: by_role[role] for role in self.possible_agents if role in by_role}
+
+    def _planner_actions(self, planner: Planner) -> Array:
+        """Those of the object inside; where the planner has left, they are ignored."""
+        assert self._planner_streams is not None
+        seen, noise = self._seen, self._planner_streams.noise(planner.noise_size)
+        chosen = planner.act(seen.observations[self.planner], noise, seen.action_masks.get(self.planner))
+        return check_action_batch(self.planner, self._acted_spaces[self.planner], chosen, self.num_envs)
+
     def _action_of(self, agent: str, action: Array) -> Any:
-        space = self.action_spaces[agent]
+        space = self._acted_spaces[agent]
         return int(action) if isinstance(space, spaces.Discrete) else action.astype(space.dtype)
 
     def _zeros(self) -> dict[str, FloatArray]:
-        return {agent: np.zeros(self.num_envs) for agent in self.possible_agents}
+        return {agent: np.zeros(self.num_envs) for agent in self._roles}
 
     def _nothing_seen(self) -> "_Seen":
         """What absent agents see: zeros, and masks of True."""
         observations = {
             agent: np.zeros((self.num_envs, *(space.shape or ())), dtype=space.dtype)
-            for agent, space in self.observation_spaces.items()
+            for agent, space in self._seen_spaces.items()
         }
         return _Seen(observations, self._all_true())
 
     def _all_true(self) -> dict[str, BoolArray]:
         return {
             agent: np.ones((self.num_envs, size), dtype=np.bool_)
-            for agent, space in self.action_spaces.items()
+            for agent, space in self._acted_spaces.items()
             if (size := mask_size(space)) is not None
         }
 
@@ -186,13 +212,13 @@ class ParallelEnvBatch:
             if isinstance(observation, dict):
                 mask, observation = observation["action_mask"], observation["observation"]
             where = self._where(replica)
-            space = self.observation_spaces[agent]
+            space = self._seen_spaces[agent]
             rows[replica] = checked_observation(f"observation of {agent!r}", space, observation, where)
             masks = seen.action_masks.get(agent)
             if mask is not None and masks is not None:
                 acts = agent in self._envs[replica].agents
                 masks[replica] = _checked_mask(
-                    f"action_mask of {agent!r}", self.action_spaces[agent], mask, where, acts
+                    f"action_mask of {agent!r}", self._acted_spaces[agent], mask, where, acts
                 )
 
     def _where(self, replica: int) -> str:

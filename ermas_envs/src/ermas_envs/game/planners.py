@@ -39,6 +39,14 @@ class Planner(Protocol):
         its observation or its actions are not Discrete; exact oracles need it."""
 
 
+def check_planner_object(given: Any, instead: str) -> Planner:
+    """Return `given`; ValueError unless it is a planner object. `instead`: what else the argument may be."""
+    if isinstance(given, type) or not hasattr(given, "act"):  # a planner's class has its methods, too
+        raise ValueError(f"planner must be {instead} or a planner object, got {given!r}.")
+    planner: Planner = given
+    return planner
+
+
 class ConstantPlanner:
     """Always plays the same action.
 
