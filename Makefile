@@ -45,13 +45,13 @@ kernels: venv-dev
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/kernels.py
 
 test: kernels
-	$(PYTEST) -n 2 --dist loadgroup $(ARGS)
+	$(PYTEST) -n 2 --dist worksteal $(ARGS)
 
 test-random: kernels
-	$(PYTEST) -n 2 --dist loadgroup --random-order-bucket=global --random-order-seed=$(or $(SEED),$(shell date +%s)) $(ARGS)
+	$(PYTEST) -n 2 --dist worksteal --random-order-bucket=global --random-order-seed=$(or $(SEED),$(shell date +%s)) $(ARGS)
 
 test-slow: kernels
-	$(PYTEST) -n 2 --dist loadgroup -m slow -o timeout=3600 $(ARGS)
+	$(PYTEST) -n 2 --dist worksteal -m slow -o timeout=3600 $(ARGS)
 
 tree:
 	$(PYTHON) tests/tree.py

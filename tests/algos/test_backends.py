@@ -91,7 +91,6 @@ def test_an_interrupted_command_repeated_gives_what_an_undisturbed_one_gives(jou
 # Ray
 
 
-@pytest.mark.xdist_group("ray")  # see test_ray_backend.py
 def test_ray_gives_what_local_processes_give_even_if_a_worker_is_killed(
     journal: str, home_of_ray: None, tmp_path: Path
 ) -> None:

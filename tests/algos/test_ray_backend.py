@@ -16,8 +16,6 @@ from ermas_algos.experiments import backends
 from ermas_algos.experiments.backends import RayCluster
 from ermas_algos.experiments.jobs import run_jobs
 
-pytestmark = pytest.mark.xdist_group("ray")  # one worker: two that run at once slow each other down beyond measure
-
 
 @pytest.fixture(scope="module", autouse=True)
 def jobs_importable(home_of_ray: None) -> Iterator[None]:
