@@ -8,15 +8,19 @@ from hypothesis import strategies as st
 
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
 from ermas_envs.base.arrays import FloatArray
+from ermas_envs.game.perturbations import keeps_the_protocol
 from ermas_envs.game.transitions import GameInfo, Transition
 from ermas_envs.perturbations import (
     Bounded,
     PlannerAdversity,
+    RandomOffset,
     RandomTables,
+    RiskAversion,
     SumOf,
     perturbation_registry,
 )
 from ermas_envs.testing import check_perturbation
+from ermas_envs.testing.perturbations import _Observed
 
 AGENTS = ("agent_0", "agent_1")
 GAME = GameInfo(AGENTS, "planner", 16, {**dict.fromkeys(AGENTS, spaces.Discrete(3)), "planner": spaces.Discrete(1)})
@@ -262,3 +266,16 @@ def test_registry_makes_every_shipped_perturbation() -> None:
     shipped = ("bounded", "planner_adversity", "random_offset", "random_tables", "risk_aversion", "sum")
     assert perturbation_registry.names() == shipped
     assert perturbation_registry.make("planner_adversity", q=0.5).q == 0.5
+
+
+def test_only_our_own_are_not_looked_at() -> None:
+    """Not a user's that inherits from ours, nor what passes on a user's, even where it stands in this package."""
+
+    class Users(RandomOffset):
+        pass
+
+    ours = RandomOffset()
+    for known in (ours, PlannerAdversity(0.1), RiskAversion(0.2), SumOf([ours]), Bounded(ours, 0.1)):
+        assert keeps_the_protocol(known)
+    for unknown in (Users(), SumOf([ours, Users()]), Bounded(Users(), 0.1), _Observed(ours, None)):
+        assert not keeps_the_protocol(unknown)

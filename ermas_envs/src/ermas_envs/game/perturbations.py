@@ -232,12 +232,21 @@ def keeps_the_protocol(perturbation: RewardPerturbation) -> bool:
         return all(keeps_the_protocol(part) for part in perturbation.perturbations)
     if type(perturbation) is Bounded:
         return keeps_the_protocol(perturbation.perturbation)
-    return type(perturbation).__module__.partition(".")[0] == "ermas_envs"
+    return type(perturbation) in _OURS
 
 
+_OURS: set[type] = set()
 perturbation_registry: Registry[RewardPerturbation] = Registry("perturbation")
-perturbation_registry.register("planner_adversity", PlannerAdversity)
-perturbation_registry.register("random_tables", RandomTables)
-perturbation_registry.register("random_offset", RandomOffset)
+
+
+def register_own(name: str, kind: type[RewardPerturbation]) -> None:
+    """Register a perturbation of this package, whose additions need no look; not one that passes on others'."""
+    perturbation_registry.register(name, kind)
+    _OURS.add(kind)
+
+
+register_own("planner_adversity", PlannerAdversity)
+register_own("random_tables", RandomTables)
+register_own("random_offset", RandomOffset)
 perturbation_registry.register("bounded", Bounded)
 perturbation_registry.register("sum", SumOf)

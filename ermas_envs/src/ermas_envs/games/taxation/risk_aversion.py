@@ -6,7 +6,7 @@ import numpy as np
 
 from ermas_envs.base.arguments import check_number
 from ermas_envs.base.arrays import FloatArray
-from ermas_envs.game.perturbations import perturbation_registry
+from ermas_envs.game.perturbations import register_own
 from ermas_envs.game.tabular import TabularGame
 from ermas_envs.game.transitions import GameInfo, Transition
 from ermas_envs.games.taxation.ranges import LARGEST_ETA
@@ -61,4 +61,4 @@ def _gain(before: FloatArray, after: FloatArray, eta: float) -> FloatArray:
     return last - first
 
 
-perturbation_registry.register("risk_aversion", RiskAversion)
+register_own("risk_aversion", RiskAversion)
