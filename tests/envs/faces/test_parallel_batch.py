@@ -9,7 +9,7 @@ from mpe2 import simple_speaker_listener_v4
 from pettingzoo import ParallelEnv
 from pettingzoo.classic import rps_v2
 
-from ermas_envs import ParallelEnvBatch, bimatrix_v0
+from ermas_envs import PLANNER, ParallelEnvBatch, bimatrix_v0
 from ermas_envs.planners import ConstantPlanner
 from ermas_envs.testing import check_batch_observations, check_masks, check_replica_independence
 
@@ -96,14 +96,14 @@ def factory_actions(num_envs: int) -> dict[str, np.ndarray]:
     }
 
 
-def made(num_envs: int, **arguments: Any) -> tuple[ParallelEnvBatch, list[Factory]]:
+def made(num_envs: int, planner: Any = PLANNER, **arguments: Any) -> tuple[ParallelEnvBatch, list[Factory]]:
     copies: list[Factory] = []
 
     def make() -> Factory:
         copies.append(Factory(**arguments))
         return copies[-1]
 
-    return ParallelEnvBatch(make, num_envs), copies
+    return ParallelEnvBatch(make, num_envs, planner), copies
 
 
 # --- description -------------------------------------------------------------------------------------------------
@@ -517,20 +517,10 @@ class Curious:
         return None
 
 
-def with_object(num_envs: int, planner: Any) -> tuple[ParallelEnvBatch, list[Factory]]:
-    copies: list[Factory] = []
-
-    def make() -> Factory:
-        copies.append(Factory())
-        return copies[-1]
-
-    return ParallelEnvBatch(make, num_envs, planner=planner), copies
-
-
 def test_a_planner_object_plays_as_an_acting_planner_with_its_actions_would() -> None:
     """Three episodes; the planner's payoffs are there, its rewards, observations and masks are not."""
     outside, _ = made(3)
-    inside, copies = with_object(3, ConstantPlanner([0.5, 0.5]))
+    inside, copies = made(3, ConstantPlanner([0.5, 0.5]))
     assert inside.possible_agents == inside.agents == ("worker", "late")
     assert inside.observation_spaces.keys() == inside.action_spaces.keys() == {"worker", "late"}
     actions = factory_actions(3)
@@ -551,8 +541,8 @@ def test_a_planner_object_plays_as_an_acting_planner_with_its_actions_would() ->
 
 def test_it_sees_what_the_planner_sees_and_draws_from_its_replicas_streams() -> None:
     curious, alone = Curious(), Curious()
-    batch, copies = with_object(4, curious)
-    single, lonely = with_object(1, alone)
+    batch, copies = made(4, curious)
+    single, lonely = made(1, alone)
     assert curious.bound == [Factory().observation_space("planner"), Factory().action_space("planner")]
     batch.reset(seed=[7, 8, 9, 10])
     single.reset(seed=[9])
@@ -586,7 +576,7 @@ def test_an_action_outside_the_planners_space_is_named() -> None:
         def act(self, observations: Any, noise: np.ndarray, action_masks: Any) -> np.ndarray:
             return np.full((len(observations), 2), 3.0, np.float32)
 
-    batch, _ = with_object(2, Far())
+    batch, _ = made(2, Far())
     batch.reset(seed=0)
     with pytest.raises(ValueError, match=r"actions\['planner'\] must lie in Box"):
         batch.step({role: factory_actions(2)[role] for role in batch.possible_agents})

@@ -13,6 +13,7 @@ from pettingzoo import ParallelEnv
 
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
 from ermas_envs.faces.engine_batch import EngineBatch
+from ermas_envs.faces.planner_inside import PlannerInside
 from ermas_envs.game.batch import BatchObservation, BatchStep
 from ermas_envs.perturbations import PlannerAdversity
 from ermas_envs.planners import ConstantPlanner
@@ -649,13 +650,17 @@ def test_planner_check_fails(broken: type[Sound], message: str) -> None:
 
 
 def test_planner_check_fails_if_the_batch_gives_the_planner_other_noise_per_size() -> None:
-    class OwnNoise(EngineBatch):
-        def _planner_actions(self, planner: Any) -> Any:
-            noise = np.random.default_rng(self.num_envs).random((self.num_envs, 1))
-            return planner.act(self._seen[0][self.planner], noise, None)
+    class OwnNoise(PlannerInside):
+        def actions(self, observations: Any, masks: Any) -> Any:
+            noise = np.random.default_rng(self._num_envs).random((self._num_envs, 1))
+            return self.planner.act(observations[self._role], noise, None)
 
     def make(num_envs: int, planner: Any) -> EngineBatch:
-        return OwnNoise(with_planner(num_envs, "learned").engine, planner)
+        batch = EngineBatch(with_planner(num_envs, "learned").engine, planner)
+        spaces = batch.engine.observation_spaces["planner"], batch.engine.action_spaces["planner"]
+        if planner != "learned":
+            batch._inside = OwnNoise(planner, "planner", *spaces, num_envs)
+        return batch
 
     with pytest.raises(AssertionError, match="num_envs = 1 and 5"):
         check_planner(Sound(), make)

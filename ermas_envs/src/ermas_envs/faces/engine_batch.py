@@ -10,8 +10,9 @@ from gymnasium.vector import AutoresetMode
 
 from ermas_envs.base.arguments import check_choice, check_flag, check_integer, check_number
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray, IntArray, Observation
-from ermas_envs.base.spaces import JointActionCheck, check_action_batch
+from ermas_envs.base.spaces import JointActionCheck
 from ermas_envs.base.streams import Purpose, ReplicaStreams, Seed, fresh_seed
+from ermas_envs.faces.planner_inside import PlannerInside
 from ermas_envs.faces.returned import checked_addition
 from ermas_envs.game.batch import BatchObservation, BatchStep
 from ermas_envs.game.engine import Engine
@@ -66,20 +67,20 @@ class EngineBatch:
         for agent in engine.agents if action_noise else ():
             if not isinstance(engine.action_spaces[agent], spaces.Discrete):
                 raise ValueError(f"action_noise needs Discrete actions; {agent!r} has {engine.action_spaces[agent]}.")
-        self._planner_object = None if isinstance(planner, str) else planner
         self._perturbation = perturbation
         self._additions_are_checked = perturbation is not None and not keeps_the_protocol(perturbation)
-        self.possible_agents = self.agents + ((self.planner,) if self._planner_object is None else ())
+        self.possible_agents = self.agents + ((self.planner,) if isinstance(planner, str) else ())
         self.observation_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.observation_spaces)
         self.action_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.action_spaces)
         self._check_actions = JointActionCheck(self.action_spaces, self.num_envs)
-        if self._planner_object is not None:
-            self._planner_object.bind(engine.observation_spaces[self.planner], engine.action_spaces[self.planner])
+        self._inside: PlannerInside | None = None
+        if not isinstance(planner, str):
+            seen, acted = engine.observation_spaces[self.planner], engine.action_spaces[self.planner]
+            self._inside = PlannerInside(planner, self.planner, seen, acted, self.num_envs)
         if perturbation is not None:
             game = GameInfo(self.agents, self.planner, engine.num_states, engine.action_spaces, engine.risk_aversion())
             perturbation.bind(game, self.num_envs)
         self._streams: ReplicaStreams | None = None
-        self._planner_streams: ReplicaStreams | None = None
         self._tremble_streams: ReplicaStreams | None = None
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
         self._episodes = np.zeros(self.num_envs, dtype=np.int64)
@@ -95,7 +96,8 @@ class EngineBatch:
         anew = seed is not None
         if seed is not None:
             self._streams = ReplicaStreams(seed, self.num_envs, Purpose.RULES)
-            self._planner_streams = ReplicaStreams(seed, self.num_envs, Purpose.PLANNER)
+            if self._inside is not None:
+                self._inside.reseed(seed)
             self._tremble_streams = ReplicaStreams(seed, self.num_envs, Purpose.ACTION_NOISE)
         self._steps[:] = 0
         begun = np.zeros_like(self._episodes) if anew else self._episodes + 1
@@ -151,9 +153,9 @@ class EngineBatch:
         if game is not None and self._perturbation is not None:
             added = self._perturbation.tabular(game)
             game = None if added is None else game.with_added_rewards(added)
-        if game is None or self._planner_object is None:
+        if game is None or self._inside is None:
             return game
-        probabilities = self._planner_object.tabular(*game.decision_points(self.planner))
+        probabilities = self._inside.planner.tabular(*game.decision_points(self.planner))
         if probabilities is None:
             return None
         return replace(game, fixed_policies={self.planner: game.as_policy(probabilities)})
@@ -172,15 +174,17 @@ class EngineBatch:
         self._seen = self.engine.observe(fresh)
         observations, masks = self._seen
         return BatchObservation(
-            self._acting(observations), self._acting(masks), planner_acts=self.engine.planner_acts()
+            self._acting(observations),
+            self._acting(masks),
+            planner_acts=self.engine.planner_acts(),
         )
 
     def _checked(self, actions: Mapping[str, Array]) -> dict[str, Array]:
         checked = self._check_actions(actions)
         if self.action_noise:
             checked |= {agent: self._trembling(agent, checked[agent]) for agent in self.agents}
-        if self._planner_object is not None:
-            checked[self.planner] = self._planner_actions(self._planner_object)
+        if self._inside is not None:
+            checked[self.planner] = self._inside.actions(*self._seen)
         return checked
 
     def _trembling(self, agent: str, intended: Array) -> Array:
@@ -191,13 +195,6 @@ class EngineBatch:
         rank = (which * allowed.sum(axis=1)).astype(np.int64)
         uniform = (allowed.cumsum(axis=1) <= rank[:, None]).sum(axis=1) + space.start
         return np.where(slips < self.action_noise, uniform, intended).astype(intended.dtype)
-
-    def _planner_actions(self, planner: Planner) -> Array:
-        assert self._planner_streams is not None
-        observations, masks = self._seen
-        noise = self._planner_streams.noise(planner.noise_size)
-        chosen = planner.act(observations[self.planner], noise, masks.get(self.planner))
-        return check_action_batch(self.planner, self.engine.action_spaces[self.planner], chosen, self.num_envs)
 
     def _rewards(self, transition: Transition) -> dict[str, FloatArray]:
         rewards = {role: transition.payoffs[role] for role in self.possible_agents}

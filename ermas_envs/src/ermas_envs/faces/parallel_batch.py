@@ -14,8 +14,9 @@ from pettingzoo import ParallelEnv
 
 from ermas_envs.base.arguments import check_integer, check_positive, shown, unknown_name
 from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray
-from ermas_envs.base.spaces import check_action_batch, check_joint_actions, flat_mask, mask_size, split_mask
-from ermas_envs.base.streams import Purpose, ReplicaStreams, Seed, fresh_seed
+from ermas_envs.base.spaces import check_joint_actions, flat_mask, mask_size, split_mask
+from ermas_envs.base.streams import ReplicaStreams, Seed, fresh_seed
+from ermas_envs.faces.planner_inside import PlannerInside
 from ermas_envs.faces.returned import checked_observation, finite_number
 from ermas_envs.game.batch import BatchObservation, BatchStep, check_num_envs
 from ermas_envs.game.planners import Planner, check_planner_object
@@ -75,10 +76,10 @@ class ParallelEnvBatch:
             raise ValueError("make_env must make a new environment at every call, got the same object twice.")
         first = self._envs[0]
         self._roles = tuple(first.possible_agents)
-        self._planner_object = None if isinstance(planner, str) else check_planner_object(planner, "an agent's id")
+        inside = None if isinstance(planner, str) else check_planner_object(planner, "an agent's id")
         self.planner = planner if isinstance(planner, str) else planner_id
         self.agents = agents_beside(self.planner, self._roles)
-        self.possible_agents = self._roles if self._planner_object is None else self.agents
+        self.possible_agents = self._roles if inside is None else self.agents
         self.planner_payoff_scale = _scale("planner_payoff_scale", planner_payoff_scale)
         scale = _scale("agent_payoff_scale", agent_payoff_scale)
         self.agent_payoff_scales = None if scale is None else dict.fromkeys(self.agents, scale)
@@ -90,11 +91,12 @@ class ParallelEnvBatch:
         self._acted_spaces = {agent: _supported(agent, "action", first.action_space(agent)) for agent in self._roles}
         self.observation_spaces: Mapping[str, spaces.Space[object]] = self._acting(self._seen_spaces)
         self.action_spaces: Mapping[str, spaces.Space[object]] = self._acting(self._acted_spaces)
-        if self._planner_object is not None:
-            self._planner_object.bind(self._seen_spaces[self.planner], self._acted_spaces[self.planner])
+        self._inside: PlannerInside | None = None
+        if inside is not None:
+            spaces_of_planner = self._seen_spaces[self.planner], self._acted_spaces[self.planner]
+            self._inside = PlannerInside(inside, self.planner, *spaces_of_planner, self.num_envs)
         self._streams: ReplicaStreams | None = None
-        self._planner_streams: ReplicaStreams | None = None
-        self._seen = self._nothing_seen()
+        self._seen = _Seen({}, {})
         self._episodes = np.zeros(self.num_envs, dtype=np.int64)
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
         self._flags: list[dict[str, bool]] = [{} for _ in self._envs]  # last termination flag of each agent
@@ -108,7 +110,8 @@ class ParallelEnvBatch:
         begun = self._episodes + 1 if seed is None else np.zeros_like(self._episodes)
         if seed is not None:
             self._streams = ReplicaStreams(seed, self.num_envs)
-            self._planner_streams = ReplicaStreams(seed, self.num_envs, Purpose.PLANNER)
+            if self._inside is not None:
+                self._inside.reseed(seed)
         self._episodes[:] = begun if first_episode is None else first_episode
         seen = self._nothing_seen()
         self._reset_into(seen, np.arange(self.num_envs))
@@ -120,8 +123,8 @@ class ParallelEnvBatch:
         if self._streams is None:
             raise RuntimeError("call reset() before step().")
         checked = check_joint_actions(self.action_spaces, actions, self.num_envs)
-        if self._planner_object is not None:
-            checked[self.planner] = self._planner_actions(self._planner_object)
+        if self._inside is not None:  # where the planner has left, its actions are ignored
+            checked[self.planner] = self._inside.actions(self._seen.observations, self._seen.action_masks)
         rewards, payoffs = self._zeros(), self._zeros()
         seen = self._nothing_seen()
         self._steps += 1
@@ -143,7 +146,10 @@ class ParallelEnvBatch:
             self._episodes += ended
             self._reset_into(seen, np.flatnonzero(ended))
         self._seen = seen
-        observations, masks = self._acting(seen.observations), self._acting(seen.action_masks)
+        observations, masks = (
+            self._acting(seen.observations),
+            self._acting(seen.action_masks),
+        )
         terminated, truncated = ended & game_over, ended & ~game_over
         return BatchStep(observations, masks, self._acting(rewards), payoffs, terminated, truncated, final)
 
@@ -157,13 +163,6 @@ class ParallelEnvBatch:
 
     def _acting(self, by_role: Mapping[str, T]) -> dict[str, T]:
         return {role: by_role[role] for role in self.possible_agents if role in by_role}
-
-    def _planner_actions(self, planner: Planner) -> Array:
-        """Those of the object inside; where the planner has left, they are ignored."""
-        assert self._planner_streams is not None
-        seen, noise = self._seen, self._planner_streams.noise(planner.noise_size)
-        chosen = planner.act(seen.observations[self.planner], noise, seen.action_masks.get(self.planner))
-        return check_action_batch(self.planner, self._acted_spaces[self.planner], chosen, self.num_envs)
 
     def _action_of(self, agent: str, action: Array) -> Any:
         space = self._acted_spaces[agent]
