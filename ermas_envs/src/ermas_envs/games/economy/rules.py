@@ -42,8 +42,8 @@ from ermas_envs.games.economy.step import Rules
 from ermas_envs.games.economy.trade import TradeParameters
 from ermas_envs.games.economy.uniform_layout import UniformLayoutSettings
 from ermas_envs.games.taxation.rules import planner_choices, saez_constants, tax_parameters
-from ermas_envs.games.taxation.settings import PeriodicBracketTax
 from ermas_envs.games.taxation.tax_planners import TaxRule
+from ermas_envs.games.taxation.taxes import TaxParameters
 
 
 def economy_rules(settings: EconomySettings, rule: TaxRule | None, size: tuple[int, int], water: bool) -> Rules:
@@ -52,8 +52,8 @@ def economy_rules(settings: EconomySettings, rule: TaxRule | None, size: tuple[i
     build = settings.component(Build) or Build()
     market = settings.component(ContinuousDoubleAuction) or ContinuousDoubleAuction()
     gather = settings.component(Gather) or Gather()
-    taxes = settings.component(PeriodicBracketTax)
-    brackets, rates = planner_choices(taxes, rule)
+    constants = tax_parameters(settings.taxes, rule, "stale_first_rates" in settings.compatibility)
+    brackets, rates = planner_choices(settings.taxes, constants)
     resources = [settings.stone, settings.wood]
     return Rules(
         components=np.array([kinds.index(type(component)) for component in settings.components], dtype=np.int64),
@@ -70,7 +70,7 @@ def economy_rules(settings: EconomySettings, rule: TaxRule | None, size: tuple[i
             market.max_num_orders or market.order_duration,
         ),
         gather=GatherParameters(gather.move_labor, gather.collect_labor),
-        tax=tax_parameters(taxes, rule, "stale_first_rates" in settings.compatibility),
+        tax=constants,
         saez=saez_constants(rule),
         regeneration=RegenerationParameters(
             np.array([resource.regen_weight for resource in resources]),
@@ -85,7 +85,7 @@ def economy_rules(settings: EconomySettings, rule: TaxRule | None, size: tuple[i
             PLANNER_OBJECTIVES.index(settings.planner_reward_type),
             1.0 - settings.mixing_weight_gini_vs_coin,
         ),
-        observations=_observation_parameters(settings, size, water),
+        observations=_observation_parameters(settings, constants, size, water),
     )
 
 
@@ -100,8 +100,9 @@ def padding(settings: EconomySettings) -> int:
     return 1 if settings.full_observability else max(1, settings.mobile_agent_observation_range)
 
 
-def _observation_parameters(settings: EconomySettings, size: tuple[int, int], water: bool) -> ObservationParameters:
-    taxes = settings.component(PeriodicBracketTax)
+def _observation_parameters(
+    settings: EconomySettings, taxes: TaxParameters, size: tuple[int, int], water: bool
+) -> ObservationParameters:
     build = settings.component(Build)
     all_planes = [plane for plane in range(INSIDE) if water or plane != WATER]
     agent_planes = all_planes if settings.full_observability else [*all_planes, INSIDE]
@@ -110,8 +111,8 @@ def _observation_parameters(settings: EconomySettings, size: tuple[int, int], wa
         builds=build is not None,
         gathers=settings.component(Gather) is not None,
         prices=num_prices(settings),
-        brackets=0 if taxes is None else len(taxes.cutoffs),
-        period=1 if taxes is None else taxes.period,
+        brackets=len(taxes.cutoffs),
+        period=taxes.period,
         payment=build.payment if build is not None and build.payment > 0 else 1.0,
         scale=0.01 if scaled else 1.0,
         time_scale=float(settings.horizon) if scaled else 1.0,
@@ -186,7 +187,7 @@ def reset_parameters(settings: EconomySettings, layout: Layout | None, size: tup
         drawn=drawn is not None,
         layout=drawn.parameters(*size) if drawn is not None else UniformLayoutSettings().parameters(25, 25),
         coin=settings.starting_agent_coin,
-        taxed=settings.component(PeriodicBracketTax) is not None,
+        taxed=settings.taxes is not None,
         build_distribution=NONE if build is None else skill_distribution_code("skill_dist", build.skill_dist),
         payment=payment,
         max_multiplier=most,

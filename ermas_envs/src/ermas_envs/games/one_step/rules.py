@@ -29,7 +29,7 @@ def one_step_rules(
     """
     labor, taxes = settings.labor, settings.taxes
     constants = tax_parameters(taxes, rule, "stale_first_rates" in settings.compatibility)
-    brackets, rates = planner_choices(taxes, rule)
+    brackets, rates = planner_choices(taxes, constants)
     scaled = settings.allow_observation_scaling
     return OneStepRules(
         skills=_drawn_skills(settings) if skills is None else _given_skills(settings, skills),

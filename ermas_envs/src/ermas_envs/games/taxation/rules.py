@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ermas_envs.games.taxation.saez import SaezParameters, saez_parameters
+from ermas_envs.games.taxation.saez import SaezParameters
 from ermas_envs.games.taxation.settings import PeriodicBracketTax
-from ermas_envs.games.taxation.tax_planners import TaxRule
+from ermas_envs.games.taxation.tax_planners import NO_SAEZ, TaxRule
 from ermas_envs.games.taxation.tax_schedule import check_annealing, discretised_rates
 from ermas_envs.games.taxation.taxes import FIXED, LEARNED, SAEZ, TaxParameters
 
@@ -25,14 +25,13 @@ def tax_parameters(component: PeriodicBracketTax | None, rule: TaxRule | None, s
     return TaxParameters(setter, component.period, cutoffs, choices, fixed, low, high, warmup, slope, stale_rates)
 
 
-def planner_choices(component: PeriodicBracketTax | None, rule: TaxRule | None) -> tuple[int, int]:
+def planner_choices(component: PeriodicBracketTax | None, constants: TaxParameters) -> tuple[int, int]:
     """(brackets, rates) that the planner's actions choose; (0, 0) where they choose nothing."""
-    if component is None or component.disable_taxes or rule is not None:
+    if component is None or component.disable_taxes or constants.setter != LEARNED:
         return 0, 0
-    taxes = tax_parameters(component, rule, False)
-    return len(taxes.cutoffs), len(taxes.choices)
+    return len(constants.cutoffs), len(constants.choices)
 
 
 def saez_constants(rule: TaxRule | None) -> SaezParameters:
-    """Constants of Saez's formula; its defaults, with room for nothing, where actions set the rates."""
-    return saez_parameters(buffer_size=1) if rule is None else rule.saez
+    """Constants of Saez's formula; where actions set the rates it is not used."""
+    return NO_SAEZ if rule is None else rule.saez

@@ -6,7 +6,7 @@ the rule as data, a `TaxRule`, and knows no planner.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,9 @@ from ermas_envs.games.taxation.saez import WEIGHT_TYPES, SaezParameters, saez_pa
 from ermas_envs.games.taxation.settings import PeriodicBracketTax
 from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_2018_RATES, check_bracket_rates
 
+NO_SAEZ = saez_parameters(buffer_size=1)
+"""Constants of the formula where it is not used: room for next to nothing."""
+
 
 @dataclass(frozen=True)
 class TaxRule:
@@ -27,9 +30,9 @@ class TaxRule:
 
     rates: FloatArray | None
     """(B,) of a fixed schedule; None: Saez's formula."""
-    saez: SaezParameters
+    saez: SaezParameters = NO_SAEZ
     """Constants of the formula."""
-    samples: FloatArray
+    samples: FloatArray = field(default_factory=lambda: np.zeros((0, 2)))
     """(P, 2) incomes in coin and marginal rates that the formula begins with."""
 
 
@@ -58,8 +61,7 @@ class TaxPlanner:
         rates = self.rates(cutoffs, component.bracket_spacing)
         if rates is None:
             raise ValueError(f"{type(self).__name__}.rates must give one rate per bracket; only Saez gives None.")
-        checked = check_bracket_rates("rates of the planner", rates, len(cutoffs))
-        return TaxRule(checked, saez_parameters(buffer_size=1), np.zeros((0, 2)))
+        return TaxRule(check_bracket_rates("rates of the planner", rates, len(cutoffs)))
 
     def bind(self, observation_space: spaces.Space[object], action_space: spaces.Space[object]) -> None:
         """ValueError unless the game leaves the planner no choice, as the economy does for these planners."""
@@ -87,8 +89,7 @@ class FreeMarket(TaxPlanner):
 
     def rule(self, component: PeriodicBracketTax | None) -> TaxRule:
         """Rates of zero; nothing where there are no brackets."""
-        nothing = TaxRule(np.zeros(0), saez_parameters(buffer_size=1), np.zeros((0, 2)))
-        return nothing if component is None else super().rule(component)
+        return TaxRule(np.zeros(0)) if component is None else super().rule(component)
 
     def rates(self, cutoffs: FloatArray, spacing: str) -> FloatArray:
         """Zeros."""
