@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP_INSTALL := -m pip --disable-pip-version-check -q install -c constraints.txt
 PACKAGES := ermas_envs/pyproject.toml ermas_algos/pyproject.toml
 
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 TARGETS := venv venv-dev train kernels test test-random test-slow ids digests tree bounds fuzz lint types format wheels examples bench clean
 
 # Compiled kernels stay in the checkout: every target finds them, also where there is no home to keep them in.
@@ -45,13 +45,13 @@ kernels: venv-dev
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/kernels.py
 
 test: kernels
-	$(PYTEST) -n 2 --dist worksteal $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-random: kernels
-	$(PYTEST) -n 2 --dist worksteal --random-order-bucket=global --random-order-seed=$(or $(SEED),$(shell date +%s)) $(ARGS)
+	$(PYTEST) --random-order-bucket=global --random-order-seed=$(or $(SEED),$(shell date +%s)) $(ARGS)
 
 test-slow: kernels
-	$(PYTEST) -n 2 --dist worksteal -m slow -o timeout=3600 $(ARGS)
+	$(PYTEST) -m slow -o timeout=3600 $(ARGS)
 
 tree:
 	$(PYTHON) tests/tree.py

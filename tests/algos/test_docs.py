@@ -1,12 +1,15 @@
 """Every Python block in the documentation runs as it stands: each alone, in an empty directory."""
 
 import re
+import signal
 import textwrap
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from helpers.processes import is_running, wait_until
 from helpers.script_runner import ScriptRunner
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +23,9 @@ PAGES = [
     )
     if page.exists()
 ]
+SECONDS = 280
+"""A block takes less than 15 s on an idle machine; a busy one gets more, and the economy is compiled first."""
+
 FENCED = re.compile(r"^([ \t]*)```(?:python|py)\b[^\n]*\n(.*?)^\1```[ \t]*$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
 """Indentation and code of a block, also of one inside a list, and whatever follows the word `python`."""
 
@@ -60,6 +66,7 @@ def test_no_page_has_a_python_block_that_is_not_found() -> None:
         assert len(blocks_of(text)) == len(openings), page
 
 
+@pytest.mark.timeout(SECONDS)
 @pytest.mark.parametrize(
     ("page", "block"),
     [
@@ -88,3 +95,26 @@ def test_a_block_that_fails_fails(runner: ScriptRunner, tmp_path: Path) -> None:
         assert found[0] == status
         assert output in found[1]
     assert f"__main__ {tmp_path}" in (tmp_path / "wrong.output").read_text()
+
+
+def test_a_script_that_is_given_up_ends_and_leaves_its_answer_to_nobody(runner: ScriptRunner, tmp_path: Path) -> None:
+    sleeper, following = tmp_path / "sleeper.py", tmp_path / "following.py"
+    sleeper.write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
+    following.write_text("1 / 0\n")
+
+    def give_up(number: int, frame: object) -> None:
+        raise TimeoutError
+
+    def interrupt() -> None:
+        wait_until(lambda: sleeper.with_suffix(".output").exists() and sleeper.with_suffix(".output").read_text() != "")
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, give_up)
+    try:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(TimeoutError):
+            runner.run(sleeper)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    wait_until(lambda: not is_running(int(sleeper.with_suffix(".output").read_text())), 10)
+    assert runner.run(following)[0] == 1

@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import traceback
@@ -23,13 +24,17 @@ class ScriptRunner:
     """Forks a process without threads for each script."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
+        self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             text=True,
             encoding="utf-8",
+            start_new_session=True,
         )
 
     def run(self, script: Path) -> tuple[int, str]:
@@ -38,12 +43,17 @@ class ScriptRunner:
         assert self._process.stdout is not None
         self._process.stdin.write(f"{script}\n")
         self._process.stdin.flush()
-        status = int(self._process.stdout.readline())
+        try:
+            status = int(self._process.stdout.readline())
+        except BaseException:  # such as a test's timeout: the next script must not get this one's answer
+            self.close()
+            self._process = self._started()
+            raise
         return status, script.with_suffix(".output").read_text(encoding="utf-8", errors="replace")
 
     def close(self) -> None:
         """Ends the process, also one whose script has not ended."""
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
 

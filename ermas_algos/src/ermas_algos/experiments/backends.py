@@ -54,7 +54,27 @@ class Processes:
 
     def run(self, jobs: Mapping[str, Any], work: Callable[[Any], Any]) -> Results:
         """See `Backend.run`; RuntimeError if a worker was killed."""
-        return _run_in_processes(jobs, work, self.workers)
+        context = _fresh_processes()
+        others = set(multiprocessing.active_children())
+        killed: str | None = None
+        with concurrent.futures.ProcessPoolExecutor(self.workers, context, _start_process) as pool:
+            try:
+                with _children_without_interrupts():
+                    running = {pool.submit(_attempt, work, job): key for key, job in jobs.items()}
+                for future in concurrent.futures.as_completed(running):
+                    key = running.pop(future)  # its result is let go of as soon as it was used
+                    error = future.exception()
+                    if isinstance(error, BrokenProcessPool):
+                        killed = killed or key  # the others that ended before are still to come
+                    else:
+                        yield key, future.result() if error is None else _failure(error)
+            except BaseException:
+                for process in set(multiprocessing.active_children()) - others:
+                    process.terminate()  # before the pool closes what those that are starting still look for
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        if killed is not None:
+            raise RuntimeError(f"a worker was killed, perhaps at {killed}; repeat the command.")
 
 
 @dataclass(frozen=True)
@@ -72,36 +92,37 @@ class RayCluster:
 
     def run(self, jobs: Mapping[str, Any], work: Callable[[Any], Any]) -> Results:
         """See `Backend.run`; ValueError if Ray is not installed, ConnectionError if no cluster answers."""
-        return _run_on_ray(jobs, work, self.workers, self.address)
+        try:
+            import ray  # an optional extra
+        except ImportError:
+            raise ValueError("running on Ray needs it installed: pip install 'ermas-algos[ray]'.") from None
+        ours = not ray.is_initialized()
+        running: dict[Any, str] = {}
+        try:
+            if ours:
+                here: dict[str, Any] = {"num_cpus": self.workers, "include_dashboard": False}
+                own = here if self.address == "local" else {}
+                with _no_usage_statistics():
+                    ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR, **own)
+            task = ray.remote(num_cpus=1, max_retries=_RAY_RETRIES)(_on_ray)
+            for key, job in jobs.items():
+                running[task.remote(work, job)] = key
+            while running:
+                (ended,), _ = ray.wait(list(running), num_returns=1)
+                yield running.pop(ended), _result(ray, ended)
+        except BaseException:
+            if not ours:  # else they end with the shutdown
+                for reference in running:
+                    ray.cancel(reference, force=True)
+            raise
+        finally:
+            if ours:
+                ray.shutdown()
 
 
 def backend_of(workers: int, address: str | None) -> Backend:
     """Processes of this machine, or the Ray cluster at an address."""
     return Processes(workers) if address is None else RayCluster(address, workers)
-
-
-def _run_in_processes(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int) -> Results:
-    context = _fresh_processes()
-    others = set(multiprocessing.active_children())
-    killed: str | None = None
-    with concurrent.futures.ProcessPoolExecutor(workers, context, _start_process) as pool:
-        try:
-            with _children_without_interrupts():
-                running = {pool.submit(_attempt, work, job): key for key, job in jobs.items()}
-            for future in concurrent.futures.as_completed(running):
-                key = running.pop(future)  # its result is let go of as soon as it was used
-                error = future.exception()
-                if isinstance(error, BrokenProcessPool):
-                    killed = killed or key  # the others that ended before are still to come
-                else:
-                    yield key, future.result() if error is None else _failure(error)
-        except BaseException:
-            for process in set(multiprocessing.active_children()) - others:
-                process.terminate()  # before the pool closes what those that are starting still look for
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    if killed is not None:
-        raise RuntimeError(f"a worker was killed, perhaps at {killed}; repeat the command.")
 
 
 def _fresh_processes() -> multiprocessing.context.BaseContext:
@@ -161,34 +182,6 @@ def _no_usage_statistics() -> Iterator[None]:
     finally:
         if given is None:
             os.environ.pop(name, None)
-
-
-def _run_on_ray(jobs: Mapping[str, Any], work: Callable[[Any], Any], workers: int, address: str) -> Results:
-    try:
-        import ray  # an optional extra
-    except ImportError:
-        raise ValueError("running on Ray needs it installed: pip install 'ermas-algos[ray]'.") from None
-    ours = not ray.is_initialized()
-    running: dict[Any, str] = {}
-    try:
-        if ours:
-            own: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address == "local" else {}
-            with _no_usage_statistics():
-                ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
-        task = ray.remote(num_cpus=1, max_retries=_RAY_RETRIES)(_on_ray)
-        for key, job in jobs.items():
-            running[task.remote(work, job)] = key
-        while running:
-            (ended,), _ = ray.wait(list(running), num_returns=1)
-            yield running.pop(ended), _result(ray, ended)
-    except BaseException:
-        if not ours:  # else they end with the shutdown
-            for reference in running:
-                ray.cancel(reference, force=True)
-        raise
-    finally:
-        if ours:
-            ray.shutdown()
 
 
 def _result(ray: Any, reference: Any) -> Any:
