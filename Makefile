@@ -54,7 +54,7 @@ test-slow: kernels
 	$(PYTEST) -m slow -o timeout=3600 $(ARGS)
 
 tree:
-	$(PYTHON) tests/tree.py
+	$(PYTHON) tests/module_tree.py
 
 digests: kernels
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/digests.py
