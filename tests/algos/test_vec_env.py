@@ -18,8 +18,7 @@ from ermas_envs import ParallelEnvBatch, bimatrix_v0, one_step_economy_v0
 from ermas_envs.augmented_bimatrix_v0 import batched_env as augmented_env
 from ermas_envs.base.streams import Purpose, ReplicaStreams
 from ermas_envs.bimatrix_v0 import batched_env
-from ermas_envs.games.taxation.tax_planners import FreeMarket
-from ermas_envs.planners import ConstantPlanner
+from ermas_envs.planners import ConstantPlanner, FreeMarket
 
 pytestmark = pytest.mark.usefixtures("global_generators")  # to make a model of plain SB3 seeds them
 
@@ -289,7 +288,10 @@ def test_partners_get_uniform_noise_of_their_own() -> None:
 
 
 def test_no_two_layers_draw_from_one_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rules, planner object, action noise and every partner of one seed; the environment's first agent is a partner."""
+    """Rules, planner object, action noise and every partner of one seed; the environment's first agent is a partner.
+
+    The planner object plays inside: where there is none, nothing is drawn for it.
+    """
     seeded: list[tuple[int, int]] = []
     construct = ReplicaStreams.__init__
 
@@ -298,9 +300,10 @@ def test_no_two_layers_draw_from_one_stream(monkeypatch: pytest.MonkeyPatch) -> 
         construct(self, seed, num_envs, purpose)
 
     monkeypatch.setattr(ReplicaStreams, "__init__", recording)
-    game = augmented_env(3, action_noise=0.4)
-    partners = {"agent_0": NoiseKeeper(), "planner": NoiseKeeper()}
-    vec = BatchedVecEnv(game, partners=partners, roles=["agent_1"])
+    settings: dict[str, Any] = {"num_agents": 3, "observations": "compact", "planner": FreeMarket()}
+    game = one_step_economy_v0.batched_env(3, action_noise=0.4, **settings)
+    partners = {"agent_0": NoiseKeeper(), "agent_1": NoiseKeeper()}
+    vec = BatchedVecEnv(game, partners=partners, roles=["agent_2"])
     vec.seed(5)
     vec.reset()
     assert len(seeded) == 3 + len(partners)
