@@ -6,6 +6,7 @@ Constructors are plain NumPy and check their arguments; functions marked `@compi
 """
 
 import math
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -47,8 +48,11 @@ def bracket_cutoffs(
         cutoffs = np.linspace(0.0, top, count)
         if spacing == "log":
             # Through logarithms, though doubling would be exact: whether an income of exactly 20 coin reaches the
-            # bracket from 20 depends on the cutoff's last bit, and is to agree with the recorded trajectories.
-            cutoffs[1:] = 2.0 ** np.linspace(np.log2(top / np.exp2(count - 2)), np.log2(top), count - 1)
+            # bracket from 20 depends on the cutoff's last bit, and is to agree with the recorded trajectories. By
+            # Python's own functions: the last bit of NumPy's depends on the processor.
+            lowest = top / float(np.ldexp(1.0, count - 2))
+            exponents = np.linspace(math.log2(lowest) if lowest > 0 else -math.inf, math.log2(top), count - 1)
+            cutoffs[1:] = [2.0**exponent for exponent in exponents.tolist()]
     return check_cutoffs("n_brackets and top_bracket_cutoff", cutoffs)
 
 
