@@ -98,7 +98,9 @@ def digest_of_continuation(path: Path) -> str:
     found = hashlib.sha256()
     for name, tensor in sorted(saved.tensors.items()):
         found.update(name.encode() + tensor.numpy().tobytes())
-    found.update(repr(sorted(saved.metadata.items())).encode())
+    # Versions may add settings; what was learned must not depend on that.
+    known = {name: value for name, value in saved.metadata.items() if name != "config"}
+    found.update(repr(sorted(known.items())).encode())
     return found.hexdigest()[:16]
 
 

@@ -34,7 +34,7 @@ Uniform start cell, planner level 0. Truncation after `horizon` steps; nothing t
 
 ### Arguments
 `q`, `planner_gain` (κ), `max_action`; `payoffs`, `horizon`, `agents_observe`, `planner_observes` (`BimatrixSettings`);
-`planner` and `perturbation` (hooks); `action_noise` (`EngineBatch`); `render_mode`.
+`planner` and `perturbation` (hooks); `action_noise`, `agent_index` (`EngineBatch`); `render_mode`.
 
 ### Version history
 v0: first release.
@@ -69,6 +69,7 @@ def batched_env(
     planner: Planner | str = "learned",
     perturbation: RewardPerturbation | None = None,
     action_noise: float = 0.0,
+    agent_index: bool = False,
     autoreset: bool = True,
 ) -> EngineBatch:
     """`num_envs` replicas of the game; arguments as in the module's docstring and `EngineBatch`."""
@@ -77,7 +78,7 @@ def batched_env(
     engine = BimatrixEngine(NAME, num_envs, settings, planner_rule(chosen, planner_gain, max_action))
     adversity = PlannerAdversity(q)
     total = adversity if perturbation is None else SumOf([adversity, perturbation])
-    return EngineBatch(engine, planner, total, autoreset, action_noise)
+    return EngineBatch(engine, planner, total, autoreset, action_noise, agent_index=agent_index)
 
 
 def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:

@@ -61,12 +61,13 @@ def batched_env(
     planner: Planner | str = "learned",
     perturbation: RewardPerturbation | None = None,
     action_noise: float = 0.0,
+    agent_index: bool = False,
     autoreset: bool = True,
 ) -> EngineBatch:
     """`num_envs` replicas of the game; arguments as in `BimatrixSettings` and `EngineBatch`."""
     settings = BimatrixSettings(payoffs, horizon, agents_observe, planner_observes)
     engine = BimatrixEngine(NAME, num_envs, settings, passive())
-    return EngineBatch(engine, planner, perturbation, autoreset, action_noise)
+    return EngineBatch(engine, planner, perturbation, autoreset, action_noise, agent_index=agent_index)
 
 
 def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:

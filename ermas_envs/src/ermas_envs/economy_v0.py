@@ -57,8 +57,8 @@ places at random. Taxes are collected, and their sum is shared out equally, at t
 Truncation after `horizon` steps; nothing terminates.
 
 ### Arguments
-`EconomySettings` lists all; `planner` and `perturbation` (hooks); `action_noise`, `autoreset`, `reuse_arrays`
-(`EngineBatch`); `num_threads`; `render_mode`.
+`EconomySettings` lists all; `planner` and `perturbation` (hooks); `action_noise`, `autoreset`, `reuse_arrays`,
+`agent_index` (`EngineBatch`); `num_threads`; `render_mode`.
 
 ### Version history
 v0: first release.
@@ -89,6 +89,7 @@ def batched_env(
     action_noise: float = 0.0,
     autoreset: bool = True,
     reuse_arrays: bool = False,
+    agent_index: bool = False,
     num_threads: int | None = None,
     **settings: Any,
 ) -> EngineBatch:
@@ -96,13 +97,14 @@ def batched_env(
 
     Args:
         num_envs: at least 1.
-        planner: see `EngineBatch`, as `perturbation`, `action_noise`, `autoreset` and `reuse_arrays`.
+        planner: see `EngineBatch`, as `perturbation`, `action_noise`, `autoreset`, `reuse_arrays` and
+            `agent_index`.
         num_threads: see `EconomyEngine`.
         settings: fields of `EconomySettings`; ValueError with the nearest match for an unknown one.
     """
     chosen = from_options(EconomySettings, settings, NAME)
     engine = EconomyEngine(NAME, num_envs, chosen, tax_rule(planner, chosen.taxes), num_threads)
-    return EngineBatch(engine, planner, perturbation, autoreset, action_noise, reuse_arrays)
+    return EngineBatch(engine, planner, perturbation, autoreset, action_noise, reuse_arrays, agent_index)
 
 
 def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:

@@ -37,8 +37,8 @@ collected, and their sum is shared out equally, at the end of every period (2 st
 nothing terminates.
 
 ### Arguments
-`OneStepSettings` lists all; `planner` and `perturbation` (hooks); `action_noise`, `autoreset`, `reuse_arrays`
-(`EngineBatch`); `num_threads`; `render_mode`.
+`OneStepSettings` lists all; `planner` and `perturbation` (hooks); `action_noise`, `autoreset`, `reuse_arrays`,
+`agent_index` (`EngineBatch`); `num_threads`; `render_mode`.
 
 ### Version history
 v0: first release.
@@ -69,6 +69,7 @@ def batched_env(
     action_noise: float = 0.0,
     autoreset: bool = True,
     reuse_arrays: bool = False,
+    agent_index: bool = False,
     num_threads: int | None = None,
     **settings: Any,
 ) -> EngineBatch:
@@ -76,13 +77,14 @@ def batched_env(
 
     Args:
         num_envs: at least 1.
-        planner: see `EngineBatch`, as `perturbation`, `action_noise`, `autoreset` and `reuse_arrays`.
+        planner: see `EngineBatch`, as `perturbation`, `action_noise`, `autoreset`, `reuse_arrays` and
+            `agent_index`.
         num_threads: see `OneStepEngine`.
         settings: fields of `OneStepSettings`; ValueError with the nearest match for an unknown one.
     """
     chosen = from_options(OneStepSettings, settings, NAME)
     engine = OneStepEngine(NAME, num_envs, chosen, tax_rule(planner, chosen.taxes), num_threads)
-    return EngineBatch(engine, planner, perturbation, autoreset, action_noise, reuse_arrays)
+    return EngineBatch(engine, planner, perturbation, autoreset, action_noise, reuse_arrays, agent_index)
 
 
 def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:

@@ -15,7 +15,8 @@ from helpers.altered_batch import AlteredBatch
 from pettingzoo.utils import parallel_to_aec
 
 from ermas_envs import ParallelEnvBatch, bimatrix_v0
-from ermas_envs.base.spaces import JointActionCheck, check_joint_actions
+from ermas_envs.base.groups import Roles
+from ermas_envs.base.spaces import JointActionCheck, check_action_batch
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.faces.parallel import EngineParallelEnv
 from ermas_envs.game.batch import BatchObservation, BatchStep
@@ -499,6 +500,7 @@ def test_reused_arrays_hold_the_same_numbers_and_final_observations_stay() -> No
 # --- checks of actions -----------------------------------------------------------------------------------------------
 
 SHARED = spaces.Discrete(3, start=2)
+ROLES = Roles({"alike": ["a", "b", "d"], "c": ["c"], "planner": ["planner"]}, ["a", "b", "c", "d", "planner"])
 SPACES = {"a": SHARED, "b": SHARED, "c": spaces.Discrete(3), "d": SHARED, "planner": spaces.MultiDiscrete([3, 2])}
 GOOD = {
     "planner": np.array([[2, 1], [0, 0]]),
@@ -511,12 +513,16 @@ GOOD = {
 
 @pytest.mark.parametrize("change", [{}, {"b": [2, 3]}, {"b": np.array([2, 3], np.uint8)}, {"c": (0, 1)}], ids=repr)
 def test_joint_check_gives_what_the_check_of_every_role_gives(change: dict[str, Any]) -> None:
-    expected = check_joint_actions(SPACES, {**GOOD, **change}, 2)
-    given = JointActionCheck(SPACES, 2)({**GOOD, **change})
-    assert list(given) == list(expected) == list(SPACES)
-    for role, batch in expected.items():
-        assert given[role].dtype == batch.dtype
-        np.testing.assert_array_equal(given[role], batch)
+    actions = {**GOOD, **change}
+    given = JointActionCheck(ROLES, SPACES, 2)(actions)
+    assert list(given) == list(SPACES)
+    by_group = {group: np.stack([actions[role] for role in roles], axis=1) for group, roles in ROLES.groups.items()}
+    grouped = JointActionCheck(ROLES, SPACES, 2)(by_group)
+    for role, space in SPACES.items():
+        expected = check_action_batch(role, space, actions[role], 2)
+        assert given[role].dtype == grouped[role].dtype == expected.dtype
+        np.testing.assert_array_equal(given[role], expected)
+        np.testing.assert_array_equal(grouped[role], expected)
 
 
 @pytest.mark.parametrize(
@@ -537,7 +543,28 @@ def test_joint_check_gives_what_the_check_of_every_role_gives(change: dict[str, 
 )
 def test_joint_check_names_the_culprit(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        JointActionCheck(SPACES, 2)({**GOOD, **change})
+        JointActionCheck(ROLES, SPACES, 2)({**GOOD, **change})
+
+
+ALIKE = np.stack([GOOD["a"], GOOD["b"], GOOD["d"]], axis=1)
+GROUPED = {"alike": ALIKE, "c": GOOD["c"][:, None], "planner": GOOD["planner"][:, None]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"alike": ALIKE - [[0, 0, 0], [0, 3, 0]]}, r"actions\['b'\] must lie in Discrete\(3, start=2\)"),
+        ({"alike": ALIKE[:, :2]}, r"actions\['alike'\] must have shape \(2, 3\), got \(2, 2\)"),
+        ({"alike": ALIKE * 1.0}, r"actions\['a'\] must be integers"),
+        ({"planner": GROUPED["planner"] + 1}, r"actions\['planner'\] must lie in"),
+        ({"planner": GOOD["planner"]}, r"actions\['planner'\] must have shape \(2, 1, 2\)"),
+        ({"b": GOOD["b"]}, "actions must name exactly"),
+    ],
+    ids=repr,
+)
+def test_joint_check_names_the_culprit_of_a_group(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        JointActionCheck(ROLES, SPACES, 2)({**GROUPED, **change})
 
 
 def test_the_episode_index_goes_on_without_a_seed_and_begins_again_with_one() -> None:

@@ -17,6 +17,9 @@ Observation: TypeAlias = Array | Mapping[str, Array]
 
 
 PLANNER = "planner"
+"""Id of the planner, and its group, in the games of this package."""
+AGENT_GROUP = "agent"
+"""Group of the agents whose ids `agent_id` gives."""
 
 
 def agent_id(index: int) -> str:

@@ -7,52 +7,83 @@ import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.base.arrays import Array, BoolArray
-
-_INT64 = np.dtype(np.int64)
-
-
-def check_joint_actions(
-    action_spaces: Mapping[str, spaces.Space[object]], actions: Mapping[str, object], num_envs: int
-) -> dict[str, Array]:
-    """Return `actions` with every role's batch checked by `check_action_batch`; ValueError unless the roles match."""
-    if actions.keys() != action_spaces.keys():
-        raise ValueError(f"actions must name exactly {list(action_spaces)}, got {list(actions)}.")
-    return {role: check_action_batch(role, space, actions[role], num_envs) for role, space in action_spaces.items()}
+from ermas_envs.base.groups import ByRole, Roles
 
 
 class JointActionCheck:
-    """`check_joint_actions` of one environment; roles that share a Discrete space are looked at together.
+    """Checks the joint actions of a batch, and gives them by group.
 
     Args:
-        action_spaces: of the acting roles; the first one's Discrete space is the shared one.
-        num_envs: number of replicas.
+        roles: who acts.
+        action_spaces: of every acting role; those of a group are equal.
+        num_envs: number of replicas, R.
     """
 
-    def __init__(self, action_spaces: Mapping[str, spaces.Space[Any]], num_envs: int) -> None:
-        self._spaces, self._num_envs = action_spaces, num_envs
-        first = next(iter(action_spaces.values()))
-        self._space = first if isinstance(first, spaces.Discrete) else None
-        self._alike = {role for role, space in action_spaces.items() if self._space is not None and space == first}
+    def __init__(self, roles: Roles, action_spaces: Mapping[str, spaces.Space[Any]], num_envs: int) -> None:
+        self._roles, self._spaces, self._num_envs = roles, action_spaces, num_envs
 
-    def __call__(self, actions: Mapping[str, object]) -> dict[str, Array]:
-        """See `check_joint_actions`."""
-        if actions.keys() != self._spaces.keys() or not self._alike_are_valid(actions):
-            return check_joint_actions(self._spaces, actions, self._num_envs)  # role by role: it names the culprit
-        given: Mapping[str, Any] = actions
-        return {
-            role: given[role] if role in self._alike else check_action_batch(role, space, given[role], self._num_envs)
-            for role, space in self._spaces.items()
-        }
+    def __call__(self, actions: Mapping[str, Any]) -> ByRole[Array]:
+        """Actions by role, (R, *action shape) each, or by group, (R, n, *action shape), as `ByRole`.
 
-    def _alike_are_valid(self, actions: Mapping[str, Any]) -> bool:
-        """Whether the roles of the shared space were given int64 arrays that lie in it."""
-        batches = [actions[role] for role in self._alike]
-        for batch in batches:
-            if type(batch) is not np.ndarray or batch.dtype != _INT64 or batch.shape != (self._num_envs,):
-                return False
-        if self._space is None or self._num_envs == 0:
+        Raises:
+            ValueError: others than the acting roles, or their groups, are named; see also `check_action_batch`.
+        """
+        if isinstance(actions, ByRole) and actions.roles.groups == self._roles.groups:
+            actions = actions.by_group
+        if self._are_by_group(actions):
+            return ByRole(self._roles, {group: self._group(group, actions[group]) for group in self._roles.groups})
+        if actions.keys() != self._spaces.keys():
+            groups = list(self._roles.groups)
+            raise ValueError(
+                f"actions must name exactly {list(self._spaces)}, got {list(actions)} (by group: {groups})."
+            )
+        return ByRole(self._roles, {group: self._roles_of(group, actions) for group in self._roles.groups})
+
+    def _are_by_group(self, actions: Mapping[str, Any]) -> bool:
+        if actions.keys() != self._roles.groups.keys():
+            return False
+        if actions.keys() != self._spaces.keys():
             return True
-        return _inside_discrete(self._space, np.concatenate(batches))
+        axes = [(np.ndim(actions[role]), len(space.shape or ())) for role, space in self._spaces.items()]
+        return all(given == own + 2 for given, own in axes)
+
+    def _group(self, group: str, given: object) -> Array:
+        roles = self._roles.groups[group]
+        space, batch = self._spaces[roles[0]], np.asarray(given)
+        shape = (self._num_envs, len(roles), *(space.shape or ()))
+        if batch.shape != shape:
+            raise ValueError(f"actions[{group!r}] must have shape {shape}, got {batch.shape}.")
+        if _are_inside(space, batch):
+            return batch.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else batch
+        columns = [check_action_batch(role, space, batch[:, k], self._num_envs) for k, role in enumerate(roles)]
+        return np.stack(columns, axis=1)  # each is inside its space by a closer look
+
+    def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Array:
+        roles = self._roles.groups[group]
+        space, batches = self._spaces[roles[0]], [np.asarray(actions[role]) for role in roles]
+        shape = (self._num_envs, *(space.shape or ()))
+        if all(batch.shape == shape and batch.dtype == batches[0].dtype for batch in batches):
+            stacked = np.stack(batches, axis=1)
+            if _are_inside(space, stacked):
+                return stacked.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else stacked
+        columns = [
+            check_action_batch(role, space, batch, self._num_envs) for role, batch in zip(roles, batches, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+
+def _are_inside(space: spaces.Space[Any], batch: Array) -> bool:
+    """Whether all actions of a batch, of any leading shape, are seen at once to lie in the space; a False means that
+    they are to be looked at one role at a time."""
+    if isinstance(space, spaces.Box):
+        return batch.dtype.kind in "iuf" and bool(((batch >= space.low) & (batch <= space.high)).all())
+    if batch.dtype.kind not in "iu":
+        return False
+    if isinstance(space, spaces.Discrete):
+        return batch.size == 0 or _inside_discrete(space, batch.astype(np.int64, copy=False))
+    if isinstance(space, spaces.MultiDiscrete):
+        return bool(((batch >= space.start) & (batch - space.start < space.nvec)).all())
+    return False
 
 
 def clip_to_box(space: spaces.Space[object], actions: Array) -> Array:
@@ -74,16 +105,12 @@ def check_action_batch(name: str, space: spaces.Space[object], actions: object, 
     shape = (num_envs, *(space.shape or ()))
     if batch.shape != shape:
         raise ValueError(f"actions[{name!r}] must have shape {shape}, got {batch.shape}.")
-    if isinstance(space, spaces.Box):
-        inside = batch.dtype.kind in "iuf" and bool(((batch >= space.low) & (batch <= space.high)).all())
-    elif batch.dtype.kind not in "iu":
+    if not isinstance(space, spaces.Box) and batch.dtype.kind not in "iu":
         raise ValueError(f"actions[{name!r}] must be integers of {space}, got dtype {batch.dtype}.")
-    elif isinstance(space, spaces.Discrete):
+    if isinstance(space, spaces.Discrete):
         batch = batch.astype(np.int64, copy=False)
-        inside = num_envs == 0 or _inside_discrete(space, batch)
-    elif isinstance(space, spaces.MultiDiscrete):
-        inside = bool(((batch >= space.start) & (batch - space.start < space.nvec)).all())
-    else:
+    inside = _are_inside(space, batch)
+    if isinstance(space, spaces.MultiBinary):
         inside = all(space.contains(row.astype(space.dtype)) for row in batch)
     if not inside:
         given = f"values in [{batch.min()}, {batch.max()}]"

@@ -133,7 +133,7 @@ def one_step_player(num_envs: int, threads: int | None = None, **settings: Any) 
     engine = OneStepEngine(
         "one_step_economy_v0", num_envs, OneStepSettings(**{**ONE_STEP, **settings}), num_threads=threads
     )
-    return EnginePlayer(engine, engine.advance, (engine.settings.num_agents, num_envs), 101)
+    return EnginePlayer(engine, engine.advance, (num_envs, engine.settings.num_agents), 101)
 
 
 def steps_per_second(player: Player, seconds: float) -> float:

@@ -10,8 +10,10 @@ from gymnasium.vector import AutoresetMode
 
 from ermas_envs.base.arguments import check_choice, check_flag, check_integer, check_number
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.base.groups import ByRole
 from ermas_envs.base.spaces import JointActionCheck
 from ermas_envs.base.streams import Purpose, ReplicaStreams, Seed, fresh_seed
+from ermas_envs.faces.agent_index import AgentIndex
 from ermas_envs.faces.planner_inside import PlannerInside
 from ermas_envs.faces.returned import checked_addition
 from ermas_envs.game.batch import BatchObservation, BatchStep
@@ -37,6 +39,7 @@ class EngineBatch:
             actions that were executed.
         reuse_arrays: True lets the next step or reset overwrite observations and masks (not final observations), where
             the engine works in arrays of its own: faster, for training loops that copy anyway.
+        agent_index: True lets every agent see its index (`AgentIndex`), for policies that agents share.
     """
 
     metadata: ClassVar = {"autoreset_mode": AutoresetMode.SAME_STEP}
@@ -49,6 +52,7 @@ class EngineBatch:
         autoreset: bool = True,
         action_noise: float = 0.0,
         reuse_arrays: bool = False,
+        agent_index: bool = False,
     ) -> None:
         if isinstance(planner, str):
             check_choice("planner (a name, or a planner object)", planner, ("learned",))
@@ -69,10 +73,16 @@ class EngineBatch:
                 raise ValueError(f"action_noise needs Discrete actions; {agent!r} has {engine.action_spaces[agent]}.")
         self._perturbation = perturbation
         self._additions_are_checked = perturbation is not None and not keeps_the_protocol(perturbation)
+        self._roles = engine.roles if isinstance(planner, str) else engine.roles.without(self.planner)
         self.possible_agents = self.agents + ((self.planner,) if isinstance(planner, str) else ())
-        self.observation_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.observation_spaces)
+        self.groups: Mapping[str, tuple[str, ...]] = self._roles.groups
+        seen_spaces: Mapping[str, spaces.Space[object]] = engine.observation_spaces
+        self._index = AgentIndex(self.agents, seen_spaces) if check_flag("agent_index", agent_index) else None
+        if self._index is not None:
+            seen_spaces = self._index.observation_spaces
+        self.observation_spaces: Mapping[str, spaces.Space[object]] = self._acting(seen_spaces)
         self.action_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.action_spaces)
-        self._check_actions = JointActionCheck(self.action_spaces, self.num_envs)
+        self._check_actions = JointActionCheck(self._roles, self.action_spaces, self.num_envs)
         self._inside: PlannerInside | None = None
         if not isinstance(planner, str):
             seen, acted = engine.observation_spaces[self.planner], engine.action_spaces[self.planner]
@@ -85,7 +95,8 @@ class EngineBatch:
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
         self._episodes = np.zeros(self.num_envs, dtype=np.int64)
         self._over = np.zeros(self.num_envs, dtype=np.bool_)
-        self._seen: tuple[Mapping[str, Observation], Mapping[str, BoolArray]] = ({}, {})
+        nothing: ByRole[Any] = ByRole(engine.roles, {})
+        self._seen: tuple[ByRole[Observation], ByRole[BoolArray]] = (nothing, nothing)
 
     def reset(self, seed: Seed | None = None, first_episode: int | None = None) -> BatchObservation:
         """See `BatchedEnv.reset`."""
@@ -115,10 +126,11 @@ class EngineBatch:
         states = self.engine.states()
         checked = self._checked(actions)
         outcome = self.engine.step(checked)
+        payoffs = self.engine.roles.stacked(outcome.payoffs)
         rewards = self._rewards(
             Transition(
                 checked,
-                outcome.payoffs,
+                payoffs,
                 outcome.planner_outcome,
                 states,
                 self._steps,
@@ -138,7 +150,7 @@ class EngineBatch:
             seen.observations,
             seen.action_masks,
             rewards,
-            outcome.payoffs,
+            payoffs,
             outcome.terminated,
             outcome.truncated,
             final,
@@ -150,6 +162,9 @@ class EngineBatch:
         """See `BatchedEnv.tabular_game`; None too where a hook is not a fixed function of state and action, and with
         action noise, as tables have deterministic transitions."""
         game = None if self.action_noise else self.engine.tabular_game()
+        if game is not None and self._index is not None:
+            seen = {agent: self._index.to_points(agent, game.observations[agent]) for agent in self.agents}
+            game = replace(game, observations={**game.observations, **seen})
         if game is not None and self._perturbation is not None:
             added = self._perturbation.tabular(game)
             game = None if added is None else game.with_added_rewards(added)
@@ -168,43 +183,55 @@ class EngineBatch:
         """Nothing to release."""
 
     def _acting(self, by_role: Mapping[str, T]) -> dict[str, T]:
-        return {role: by_role[role] for role in self.possible_agents if role in by_role}
+        return {role: by_role[role] for role in self.possible_agents}
 
     def _observe(self, fresh: bool) -> BatchObservation:
-        self._seen = self.engine.observe(fresh)
-        observations, masks = self._seen
+        observations, masks = self.engine.observe(fresh)
+        everybody = self.engine.roles
+        self._seen = everybody.stacked(observations), everybody.stacked(masks)
+        shown = self._seen[0] if self._index is None else self._index.added(self._seen[0], everybody)
         return BatchObservation(
-            self._acting(observations),
-            self._acting(masks),
+            self._roles.stacked(shown),
+            self._roles.stacked(self._seen[1]),
             planner_acts=self.engine.planner_acts(),
         )
 
-    def _checked(self, actions: Mapping[str, Array]) -> dict[str, Array]:
-        checked = self._check_actions(actions)
+    def _checked(self, actions: Mapping[str, Array]) -> ByRole[Array]:
+        by_group = dict(self._check_actions(actions).by_group)
         if self.action_noise:
-            checked |= {agent: self._trembling(agent, checked[agent]) for agent in self.agents}
+            self._let_tremble(by_group)
         if self._inside is not None:
-            checked[self.planner] = self._inside.actions(*self._seen)
-        return checked
+            by_group[self.engine.roles.seats[self.planner][0]] = self._inside.actions(*self._seen)[:, None]
+        return ByRole(self.engine.roles, by_group)
 
-    def _trembling(self, agent: str, intended: Array) -> Array:
+    def _let_tremble(self, by_group: dict[str, Array]) -> None:
+        """Replace what agents intend by what their hands do, from random numbers drawn agent by agent."""
         assert self._tremble_streams is not None
-        space: Any = self.engine.action_spaces[agent]
-        slips, which = self._tremble_streams.noise(2).T
-        allowed = self._seen[1].get(agent, np.ones((self.num_envs, int(space.n)), dtype=np.bool_))
-        rank = (which * allowed.sum(axis=1)).astype(np.int64)
-        uniform = (allowed.cumsum(axis=1) <= rank[:, None]).sum(axis=1) + space.start
-        return np.where(slips < self.action_noise, uniform, intended).astype(intended.dtype)
+        noise = self._tremble_streams.noise(2 * len(self.agents)).reshape(self.num_envs, -1, 2)
+        for group, roles in self._roles.groups.items():
+            if roles == (self.planner,):
+                continue
+            slips, which = noise[:, [self.agents.index(agent) for agent in roles]].transpose(2, 0, 1)
+            space: Any = self.engine.action_spaces[roles[0]]
+            allowed = self._seen[1].by_group.get(group)
+            if allowed is None:
+                allowed = np.ones((self.num_envs, len(roles), int(space.n)), dtype=np.bool_)
+            rank = (which * allowed.sum(axis=-1)).astype(np.int64)
+            uniform = (allowed.cumsum(axis=-1) <= rank[..., None]).sum(axis=-1) + space.start
+            intended = by_group[group]
+            by_group[group] = np.where(slips < self.action_noise, uniform, intended).astype(intended.dtype)
 
-    def _rewards(self, transition: Transition) -> dict[str, FloatArray]:
-        rewards = {role: transition.payoffs[role] for role in self.possible_agents}
-        if self._perturbation is not None:
-            for agent, added in self._perturbation(transition).items():
-                if self._additions_are_checked:
-                    added = checked_addition(
-                        check_choice("the perturbation's agent", agent, rewards), added, transition.steps
-                    )
-                rewards[agent] = rewards[agent] + added
+    def _rewards(self, transition: Transition) -> ByRole[FloatArray]:
+        rewards: ByRole[FloatArray] = self._roles.stacked(transition.payoffs)
+        if self._perturbation is None:
+            return rewards
+        rewards = ByRole(self._roles, {group: rewards.by_group[group].copy() for group in self._roles.groups})
+        for agent, added in self._perturbation(transition).items():
+            if self._additions_are_checked:
+                agent = check_choice("the perturbation's agent", agent, rewards)
+                added = checked_addition(agent, added, transition.steps)
+            group, place = self._roles.seats[agent]
+            rewards.by_group[group][:, place] += added
         return rewards
 
     def _end_episodes(self, ended: BoolArray) -> None:

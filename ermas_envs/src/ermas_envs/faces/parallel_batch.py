@@ -5,23 +5,24 @@ Agents that leave early are treated as by SuperSuit's `black_death_v3`; masks as
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from pettingzoo import ParallelEnv
 
-from ermas_envs.base.arguments import check_integer, check_positive, shown, unknown_name
-from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray
-from ermas_envs.base.spaces import check_joint_actions, flat_mask, mask_size, split_mask
+from ermas_envs.base.arguments import check_flag, check_integer, check_positive, shown, unknown_name
+from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.base.groups import ByRole, Roles
+from ermas_envs.base.spaces import JointActionCheck, flat_mask, mask_size, split_mask
 from ermas_envs.base.streams import ReplicaStreams, Seed, fresh_seed
+from ermas_envs.faces.agent_index import AgentIndex
 from ermas_envs.faces.planner_inside import PlannerInside
 from ermas_envs.faces.returned import checked_observation, finite_number
 from ermas_envs.game.batch import BatchObservation, BatchStep, check_num_envs
 from ermas_envs.game.planners import Planner, check_planner_object
 
-T = TypeVar("T")
 AnyParallelEnv: TypeAlias = ParallelEnv[Any, Any, Any]
 
 _SUPPORTED = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
@@ -42,6 +43,8 @@ class ParallelEnvBatch:
     * `infos[agent]["action_mask"]`, or a Dict observation of `observation` and `action_mask`, becomes the
       mask of an agent with Discrete actions, or MultiDiscrete ones of one axis (flat, or a tuple with one mask per
       part); the agent's observation is then the inner one. Elsewhere its mask is True.
+    * `infos[planner]["acts"]` tells whether the planner's next action has an effect, where an environment says so
+      (`BatchObservation.planner_acts`).
     * `reset` and `step` raise a ValueError that names role, step and value for a reward, payoff or observation that is
       not finite, an observation that its space's dtype cannot hold, and a mask that allows an acting agent nothing.
 
@@ -50,6 +53,7 @@ class ParallelEnvBatch:
         num_envs: number of copies, at least 1.
         planner: id of the agent that is the planner, which acts like the others; or a planner object, which plays it.
         planner_id: id of the agent that a planner object plays.
+        agent_index: True lets every agent see its index (`AgentIndex`), for policies that agents share.
         planner_payoff_scale: how large the planner's payoffs of one step are, > 0; None: not known.
         agent_payoff_scale: the same of every agent.
 
@@ -69,34 +73,43 @@ class ParallelEnvBatch:
         planner_payoff_scale: float | None = None,
         agent_payoff_scale: float | None = None,
         planner_id: str = PLANNER,
+        agent_index: bool = False,
     ) -> None:
         self.num_envs = check_num_envs(num_envs)
         self._envs = [make_env() for _ in range(self.num_envs)]
         if len({id(env) for env in self._envs}) < self.num_envs:
             raise ValueError("make_env must make a new environment at every call, got the same object twice.")
         first = self._envs[0]
-        self._roles = tuple(first.possible_agents)
+        names = tuple(first.possible_agents)
         inside = None if isinstance(planner, str) else check_planner_object(planner, "an agent's id")
         self.planner = planner if isinstance(planner, str) else planner_id
-        self.agents = agents_beside(self.planner, self._roles)
-        self.possible_agents = self._roles if inside is None else self.agents
+        self.agents = agents_beside(self.planner, names)
+        self.possible_agents = names if inside is None else self.agents
         self.planner_payoff_scale = _scale("planner_payoff_scale", planner_payoff_scale)
         scale = _scale("agent_payoff_scale", agent_payoff_scale)
         self.agent_payoff_scales = None if scale is None else dict.fromkeys(self.agents, scale)
         self.name = str(getattr(first, "metadata", {}).get("name") or type(first.unwrapped).__name__)
         self._seen_spaces = {
-            agent: _supported(agent, "observation", _without_mask(first.observation_space(agent)))
-            for agent in self._roles
+            agent: _supported(agent, "observation", _without_mask(first.observation_space(agent))) for agent in names
         }
-        self._acted_spaces = {agent: _supported(agent, "action", first.action_space(agent)) for agent in self._roles}
-        self.observation_spaces: Mapping[str, spaces.Space[object]] = self._acting(self._seen_spaces)
-        self.action_spaces: Mapping[str, spaces.Space[object]] = self._acting(self._acted_spaces)
+        self._acted_spaces = {agent: _supported(agent, "action", first.action_space(agent)) for agent in names}
+        self._index = AgentIndex(self.agents, self._seen_spaces) if check_flag("agent_index", agent_index) else None
+        shown_spaces = self._seen_spaces if self._index is None else self._index.observation_spaces
+        self._roles = Roles.alike(names, self.planner, shown_spaces, self._acted_spaces)
+        self._acting = self._roles if inside is None else self._roles.without(self.planner)
+        self.groups: Mapping[str, tuple[str, ...]] = self._acting.groups
+        self.observation_spaces: Mapping[str, spaces.Space[object]] = {r: shown_spaces[r] for r in self.possible_agents}
+        self.action_spaces: Mapping[str, spaces.Space[object]] = {
+            r: self._acted_spaces[r] for r in self.possible_agents
+        }
+        self._check_actions = JointActionCheck(self._acting, self.action_spaces, self.num_envs)
         self._inside: PlannerInside | None = None
         if inside is not None:
             spaces_of_planner = self._seen_spaces[self.planner], self._acted_spaces[self.planner]
             self._inside = PlannerInside(inside, self.planner, *spaces_of_planner, self.num_envs)
         self._streams: ReplicaStreams | None = None
-        self._seen = _Seen({}, {})
+        self._tells_acts = False
+        self._seen = self._nothing_seen()
         self._episodes = np.zeros(self.num_envs, dtype=np.int64)
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
         self._flags: list[dict[str, bool]] = [{} for _ in self._envs]  # last termination flag of each agent
@@ -116,13 +129,14 @@ class ParallelEnvBatch:
         seen = self._nothing_seen()
         self._reset_into(seen, np.arange(self.num_envs))
         self._seen = seen
-        return BatchObservation(self._acting(seen.observations), self._acting(seen.action_masks))
+        masks = self._acting.stacked(seen.action_masks)
+        return BatchObservation(self._shown(seen.observations), masks, planner_acts=self._planner_acts(seen))
 
     def step(self, actions: Mapping[str, Array]) -> BatchStep:
         """See `BatchedEnv.step`."""
         if self._streams is None:
             raise RuntimeError("call reset() before step().")
-        checked = check_joint_actions(self.action_spaces, actions, self.num_envs)
+        checked = dict(self._check_actions(actions).items())
         if self._inside is not None:  # where the planner has left, its actions are ignored
             checked[self.planner] = self._inside.actions(self._seen.observations, self._seen.action_masks)
         rewards, payoffs = self._zeros(), self._zeros()
@@ -133,7 +147,7 @@ class ParallelEnvBatch:
             observations, earned, terminations, _, infos = env.step(chosen)
             self._write(seen, replica, observations, infos)
             where = self._where(replica)
-            for agent in rewards.keys() & earned.keys():
+            for agent in self._roles.seats.keys() & earned.keys():
                 rewards[agent][replica] = finite_number(f"reward of {agent!r}", earned[agent], where)
                 payoff = infos.get(agent, {}).get("payoff", earned[agent])
                 payoffs[agent][replica] = finite_number(f"payoff of {agent!r}", payoff, where)
@@ -142,16 +156,15 @@ class ParallelEnvBatch:
         game_over = np.array([all(flags.values()) for flags in self._flags])
         final = None
         if ended.any():
-            final = {agent: values.copy() for agent, values in self._acting(seen.observations).items()}
+            by_group = {group: values.copy() for group, values in seen.observations.by_group.items()}
+            final = self._shown(ByRole(self._roles, by_group))
             self._episodes += ended
             self._reset_into(seen, np.flatnonzero(ended))
         self._seen = seen
-        observations, masks = (
-            self._acting(seen.observations),
-            self._acting(seen.action_masks),
-        )
         terminated, truncated = ended & game_over, ended & ~game_over
-        return BatchStep(observations, masks, self._acting(rewards), payoffs, terminated, truncated, final)
+        masks, received = self._acting.stacked(seen.action_masks), self._acting.stacked(rewards)
+        shown, acts = self._shown(seen.observations), self._planner_acts(seen)
+        return BatchStep(shown, masks, received, payoffs, terminated, truncated, final, planner_acts=acts)
 
     def tabular_game(self) -> None:
         """None: nothing is known about the rules."""
@@ -161,39 +174,41 @@ class ParallelEnvBatch:
         for env in self._envs:
             env.close()
 
-    def _acting(self, by_role: Mapping[str, T]) -> dict[str, T]:
-        return {role: by_role[role] for role in self.possible_agents if role in by_role}
+    def _planner_acts(self, seen: "_Seen") -> BoolArray | None:
+        return seen.planner_acts if self._tells_acts else None
+
+    def _shown(self, seen: ByRole[Array]) -> ByRole[Observation]:
+        """What acting roles see, with the agents' index where it is wanted."""
+        return self._acting.stacked(seen if self._index is None else self._index.added(seen, self._roles))
 
     def _action_of(self, agent: str, action: Array) -> Any:
         space = self._acted_spaces[agent]
         return int(action) if isinstance(space, spaces.Discrete) else action.astype(space.dtype)
 
-    def _zeros(self) -> dict[str, FloatArray]:
-        return {agent: np.zeros(self.num_envs) for agent in self._roles}
+    def _zeros(self) -> ByRole[FloatArray]:
+        groups = self._roles.groups.items()
+        return ByRole(self._roles, {group: np.zeros((self.num_envs, len(roles))) for group, roles in groups})
 
     def _nothing_seen(self) -> "_Seen":
         """What absent agents see: zeros, and masks of True."""
-        observations = {
-            agent: np.zeros((self.num_envs, *(space.shape or ())), dtype=space.dtype)
-            for agent, space in self._seen_spaces.items()
-        }
-        return _Seen(observations, self._all_true())
-
-    def _all_true(self) -> dict[str, BoolArray]:
-        return {
-            agent: np.ones((self.num_envs, size), dtype=np.bool_)
-            for agent, space in self._acted_spaces.items()
-            if (size := mask_size(space)) is not None
-        }
+        observations, masks = {}, {}
+        for group, roles in self._roles.groups.items():
+            seen, acted = self._seen_spaces[roles[0]], self._acted_spaces[roles[0]]
+            leading, size = (self.num_envs, len(roles)), mask_size(acted)
+            observations[group] = np.zeros((*leading, *(seen.shape or ())), dtype=seen.dtype)
+            if size is not None:
+                masks[group] = np.ones((*leading, size), dtype=np.bool_)
+        return _Seen(ByRole(self._roles, observations), ByRole(self._roles, masks), np.ones(self.num_envs, np.bool_))
 
     def _reset_into(self, seen: "_Seen", replicas: IntArray) -> None:
         """Start an episode in `replicas` and replace what was seen there by its first observations."""
         assert self._streams is not None
         seeds = self._streams.integers(2**31, replicas)
-        for values in seen.observations.values():
+        for values in seen.observations.by_group.values():
             values[replicas] = 0
-        for mask in seen.action_masks.values():
+        for mask in seen.action_masks.by_group.values():
             mask[replicas] = True
+        seen.planner_acts[replicas] = True
         for replica, seed in zip(replicas, seeds, strict=True):
             options = {"first_episode": int(self._episodes[replica])}
             observations, infos = self._envs[replica].reset(seed=int(seed), options=options)
@@ -203,9 +218,13 @@ class ParallelEnvBatch:
 
     def _write(self, seen: "_Seen", replica: int, observations: Mapping[str, Any], infos: Mapping[str, Any]) -> None:
         """Copy one environment's observations and masks into row `replica` of `seen`."""
-        for agent, rows in seen.observations.items():
+        acts = infos.get(self.planner, {}).get("acts")
+        if acts is not None:
+            self._tells_acts, seen.planner_acts[replica] = True, bool(acts)
+        for agent in self._roles.names:
             if agent not in observations:
                 continue
+            rows = seen.observations[agent]
             observation = observations[agent]
             mask = infos.get(agent, {}).get("action_mask")
             if isinstance(observation, dict):
@@ -229,8 +248,9 @@ class ParallelEnvBatch:
 class _Seen:
     """A `BatchObservation` that is being written."""
 
-    observations: dict[str, Array]
-    action_masks: dict[str, BoolArray]
+    observations: ByRole[Array]
+    action_masks: ByRole[BoolArray]
+    planner_acts: BoolArray
 
 
 def agents_beside(planner: str, possible_agents: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The batched face: one environment in `num_envs` replicas, arrays `(num_envs, …)` per agent.
+"""The batched face: one environment in `num_envs` replicas, arrays `(num_envs, n, …)` per group of n like roles.
 
 `EngineBatch` (our games) and `ParallelEnvBatch` (any PettingZoo parallel environment) implement it; training code
 knows nothing else.
@@ -13,6 +13,7 @@ from gymnasium import spaces
 
 from ermas_envs.base.arguments import check_integer
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray, Observation
+from ermas_envs.base.groups import ByRole
 from ermas_envs.base.streams import Seed
 from ermas_envs.game.tabular import TabularGame
 
@@ -39,10 +40,10 @@ class BatchObservation:
     """What every acting agent sees before its next action; arrays are the caller's to keep, unless the caller asked
     for arrays that the environment reuses (`EngineBatch`)."""
 
-    observations: Mapping[str, Observation]
+    observations: ByRole[Observation]
     """Per acting agent (num_envs, *observation shape), dtype of its observation space; for a Dict space one such array
-    per key."""
-    action_masks: Mapping[str, BoolArray]
+    per key. `observations.by_group` has (num_envs, n, *observation shape) per group."""
+    action_masks: ByRole[BoolArray]
     """Per acting agent with discrete actions (num_envs, mask size): True where the action has its effect. The mask size
     is n for Discrete; for MultiDiscrete the masks of its parts stand one after another, Σ nvec in all."""
     planner_acts: BoolArray | None = field(default=None, kw_only=True)
@@ -56,15 +57,16 @@ class BatchStep(BatchObservation):
     """The result of one step. Replicas whose episode ended have been reset already (same-step auto-reset):
     `observations` belong to their new episode and `final_observations` to the end of the old one."""
 
-    rewards: dict[str, FloatArray]
-    """Per acting agent (num_envs,) float64: payoff + perturbations, of this step."""
-    payoffs: dict[str, FloatArray]
-    """Per agent **and planner**, acting or not, (num_envs,) float64: what the rules give, of this step."""
+    rewards: ByRole[FloatArray]
+    """Per acting agent (num_envs,) float64: payoff + perturbations, of this step; by group (num_envs, n)."""
+    payoffs: ByRole[FloatArray]
+    """Per agent **and planner**, acting or not, (num_envs,) float64: what the rules give, of this step; by group
+    (num_envs, n)."""
     terminated: BoolArray
     """(num_envs,): the game itself ended."""
     truncated: BoolArray
     """(num_envs,): a time limit ended the episode."""
-    final_observations: Mapping[str, Observation] | None
+    final_observations: ByRole[Observation] | None
     """Like `observations`, before the auto-reset; None when no episode ended. Valid where one did."""
     final_metrics: Mapping[str, FloatArray] | None = field(default=None, kw_only=True)
     """Metrics of the episodes that ended, per name (num_envs,) float64, before the auto-reset; None when none ended,
@@ -93,6 +95,10 @@ class BatchedEnv(Protocol):
     @property
     def planner(self) -> str:
         """Id of the planner."""
+
+    @property
+    def groups(self) -> Mapping[str, tuple[str, ...]]:
+        """Acting roles of equal spaces, in order, by the group's name: `{"agent": ("agent_0", …), "planner": …}`."""
 
     @property
     def horizon(self) -> int | None:
@@ -127,7 +133,7 @@ class BatchedEnv(Protocol):
         """Advance every replica by one step.
 
         Args:
-            actions: per acting agent (num_envs, *action shape).
+            actions: per acting agent (num_envs, *action shape), or per group (num_envs, n, *action shape).
 
         Raises:
             ValueError: an agent is missing or unknown, or an action is of wrong shape or outside its space.

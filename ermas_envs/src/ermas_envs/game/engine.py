@@ -3,10 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from gymnasium import spaces
 
 from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.base.groups import ByRole, Roles
 from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.game.tabular import TabularGame
 
@@ -15,8 +17,8 @@ from ermas_envs.game.tabular import TabularGame
 class Outcome:
     """What the rules give in one step."""
 
-    payoffs: dict[str, FloatArray]
-    """Per agent and planner (num_envs,) float64."""
+    payoffs: Mapping[str, FloatArray]
+    """Per agent and planner (num_envs,) float64; `ByRole` where the engine has them by group, which is faster."""
     planner_outcome: FloatArray
     """See `Transition.planner_outcome`; (num_envs,) float64."""
     terminated: BoolArray
@@ -54,6 +56,11 @@ class Engine(ABC):
     action_spaces: dict[str, spaces.Space[object]]
     """Per agent and planner."""
 
+    @cached_property
+    def roles(self) -> Roles:
+        """The agents and the planner, in groups of equal spaces; an engine may set others."""
+        return Roles.alike((*self.agents, self.planner), self.planner, self.observation_spaces, self.action_spaces)
+
     @abstractmethod
     def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
         """Start a new episode in some replicas.
@@ -67,12 +74,14 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def step(self, actions: Mapping[str, Array]) -> Outcome:
-        """Advance all replicas by valid `actions`, per agent and planner (num_envs, *action shape)."""
+    def step(self, actions: ByRole[Array]) -> Outcome:
+        """Advance all replicas by valid `actions`, per agent and planner (num_envs, *action shape); by group they are
+        (num_envs, n, *action shape), `actions.by_group`."""
 
     @abstractmethod
     def observe(self, fresh: bool = True) -> tuple[Mapping[str, Observation], Mapping[str, BoolArray]]:
-        """Observations and action masks of every agent and the planner, shaped as in `BatchObservation`.
+        """Observations and action masks of every agent and the planner, shaped as in `BatchObservation`; `ByRole` where
+        the engine has them by group.
 
         Args:
             fresh: arrays must be the caller's to keep; False allows arrays that the next `step`, `reset` or `observe`

@@ -96,20 +96,19 @@ class OneStepReplay:
 
     def _step(self, step: Mapping[str, Any]) -> None:
         engine, state = self.engine, self.engine.state
-        hours = np.zeros((engine.settings.num_agents, 1), np.int64)
+        hours = np.zeros((1, engine.settings.num_agents), np.int64)
         planner = np.zeros((1, engine.planner_entries), np.int64)
-        take_actions(step["a"], hours, planner[0], engine.action_spaces)
+        take_actions(step["a"], hours.T, planner[0], engine.action_spaces)
         if engine.rules.planner_rates:
             self._share_actions(planner[0])
         if self.taxed:
             raw = (step.get("tax") or self.taxes.recorded).get("saez", {}).get("raw_rates")
             engine.scratch.rates[0] = random_rates(engine.rules.tax, state.taxes, raw)
-        rewards = np.zeros(hours.shape)
-        advance(engine.rules, state, engine.scratch, hours, planner, 0, 0, rewards)
+        advance(engine.rules, state, engine.scratch, hours, planner, 0, 0)
         look(engine.rules, state, engine.views, engine.scratch, 0, 0)
         compare = self.comparison
         self._compare_state(step["agents"], step["planner"]["metric"])
-        compare.numbers("rewards", rewards[:, 0], [agent["rew"] for agent in step["agents"]], FLOAT64)
+        compare.numbers("rewards", state.progress.rewards[0], [agent["rew"] for agent in step["agents"]], FLOAT64)
         compare.numbers("planner's reward", state.progress.planner_reward[0], step["planner"]["rew"], FLOAT64)
         compare.equal("done", bool(state.progress.timestep[0] >= engine.horizon), step["done"])
         if self.taxed:

@@ -48,7 +48,7 @@ class OneStepRecorder:
         engine, state = self.engine, self.engine.state
         if self.taxes is not None:
             self.taxes.before(state.taxes, state.saez)
-        rewards = engine.advance(agents, planner[None])
+        engine.advance(agents.T, planner[None])
         progress = state.progress
         found: dict[str, Any] = {
             "t": plain(progress.timestep[0]),
@@ -58,7 +58,7 @@ class OneStepRecorder:
             "masks": masks(engine),
             "done": bool(progress.timestep[0] >= engine.horizon),
         }
-        for agent, reward in zip(found["agents"], plain(rewards[:, 0]), strict=True):
+        for agent, reward in zip(found["agents"], plain(progress.rewards[0]), strict=True):
             agent["rew"] = reward
         if self.taxes is not None:
             found |= self.taxes.step(state.taxes, state.saez, engine.scratch.rates[0])

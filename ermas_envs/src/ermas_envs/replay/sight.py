@@ -35,9 +35,8 @@ def raw(engine: EconomyEngine, role: str) -> Seen:
             f"p{index}": named(row, seen.agent_of_planner) for index, row in enumerate(views.planner_agents[0])
         }
         return {**found, **of_agents, **{name: values[0] for name, values in maps.items()}}
-    maps = seen.maps_of_agent(views, int(role))
     found = named(views.agent_vector[0, int(role)], seen.agent_entries)
-    return {**found, **{name: values[0] for name, values in maps.items()}}
+    return {**found, **{name: values[0, int(role)] for name, values in seen.maps_of_agents(views).items()}}
 
 
 def flat(engine: EconomyEngine, role: str) -> Seen:

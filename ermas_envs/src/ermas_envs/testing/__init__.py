@@ -6,6 +6,7 @@ Every `check_*` function returns nothing and raises AssertionError with a messag
 from ermas_envs.testing.batches import (
     check_batch_observations,
     check_batched_equals_single,
+    check_groups,
     check_masks,
     check_replica_independence,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "check_batched_equals_single",
     "check_determinism",
     "check_environment",
+    "check_groups",
     "check_masks",
     "check_observations",
     "check_perturbation",

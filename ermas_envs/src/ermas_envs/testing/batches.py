@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.base.arrays import Array, BoolArray, Observation, num_rows, select
+from ermas_envs.base.groups import ByRole
 from ermas_envs.base.spaces import flat_mask, mask_size, split_mask
 from ermas_envs.base.streams import Seed
 from ermas_envs.faces.parallel_batch import AnyParallelEnv
@@ -120,6 +121,40 @@ def check_masks(make_batch: MakeBatch) -> None:
         if game is not None and step < game.horizon:
             _masks_of_state(game, seen, batch.possible_agents, step)
         seen = batch.step(source.draw(seen))
+
+
+def check_groups(make_batch: MakeBatch) -> None:
+    """Groups hold every acting role once, in order, with equal spaces, the planner alone; arrays by group are those by
+    role next to each other; and actions by group do what the same actions by role do."""
+    batch, by_group = make_batch(3), make_batch(3)
+    members = [role for roles in batch.groups.values() for role in roles]
+    assert sorted(members) == sorted(batch.possible_agents), f"groups hold {members}, not {batch.possible_agents}"
+    for group, roles in batch.groups.items():
+        assert roles == (batch.planner,) or batch.planner not in roles, f"the planner is not alone in group {group!r}"
+        assert list(roles) == [role for role in batch.possible_agents if role in roles], f"{group!r} is not in order"
+        for by_role in (batch.observation_spaces, batch.action_spaces):
+            assert all(by_role[role] == by_role[roles[0]] for role in roles), f"group {group!r} has different spaces"
+    source = BatchActionSource(batch, [0, 1, 2])
+    seen, other = batch.reset(9), by_group.reset(9)
+    for step in range(enough_steps(batch)):
+        _side_by_side(batch, seen, f"before step {step}")
+        actions = source.draw(seen)
+        grouped = {group: np.stack([actions[r] for r in roles], axis=1) for group, roles in batch.groups.items()}
+        seen, other = batch.step(actions), by_group.step(grouped)
+        for replica in range(batch.num_envs):
+            changed = difference(_row(seen, replica), _row(other, replica), f"step {step} of replica {replica}")
+            assert changed is None, f"actions by group do something else than by role: {changed}"
+
+
+def _side_by_side(batch: BatchedEnv, seen: BatchObservation, when: str) -> None:
+    """That what is seen by group is what is seen by role."""
+    parts: list[tuple[str, ByRole[Any]]] = [("observations", seen.observations), ("masks", seen.action_masks)]
+    for name, by_role in parts:
+        assert set(by_role.by_group) <= set(batch.groups), f"{name} {when} have groups {sorted(by_role.by_group)}"
+        for group, array in by_role.by_group.items():
+            for place, role in enumerate(batch.groups[group]):
+                changed = difference(select(array, (slice(None), place)), by_role[role], f"{name} of {role!r} {when}")
+                assert changed is None, f"arrays by group and by role differ: {changed}"
 
 
 def _histories(make_batch: MakeBatch, seed: Seed, action_seeds: Sequence[int]) -> list[list[Any]]:

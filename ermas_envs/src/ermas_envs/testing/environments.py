@@ -19,6 +19,7 @@ from ermas_envs.testing.actions import ActionSource
 from ermas_envs.testing.batches import (
     check_batch_observations,
     check_batched_equals_single,
+    check_groups,
     check_masks,
     check_replica_independence,
 )
@@ -79,6 +80,7 @@ def check_environment(module: EnvironmentModule) -> None:
     check_observations(module.parallel_env)
     check_batch_observations(module.batched_env)
     check_masks(module.batched_env)
+    check_groups(module.batched_env)
     check_replica_independence(module.batched_env)
     check_batched_equals_single(module.batched_env, module.parallel_env)
     _check_hooks(module)

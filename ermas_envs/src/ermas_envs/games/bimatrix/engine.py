@@ -1,14 +1,14 @@
 """Batched engine of the bimatrix games: one table look-up per replica and step."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.base.arguments import LARGEST_PAYOFF, check_choice, check_flag, check_integer, keep
-from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray, agent_id
+from ermas_envs.base.arrays import AGENT_GROUP, PLANNER, Array, BoolArray, FloatArray, IntArray, agent_id
+from ermas_envs.base.groups import ByRole
 from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.game.batch import check_num_envs, memory_for
 from ermas_envs.game.engine import Engine, Outcome
@@ -65,7 +65,7 @@ class BimatrixEngine(Engine):
         self.agents = AGENTS
         self.rules = BimatrixRules.of(as_payoffs(settings.payoffs), rule)
         joint = settings.agents_observe == "joint"
-        self._tables = observations.tables(self.rules, self.horizon, joint, settings.planner_observes)
+        tables = observations.tables(self.rules, self.horizon, joint, settings.planner_observes)
         planner_levels, planner_actions = rule.weight.shape
         self._num_states = self.rules.next_cell.shape[0] * planner_levels
         self.num_states = self._num_states
@@ -79,16 +79,17 @@ class BimatrixEngine(Engine):
             agent: payoff_scale(table) for agent, table in zip(AGENTS, self.rules.agent_payoffs, strict=True)
         }
         self.observation_spaces = {
-            role: spaces.Box(0.0, 1.0, table.shape[2:], np.float32) for role, table in self._tables.items()
+            role: spaces.Box(0.0, 1.0, table.shape[2:], np.float32) for role, table in tables.items()
         }
         self.action_spaces = {
             **{agent: spaces.Discrete(len(MOVES)) for agent in AGENTS},
             PLANNER: spaces.Discrete(planner_actions),
         }
-        self._masks = observations.mask_tables(self.rules)
-        self._flat = {role: table.reshape(-1, *table.shape[2:]) for role, table in self._tables.items()}
+        self._tables: ByRole[Array] = self.roles.stacked(tables, axis=2)
+        self._masks: ByRole[BoolArray] = self.roles.stacked(observations.mask_tables(self.rules))
+        self._rows = {group: table.reshape(-1, *table.shape[2:]) for group, table in self._tables.by_group.items()}
         self._flat_next_cell = self.rules.next_cell.ravel()
-        self._earned = {agent: self.rules.agent_payoffs[k] for k, agent in enumerate(AGENTS)}
+        self._earned = np.ascontiguousarray(np.transpose(self.rules.agent_payoffs))
         with memory_for(self.num_envs):
             self._cells = np.zeros(self.num_envs, dtype=np.int64)
             self._planner_levels = np.zeros(self.num_envs, dtype=np.int64)
@@ -100,7 +101,7 @@ class BimatrixEngine(Engine):
         self._planner_levels[replicas] = 0
         self._steps[replicas] = 0
 
-    def step(self, actions: Mapping[str, Array]) -> Outcome:
+    def step(self, actions: ByRole[Array]) -> Outcome:
         """Move the agents, then the planner; payoffs are those of the new cell."""
         index = self._cells * len(MOVES)
         index += actions[AGENTS[0]]
@@ -108,12 +109,11 @@ class BimatrixEngine(Engine):
         index += actions[AGENTS[1]]
         self._cells = self._flat_next_cell[index]
         self._steps = self._steps + 1
-        payoffs = {agent: table[self._cells] for agent, table in self._earned.items()}
         outcome = self.rules.planner_outcome[self._cells]
-        payoffs[PLANNER] = self._planner_payoff(np.asarray(actions[PLANNER]), outcome)
-        return Outcome(
-            payoffs, outcome, np.zeros(self.num_envs, dtype=np.bool_), np.asarray(self._steps >= self.horizon)
-        )
+        planner = self._planner_payoff(np.asarray(actions[PLANNER]), outcome)
+        payoffs = {AGENT_GROUP: self._earned.take(self._cells, axis=0), PLANNER: planner[:, None]}
+        over = np.asarray(self._steps >= self.horizon)
+        return Outcome(ByRole(self.roles, payoffs), outcome, np.zeros(self.num_envs, dtype=np.bool_), over)
 
     def _planner_payoff(self, actions: Array, outcome: FloatArray) -> FloatArray:
         rule = self.rules.planner_rule
@@ -123,12 +123,13 @@ class BimatrixEngine(Engine):
         earned: FloatArray = rule.weight[levels, actions] * outcome - rule.cost[levels, actions]
         return earned
 
-    def observe(self, fresh: bool = True) -> tuple[dict[str, Array], dict[str, BoolArray]]:
+    def observe(self, fresh: bool = True) -> tuple[ByRole[Array], ByRole[BoolArray]]:
         """Rows of the observation and mask tables at the current states; always fresh."""
         states = self.states()
         rows = self._steps * self._num_states + states
-        seen = {role: table.take(rows, axis=0) for role, table in self._flat.items()}
-        return seen, {role: table.take(states, axis=0) for role, table in self._masks.items()}
+        seen = {group: table.take(rows, axis=0) for group, table in self._rows.items()}
+        masks = {group: table.take(states, axis=0) for group, table in self._masks.by_group.items()}
+        return ByRole(self.roles, seen), ByRole(self.roles, masks)
 
     def states(self) -> IntArray:
         """State index of each replica: cell · planner levels + planner level."""
@@ -146,7 +147,7 @@ class BimatrixEngine(Engine):
         new_cell = np.broadcast_to(rules.next_cell[cell][..., None], shape)
         new_level = np.broadcast_to(rule.next_level[level][:, None, None, :], shape)
         outcome = rules.planner_outcome[new_cell]
-        rewards = {agent: table[new_cell] for agent, table in self._earned.items()}
+        rewards = {agent: self.rules.agent_payoffs[k][new_cell] for k, agent in enumerate(AGENTS)}
         rewards[PLANNER] = rule.weight[level][:, None, None, :] * outcome - rule.cost[level][:, None, None, :]
         starts = np.where(level == 0, 1.0 / rules.next_cell.shape[0], 0.0)
         return TabularGame(
@@ -156,8 +157,8 @@ class BimatrixEngine(Engine):
             next_states=new_cell * planner_levels + new_level,
             rewards=rewards,
             planner_outcome=outcome,
-            observations={role: table[:-1] for role, table in self._tables.items()},
-            action_masks=dict(self._masks),
+            observations={role: np.ascontiguousarray(table[:-1]) for role, table in self._tables.items()},
+            action_masks={role: np.ascontiguousarray(mask) for role, mask in self._masks.items()},
         )
 
     def render(self, replica: int, mode: str) -> str | Array:

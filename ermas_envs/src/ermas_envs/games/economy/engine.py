@@ -1,10 +1,9 @@
 """Batched engine of the gather-trade-build economy: settings in, kernels over replicas, arrays out."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.base.arrays import AGENT_GROUP, PLANNER, Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.base.groups import ByRole
 from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.game.batch import memory_for
 from ermas_envs.game.engine import Outcome
@@ -43,7 +42,7 @@ from ermas_envs.games.economy.step import (
 )
 from ermas_envs.games.economy.uniform_layout import uniform_scratch
 from ermas_envs.games.economy.views import Sight
-from ermas_envs.games.taxation.engine import TaxedEngine, by_entry
+from ermas_envs.games.taxation.engine import TaxedEngine
 from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.games.taxation.saez import work_array
 from ermas_envs.games.taxation.state import allocate_tax_tallies, allocate_taxes
@@ -159,17 +158,16 @@ class EconomyEngine(TaxedEngine):
             array[replicas] = 0
         self.state.tallies.built[replicas] = -1.0
 
-    def step(self, actions: Mapping[str, Array]) -> Outcome:
+    def step(self, actions: ByRole[Array]) -> Outcome:
         """See `Engine.step`; the planner's payoff is also its outcome."""
-        for index, agent in enumerate(self.agents):
-            self._agent_actions[:, index] = by_entry(actions[agent])
-        self._planner_actions[:] = by_entry(actions[PLANNER])
+        self._agent_actions[:] = self.roles.stacked(actions).by_group[AGENT_GROUP].reshape(self._agent_actions.shape)
+        self._planner_actions[:] = actions[PLANNER].reshape(self._planner_actions.shape)
         self.advance(self._agent_actions, self._planner_actions)
         progress = self.state.progress
-        rewards, planner = progress.rewards.T.copy(), progress.planner_reward.copy()
-        payoffs = {agent: rewards[index] for index, agent in enumerate(self.agents)}
+        planner = progress.planner_reward.copy()
+        payoffs = {AGENT_GROUP: progress.rewards.copy(), PLANNER: planner[:, None]}
         return Outcome(
-            {**payoffs, PLANNER: planner},
+            ByRole(self.roles, payoffs),
             planner,
             np.zeros(self.num_envs, dtype=np.bool_),
             np.asarray(progress.timestep >= self.horizon),
@@ -211,13 +209,13 @@ class EconomyEngine(TaxedEngine):
 
         self._threads.share(share, len(replicas))
 
-    def observe(self, fresh: bool = True) -> tuple[Mapping[str, Observation], Mapping[str, BoolArray]]:
+    def observe(self, fresh: bool = True) -> tuple[ByRole[Observation], ByRole[BoolArray]]:
         """See `Engine.observe`."""
         views = self.views
         if fresh:
             views = Views(*(array.copy() for array in views))
-        masks = {agent: views.agent_mask[:, index] for index, agent in enumerate(self.agents)}
-        return self.sight.observations(views), {**masks, PLANNER: views.planner_mask}
+        masks = {AGENT_GROUP: views.agent_mask, PLANNER: views.planner_mask[:, None]}
+        return self.sight.observations(views), ByRole(self.roles, masks)
 
     @property
     def last_actions(self) -> tuple[IntArray, IntArray]:

@@ -67,9 +67,9 @@ class Sight(VectorSight):
         """Observation space of every role."""
         return self.spaces_of(self.views)
 
-    def maps_of_agent(self, views: Views, index: int) -> dict[str, Array]:
-        """An agent's maps, (R, C, rows, columns) and (R, 2, rows, columns)."""
-        return _maps(views.agent_maps[:, index], views.agent_ids[:, index], self._rectangle)
+    def maps_of_agents(self, views: Views) -> dict[str, Array]:
+        """The agents' maps, (R, n, C, rows, columns) and (R, n, 2, rows, columns)."""
+        return _maps(views.agent_maps, views.agent_ids, self._rectangle)
 
     def maps_of_planner(self, views: Views) -> dict[str, Array]:
         """The planner's maps, (R, C, H, W) and (R, 2, H, W), if it sees any."""
@@ -83,8 +83,8 @@ class Sight(VectorSight):
 
 
 def _maps(maps: Array, ids: Array, size: tuple[int, int]) -> dict[str, Array]:
-    """Flat maps as views (R, channels, rows, columns)."""
-    shape = (len(maps), -1, *size)
+    """Flat maps as views (…, channels, rows, columns)."""
+    shape = (*maps.shape[:-1], -1, *size)
     return {"world-map": maps.reshape(shape), "world-idx_map": ids.reshape(shape)}
 
 

@@ -1,11 +1,12 @@
 """Batched engine of the one-step economy: settings in, kernels over replicas, arrays out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.base.arrays import AGENT_GROUP, PLANNER, Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.base.groups import ByRole
 from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.game.batch import memory_for
 from ermas_envs.game.engine import Outcome
@@ -22,7 +23,7 @@ from ermas_envs.games.one_step.step import (
     step_replicas,
 )
 from ermas_envs.games.one_step.views import OneStepSight
-from ermas_envs.games.taxation.engine import TaxedEngine, by_entry
+from ermas_envs.games.taxation.engine import TaxedEngine
 from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.games.taxation.saez import work_array
 from ermas_envs.games.taxation.tax_planners import TaxRule
@@ -59,7 +60,7 @@ class OneStepEngine(TaxedEngine):
         with memory_for(self.num_envs):
             self.views = self.sight.arrays()
             self._allocate()
-        self._seen: dict[str, Observation] = {}
+        self._seen: ByRole[Observation] = ByRole(self.roles, {})
         self._given_away = True
         self.observation_spaces = self.sight.observation_spaces()
         hours: spaces.Space[object] = spaces.Discrete(HOURS + 1)
@@ -84,7 +85,6 @@ class OneStepEngine(TaxedEngine):
                 "wages": (self.rules.skills, (agents,)),
             }
         )
-        self._hours = np.zeros((agents, self.num_envs), np.int64)
         self._planner_actions = np.zeros((self.num_envs, self.planner_entries), np.int64)
         self._streams = np.zeros((self.num_envs, 2), np.uint64)
 
@@ -124,16 +124,15 @@ class OneStepEngine(TaxedEngine):
         code = self._resetting.code((self.rules, self.state, self.scratch), (*given, 0, 0, 0))
         self._threads.share(lambda slot, first, last: code(*given, slot, first, last), len(replicas))
 
-    def step(self, actions: Mapping[str, Array]) -> Outcome:
+    def step(self, actions: ByRole[Array]) -> Outcome:
         """See `Engine.step`; the planner's payoff is also its outcome."""
-        np.concatenate([actions[agent] for agent in self.agents], out=self._hours.reshape(-1))
-        self._planner_actions[:] = by_entry(actions[PLANNER])
+        self._planner_actions[:] = actions[PLANNER].reshape(self._planner_actions.shape)
         before = self._coin()
-        rewards = self.advance(self._hours, self._planner_actions)
+        self.advance(self.roles.stacked(actions).by_group[AGENT_GROUP], self._planner_actions)
         planner = self.state.progress.planner_reward.copy()
-        payoffs = dict(zip(self.agents, rewards, strict=True))
+        payoffs = {AGENT_GROUP: self.state.progress.rewards.copy(), PLANNER: planner[:, None]}
         return Outcome(
-            {**payoffs, PLANNER: planner},
+            ByRole(self.roles, payoffs),
             planner,
             np.zeros(self.num_envs, dtype=np.bool_),
             np.asarray(self.state.progress.timestep >= self.horizon),
@@ -149,28 +148,23 @@ class OneStepEngine(TaxedEngine):
         isoelastic = self.settings.agent_reward_type == "isoelastic_coin_minus_labor"
         return np.array(self.settings.etas(), dtype=np.float64) if isoelastic else None
 
-    def advance(self, hours: IntArray, planner_actions: IntArray) -> FloatArray:
-        """Step all replicas by actions that are not checked.
+    def advance(self, hours: IntArray, planner_actions: IntArray) -> None:
+        """Step all replicas by actions that are not checked; payoffs are in `state.progress`.
 
         Args:
-            hours: (n, R) int64 of the agents, 0 … 100.
+            hours: (R, n) int64 of the agents, 0 … 100.
             planner_actions: (R, entries) int64, one entry per bracket, or one in all.
-
-        Returns:
-            (n, R) float64 payoffs of the agents.
         """
-        rewards = np.empty(hours.shape)
         self._own_views(keep=False)
 
         given = (
             *(self.rules, self.state, self._streams, *_integers(hours, planner_actions)),
             *(self.views, self.scratch),
         )
-        code = self._stepping.code((self.rules, self.state, self.scratch), (*given, 0, 0, 0, rewards))
-        self._threads.share(lambda slot, first, last: code(*given, slot, first, last, rewards), self.num_envs)
-        return rewards
+        code = self._stepping.code((self.rules, self.state, self.scratch), (*given, 0, 0, 0))
+        self._threads.share(lambda slot, first, last: code(*given, slot, first, last), self.num_envs)
 
-    def observe(self, fresh: bool = True) -> tuple[Mapping[str, Observation], Mapping[str, BoolArray]]:
+    def observe(self, fresh: bool = True) -> tuple[ByRole[Observation], ByRole[BoolArray]]:
         """See `Engine.observe`; all agents have the same array as mask."""
         # Arrays that the caller may keep are given away, not copied: the next step or reset writes into new ones.
         self._given_away = self._given_away or fresh

@@ -11,12 +11,7 @@ from ermas_envs.games.one_step.state import OneStepState
 from ermas_envs.games.one_step.step import OneStepRules
 from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.games.taxation.metrics import tax_metrics
-from ermas_envs.games.taxation.welfare import (
-    coin_eq_times_productivity,
-    equality,
-    inverse_income_weighted_utility,
-    productivity,
-)
+from ermas_envs.games.taxation.welfare import inverse_income_weighted_utility, productivity
 from ermas_envs.kernels.compiled import compiled
 
 WELFARE = (
@@ -31,7 +26,7 @@ def episode_metrics(settings: OneStepSettings, rules: OneStepRules, state: OneSt
     """Everything known about the episode so far, per name (R,) float64."""
     coins = state.agents.inventory[:, :, COIN] + state.agents.escrow[:, :, COIN]
     welfare = np.empty((len(coins), len(WELFARE)))
-    _welfare(coins, state.production, state.progress.utility, np.empty(coins.shape[1]), welfare)
+    _welfare(coins, state.production, state.progress.utility, state.progress.equality, welfare)
     found: dict[str, FloatArray] = {name: welfare[:, column] for column, name in enumerate(WELFARE)}
     found["endow/avg_agent/Coin"] = coins.mean(axis=1)
     found["endogenous/avg_agent/Labor"] = state.agents.labor.mean(axis=1)
@@ -45,12 +40,12 @@ def episode_metrics(settings: OneStepSettings, rules: OneStepRules, state: OneSt
 
 @compiled
 def _welfare(
-    coins: FloatArray, production: FloatArray, utilities: FloatArray, scratch: FloatArray, out: FloatArray
+    coins: FloatArray, production: FloatArray, utilities: FloatArray, equality: FloatArray, out: FloatArray
 ) -> None:
-    """Write `WELFARE` of every replica: coins, production and utilities (R, n), out (R, 4)."""
+    """Write `WELFARE` of every replica: coins, production and utilities (R, n), equality (R,), out (R, 4)."""
     for replica in range(len(coins)):
         own, result = coins[replica], out[replica]
         result[0] = productivity(own)
-        result[1] = equality(own, scratch)
-        result[2] = coin_eq_times_productivity(own, 1.0, scratch)
+        result[1] = equality[replica]
+        result[2] = result[1] * (result[0] / len(own))
         result[3] = inverse_income_weighted_utility(production[replica], utilities[replica])

@@ -10,9 +10,10 @@ from ermas_envs.games.one_step.state import OneStepState
 from ermas_envs.games.taxation.holdings import coin_endowments
 from ermas_envs.games.taxation.welfare import (
     ObjectiveScratch,
-    coin_eq_times_productivity,
+    equality,
     inverse_income_weighted_means,
     isoelastic_utility,
+    productivity,
 )
 from ermas_envs.kernels.compiled import internal
 
@@ -52,28 +53,14 @@ def update_objectives(
         progress.rewards[replica, agent] = (value - values[agent]) - (cost - costs[agent])
         values[agent], costs[agent] = value, cost
         progress.utility[replica, agent] = value - cost
+    equal, weight = equality(coins, scratch.sorted[slot]), parameters.equality_weight
+    progress.equality[replica] = equal
     of_coin, of_labor = 0.0, 0.0
     if parameters.weighted_utility:
         of_coin, of_labor = inverse_income_weighted_means(state.production[replica], values, costs)
     else:
-        of_coin = coin_eq_times_productivity(coins, parameters.equality_weight, scratch.sorted[slot])
+        of_coin = (weight * equal + (1.0 - weight)) * (productivity(coins) / len(coins))  # coin_eq_times_productivity
     terms = progress.planner_terms[replica]
     progress.planner_reward[replica] = (of_coin - terms[0]) - (of_labor - terms[1])
     terms[0], terms[1] = of_coin, of_labor
     progress.planner_objective[replica] = of_coin - of_labor
-
-
-@internal
-def reward(
-    parameters: OneStepObjectives,
-    state: OneStepState,
-    scratch: ObjectiveScratch,
-    slot: int,
-    replica: int,
-    rewards: FloatArray,
-) -> None:
-    """Write changes of the objectives: of the agents into column `replica` of rewards (n, R), of the planner into
-    `state.progress`."""
-    update_objectives(parameters, state, scratch, slot, replica)
-    for agent in range(len(rewards)):
-        rewards[agent, replica] = state.progress.rewards[replica, agent]

@@ -16,7 +16,7 @@ from ermas_envs.games.taxation.observations import (
     shared_taxes,
     tax_entries,
 )
-from ermas_envs.games.taxation.welfare import equality, productivity
+from ermas_envs.games.taxation.welfare import productivity
 from ermas_envs.kernels.compiled import internal
 
 DECILES = 11
@@ -101,11 +101,10 @@ def planner_vector(
     parameters: OneStepObservations,
     state: OneStepState,
     coins: FloatArray,
-    scratch: FloatArray,
     replica: int,
     out: Array,
 ) -> None:
-    """Write the planner's vector, (size of `planner_entries`,) float32; coins and scratch are work space (n,)."""
+    """Write the planner's vector, (size of `planner_entries`,) float32; coins are work space (n,)."""
     taxes = state.taxes
     cursor = 0
     if parameters.brackets > 0:
@@ -114,7 +113,7 @@ def planner_vector(
         cursor += 1
     coin_endowments(state.agents, replica, coins)
     out[cursor] = state.progress.timestep[replica] / parameters.time_scale
-    out[cursor + 1] = equality(coins, scratch)
+    out[cursor + 1] = state.progress.equality[replica]
     out[cursor + 2] = productivity(coins) / len(coins) / 1000.0
 
 
@@ -164,11 +163,10 @@ def compact_planner_vector(
     parameters: OneStepObservations,
     state: OneStepState,
     coins: FloatArray,
-    scratch: FloatArray,
     replica: int,
     out: Array,
 ) -> None:
-    """Write the planner's vector, (size of `compact_planner_entries`,) float32; coins, scratch are work space (n,)."""
+    """Write the planner's vector, (size of `compact_planner_entries`,) float32; coins are work space (n,)."""
     taxes, last = state.taxes, len(coins) - 1
     out[0] = state.progress.timestep[replica] / parameters.time_scale
     cursor = 1
@@ -179,7 +177,7 @@ def compact_planner_vector(
             out[cursor + decile] = income * parameters.coin_scale
         cursor += DECILES
     coin_endowments(state.agents, replica, coins)
-    out[cursor] = equality(coins, scratch)
+    out[cursor] = state.progress.equality[replica]
     out[cursor + 1] = productivity(coins) / len(coins) * parameters.coin_scale
 
 

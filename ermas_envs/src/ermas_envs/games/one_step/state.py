@@ -40,6 +40,8 @@ class OneStepProgress(NamedTuple):
     """(R, 2) its two terms: what it owes to coin, and what labor takes from that."""
     planner_reward: FloatArray
     """(R,) its change in the last step."""
+    equality: FloatArray
+    """(R,) equality of coin after the last step, which objective, observations and metrics have in common."""
 
 
 class OneStepState(NamedTuple):
@@ -76,6 +78,7 @@ def allocate_one_step(replicas: int, agents: int, brackets: int, saez: SaezState
             labor_cost=by_agent.copy(),
             rewards=by_agent.copy(),
             planner_objective=one,
+            equality=one.copy(),
             planner_terms=np.zeros((replicas, 2)),
             planner_reward=one.copy(),
         ),

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray, IntArray, UIntArray
 from ermas_envs.games.one_step import observe
-from ermas_envs.games.one_step.objectives import OneStepObjectives, reward, update_objectives
+from ermas_envs.games.one_step.objectives import OneStepObjectives, update_objectives
 from ermas_envs.games.one_step.observe import OneStepObservations
 from ermas_envs.games.one_step.state import OneStepState, Workers
 from ermas_envs.games.taxation.holdings import COIN
@@ -93,9 +93,8 @@ def advance(
     planner_actions: IntArray,
     slot: int,
     replica: int,
-    rewards: FloatArray,
 ) -> None:
-    """A step with the random numbers in `scratch`; hours (n, R), planner_actions (R, entries), rewards (n, R)."""
+    """A step with the random numbers in `scratch`; hours (R, n), planner_actions (R, entries)."""
     state.progress.timestep[replica] += 1
     work(rules.skills, state.agents, state.production, hours, replica)
     if rules.taxed:
@@ -113,7 +112,7 @@ def advance(
             scratch.saez[slot],
             replica,
         )
-    reward(rules.objectives, state, scratch.objectives, slot, replica, rewards)
+    update_objectives(rules.objectives, state, scratch.objectives, slot, replica)
 
 
 @compiled
@@ -121,7 +120,7 @@ def look(
     rules: OneStepRules, state: OneStepState, views: OneStepViews, scratch: OneStepScratch, slot: int, replica: int
 ) -> None:
     """Write everything that is seen in a replica, masks too."""
-    seen, coins, ordered = rules.observations, scratch.objectives.coins[slot], scratch.objectives.sorted[slot]
+    seen, coins = rules.observations, scratch.objectives.coins[slot]
     marginal = scratch.marginal[slot]
     if rules.taxed:
         marginal_rates_so_far(rules.tax.cutoffs, state.taxes, state.agents, replica, marginal)
@@ -133,10 +132,10 @@ def look(
     agents, planner = views.agent_vector[replica], views.planner_vector[replica]
     if rules.compact:
         observe.compact_agent_vectors(seen, state, rules.skills, marginal, replica, agents)
-        observe.compact_planner_vector(seen, state, coins, ordered, replica, planner)
+        observe.compact_planner_vector(seen, state, coins, replica, planner)
     else:
         observe.agent_vectors(seen, state, rules.skills, marginal, replica, agents)
-        observe.planner_vector(seen, state, coins, ordered, replica, planner)
+        observe.planner_vector(seen, state, coins, replica, planner)
         observe.planner_vectors_of_agents(seen, state, marginal, replica, views.planner_agents[replica])
 
 
@@ -152,12 +151,11 @@ def step_replicas(
     slot: int,
     first: int,
     last: int,
-    rewards: FloatArray,
 ) -> None:
     """A whole step of replicas first … last − 1, in work space number `slot`; see `advance`."""
     for replica in range(first, last):
         draw(rules, state, streams, scratch, slot, replica)
-        advance(rules, state, scratch, hours, planner_actions, slot, replica, rewards)
+        advance(rules, state, scratch, hours, planner_actions, slot, replica)
         look(rules, state, views, scratch, slot, replica)
 
 
@@ -207,11 +205,11 @@ def work(skills: FloatArray, agents: Workers, production: FloatArray, hours: Int
         skills: (n,) coin per hour.
         agents: their labor and coin change.
         production: (R, n) coin earned in the episode, before taxes.
-        hours: (n, R) int64 in 0 … HOURS.
+        hours: (R, n) int64 in 0 … HOURS.
         replica: which.
     """
     for agent in range(len(skills)):
-        worked = hours[agent, replica]
+        worked = hours[replica, agent]
         if worked > 0:
             income = worked * skills[agent]
             agents.labor[replica, agent] = worked

@@ -1,12 +1,10 @@
 """What agents and the planner see as Gymnasium spaces and arrays: the face of `step.OneStepViews`."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.base.arrays import PLANNER, BoolArray, Observation
+from ermas_envs.base.arrays import AGENT_GROUP, PLANNER, BoolArray, Observation
+from ermas_envs.base.groups import ByRole, same_for_all
 from ermas_envs.games.one_step import observe
 from ermas_envs.games.one_step.settings import OneStepSettings
 from ermas_envs.games.one_step.step import HOURS, OneStepRules, OneStepViews
@@ -49,13 +47,15 @@ class OneStepSight(VectorSight):
         """New arrays, with nothing meaningful in them."""
         return OneStepViews(**{name: np.empty(shape, dtype) for name, (shape, dtype) in self._shapes.items()})
 
-    def copied(self, seen: Mapping[str, Any]) -> dict[str, Observation]:
+    def copied(self, seen: ByRole[Observation]) -> ByRole[Observation]:
         """Observations whose mappings are new, so that changing them does no harm; arrays are the same."""
-        return dict(seen) if self.compact else {role: dict(one) for role, one in seen.items()}
+        by_group = seen.by_group.items()
+        return ByRole(self.roles, {group: one if self.compact else dict(one) for group, one in by_group})
 
-    def masks(self, views: OneStepViews) -> dict[str, BoolArray]:
-        """Per role its mask; all agents have the same array."""
-        return {**dict.fromkeys(self.agents, views.agent_mask), PLANNER: views.planner_mask}
+    def masks(self, views: OneStepViews) -> ByRole[BoolArray]:
+        """What everybody may do; all agents have the same array."""
+        agents = same_for_all(views.agent_mask, len(self.roles.groups[AGENT_GROUP]))
+        return ByRole(self.roles, {AGENT_GROUP: agents, PLANNER: views.planner_mask[:, None]})
 
     def observation_spaces(self) -> dict[str, spaces.Space[object]]:
         """Observation space of every role."""

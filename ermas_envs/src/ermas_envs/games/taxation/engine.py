@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.base.arrays import Array, BoolArray, IntArray, agent_id
+from ermas_envs.base.arrays import BoolArray, IntArray, agent_id
 from ermas_envs.game.batch import check_num_envs
 from ermas_envs.game.engine import Engine
 from ermas_envs.game.tabular import TabularGame
+from ermas_envs.games.taxation.observations import tax_roles
 from ermas_envs.games.taxation.planner_actions import planner_space
 from ermas_envs.games.taxation.saez import SaezState, fill_buffer, saez_state
 from ermas_envs.games.taxation.tax_planners import TaxRule
@@ -40,6 +41,7 @@ class TaxedEngine(Engine):
         self.num_envs = check_num_envs(num_envs)
         self.horizon = settings.horizon
         self.agents = tuple(agent_id(index) for index in range(settings.num_agents))
+        self.roles = tax_roles(settings.num_agents)
         self.num_states = None
         self._threads = ReplicaThreads(self.num_envs, num_threads)
         self._samples = np.zeros((0, 2)) if rule is None else rule.samples
@@ -78,8 +80,3 @@ class TaxedEngine(Engine):
         self.state.taxes.rates[replicas] = 0.0
         cap = annealed_cap(0, parameters.warmup, parameters.slope, parameters.rate_max)
         self.state.taxes.rate_cap[replicas] = cap
-
-
-def by_entry(actions: Array) -> Array:
-    """Actions as (R, entries), also where each is one number."""
-    return actions if actions.ndim == 2 else actions[:, None]

@@ -16,10 +16,11 @@ def tax_metrics(
     """Those of the tax component; coins (R, n) are the endowments, `disabled` whether taxes are."""
     collections = tallies.collections.astype(np.float64)
     found: dict[str, FloatArray] = {}
-    incomes = tallies.occupancy.sum(axis=1)
+    incomes = tallies.occupancy.sum(axis=1, keepdims=True)
+    rates, shares = ratio(tallies.schedule, collections[:, None]), tallies.occupancy / np.maximum(incomes, 1.0)
     for bracket in range(len(parameters.cutoffs)):
-        found[f"PeriodicTax/avg_bracket_rate/{bracket}"] = ratio(tallies.schedule[:, bracket], collections)
-        found[f"PeriodicTax/bracket_occupancy/{bracket}"] = tallies.occupancy[:, bracket] / np.maximum(incomes, 1.0)
+        found[f"PeriodicTax/avg_bracket_rate/{bracket}"] = rates[:, bracket]
+        found[f"PeriodicTax/bracket_occupancy/{bracket}"] = shares[:, bracket]
     if disabled:
         return found
     found["PeriodicTax/avg_effective_tax_rate"] = ratio(tallies.effective, collections * coins.shape[1])
@@ -35,4 +36,4 @@ def tax_metrics(
 
 def ratio(total: FloatArray, number: FloatArray) -> FloatArray:
     """Means; NaN where there is nothing."""
-    return np.divide(total, number, out=np.full(len(total), np.nan), where=number > 0)
+    return np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)

@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.base.arrays import PLANNER, Array, Observation, agent_id
+from ermas_envs.base.arrays import AGENT_GROUP, PLANNER, Array, Observation, agent_id, select
+from ermas_envs.base.groups import ByRole, Roles
 from ermas_envs.games.taxation.state import Taxes
 from ermas_envs.kernels.compiled import internal
 
@@ -77,6 +78,11 @@ def shared_taxes(brackets: int, period: int, taxes: Taxes, replica: int, out: Ar
     return cursor + num_agents
 
 
+def tax_roles(num_agents: int) -> Roles:
+    """Everybody in an economy: the agents, who are alike, and the planner."""
+    return Roles({AGENT_GROUP: [agent_id(index) for index in range(num_agents)], PLANNER: [PLANNER]})
+
+
 class VectorSight:
     """Names of everything that is seen.
 
@@ -92,36 +98,36 @@ class VectorSight:
     ) -> None:
         self.compact = settings.observations == "compact"
         self.flatten = settings.flatten_observations
-        self.agents = tuple(agent_id(index) for index in range(settings.num_agents))
+        self.roles = tax_roles(settings.num_agents)
         self.agent_entries, self.planner_entries = agent_entries, planner_entries
         self.agent_of_planner = agent_of_planner
         self._agent_slices, self._planner_slices = slices(agent_entries), slices(planner_entries)
         self._agent_of_planner_slices = slices(agent_of_planner)
 
-    def observations(self, views: Any) -> dict[str, Observation]:
-        """Per role its observation; arrays are views of `views`: `agent_vector`, `planner_vector`, `planner_agents`."""
-        found = {agent: self._of_agent(views, index) for index, agent in enumerate(self.agents)}
-        return {**found, PLANNER: self._of_planner(views)}
+    def observations(self, views: Any) -> ByRole[Observation]:
+        """What everybody observes; arrays are views of `views`: `agent_vector`, `planner_vector`, `planner_agents`."""
+        planner = self._of_planner(views)
+        return ByRole(self.roles, {AGENT_GROUP: self._of_agents(views), PLANNER: select(planner, (slice(None), None))})
 
     def spaces_of(self, views: Any) -> dict[str, spaces.Space[object]]:
         """Observation space of every role, from arrays of the right shapes."""
-        sample = self.observations(views)
-        agent = self._space(sample[self.agents[0]])
-        return {**dict.fromkeys(self.agents, agent), PLANNER: self._space(sample[PLANNER])}
+        sample, agents = self.observations(views), self.roles.groups[AGENT_GROUP]
+        agent = self._space(sample[agents[0]])
+        return {**dict.fromkeys(agents, agent), PLANNER: self._space(sample[PLANNER])}
 
-    def maps_of_agent(self, views: Any, index: int) -> dict[str, Array]:
-        """Maps that an agent sees beside its vector: none."""
+    def maps_of_agents(self, views: Any) -> dict[str, Array]:
+        """Maps that agents see beside their vectors: none."""
         return {}
 
     def maps_of_planner(self, views: Any) -> dict[str, Array]:
         """Maps that the planner sees beside its vector: none."""
         return {}
 
-    def _of_agent(self, views: Any, index: int) -> Observation:
-        vector: Array = views.agent_vector[:, index]
+    def _of_agents(self, views: Any) -> Observation:
+        vectors: Array = views.agent_vector
         if self.compact:
-            return vector
-        return {**self._named(vector, self._agent_slices), **self.maps_of_agent(views, index)}
+            return vectors
+        return {**self._named(vectors, self._agent_slices), **self.maps_of_agents(views)}
 
     def _of_planner(self, views: Any) -> Observation:
         vector: Array = views.planner_vector
@@ -139,8 +145,8 @@ class VectorSight:
 
     def _named(self, vector: Array, where: Mapping[str, slice]) -> dict[str, Array]:
         if self.flatten:
-            return {"flat": vector, "time": vector[:, where["time"]]}
-        return {name: vector[:, at] for name, at in where.items()}
+            return {"flat": vector, "time": vector[..., where["time"]]}
+        return {name: vector[..., at] for name, at in where.items()}
 
     def _space(self, seen: Observation) -> spaces.Space[Any]:
         if not isinstance(seen, Mapping):

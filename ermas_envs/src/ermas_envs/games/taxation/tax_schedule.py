@@ -6,7 +6,6 @@ Constructors are plain NumPy and check their arguments; functions marked `@compi
 """
 
 import math
-import math
 from collections.abc import Sequence
 
 import numpy as np
