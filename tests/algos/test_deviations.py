@@ -142,7 +142,7 @@ def test_synchronise_copies_the_whole_learner_without_aliasing() -> None:
     current = everyone()
     found = play({role: [one] for role, one in current.items()}, 8)
     for agent in AGENTS:
-        current[agent].update(found.rollout(agent, 0, found.rewards[agent]))
+        current[agent].update(found.rollout([(agent, 0)], {agent: found.rewards[agent]}))
     deviations = Deviations({agent: learner(agent, 7) for agent in AGENTS}, None)
     deviations.synchronise(current)
     for agent, one in deviations.learners.items():
@@ -186,7 +186,7 @@ def test_update_trains_each_deviation_on_its_own_block_and_reward() -> None:
     by_hand = {agent: learner(agent, 9) for agent in AGENTS}
     for block, agent in enumerate(AGENTS, start=1):
         by_hand[agent].load_state(deviations.learners[agent].state())
-        by_hand[agent].update(found.rollout(agent, block, found.rewards[agent]))
+        by_hand[agent].update(found.rollout([(agent, block)], {agent: found.rewards[agent]}))
     deviations.update(found, current, first_block=1)
     for agent in AGENTS:
         assert np.array_equal(deviations.learners[agent].get_parameters(), by_hand[agent].get_parameters())
@@ -198,7 +198,7 @@ def test_update_trains_each_deviation_on_its_own_block_and_reward() -> None:
 def visited(one: SB3Learner) -> tuple[Any, NDArray[Any], NDArray[Any]]:
     """A rollout with its flat observations and masks."""
     found = play({role: [one if role == "agent_0" else learner(role)] for role in (*AGENTS, PLANNER)}, 16)
-    rollout = found.rollout("agent_0", 0, found.rewards["agent_0"])
+    rollout = found.rollout([("agent_0", 0)], {"agent_0": found.rewards["agent_0"]})
     assert rollout.action_masks is not None
     return rollout, rollout.observations.reshape(-1, 9), rollout.action_masks.reshape(-1, 3)
 
@@ -387,7 +387,7 @@ def test_project_of_a_batch_is_each_seeds() -> None:
     far = np.random.default_rng(1).normal(size=(SEEDS, 48))
     deviation.set_parameters(np.array([[0.2], [1.0], [30.0]]) * far)
     rollout = play_exactly({role: [exact_learner(role, SEEDS)] for role in (*AGENTS, PLANNER)}).rollout(
-        "agent_0", 0, np.zeros((16, 3, 3, 1))
+        [("agent_0", 0)], {"agent_0": np.zeros((16, 3, 3, 1))}
     )
     seen = rollout.observations.reshape(-1, 5)
     assert (current.kl(deviation, seen) > bound).tolist() == [False, True, True]

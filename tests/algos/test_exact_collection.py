@@ -106,7 +106,7 @@ def test_policy_gradient_is_autograds() -> None:
     learner = ExactLearner(ExactLearnerConfig(), game, "agent_1", *own, seed=0)
     policies["agent_1"] = game.as_policy(learner.action_probabilities(game.decision_points("agent_1")[0]))
     experience = ExactCollector(game).collect({role: [_Fixed(policies[role])] for role in ROLES}, 0)
-    formula = learner.policy_gradient(experience.rollout("agent_1", 0, game.rewards["agent_1"]))
+    formula = learner.policy_gradient(experience.rollout([("agent_1", 0)], {"agent_1": game.rewards["agent_1"]}))
 
     logits = torch.tensor(learner.logits, requires_grad=True)
     table = torch.softmax(logits, dim=-1).reshape(game.horizon, game.start.size, -1)
@@ -141,7 +141,9 @@ def test_policy_gradient_where_states_and_steps_look_alike(role: str, seed: int)
     numerical = [(episode_payoff(logits + step) - episode_payoff(logits - step)) / 2e-5 for step in steps]
     learner.set_parameters(logits)
     cast = {other: [_Fixed(table)] for other, table in policies.items()} | {role: [learner]}
-    formula = learner.policy_gradient(ExactCollector(game).collect(cast, 0).rollout(role, 0, game.rewards[role]))
+    formula = learner.policy_gradient(
+        ExactCollector(game).collect(cast, 0).rollout([(role, 0)], {role: game.rewards[role]})
+    )
     assert formula.shape == (2, actions)
     np.testing.assert_allclose(formula.ravel(), numerical, atol=1e-8)
     assert np.abs(formula).max() > 0.01
@@ -190,7 +192,10 @@ def test_every_block_plays_its_own_policies_and_shows_the_games_observations_and
     one, other = random_policies(game, 7), random_policies(game, 8)
     experience = ExactCollector(game).collect({role: [_Fixed(one[role]), _Fixed(other[role])] for role in ROLES}, 0)
     for block, policies in enumerate((one, other)):
-        joint, rollout = JointPolicy(game, policies), experience.rollout("agent_0", block, game.rewards["agent_1"])
+        joint, rollout = (
+            JointPolicy(game, policies),
+            experience.rollout([("agent_0", block)], {"agent_0": game.rewards["agent_1"]}),
+        )
         np.testing.assert_array_equal(rollout.visits, joint.visits)
         np.testing.assert_array_equal(rollout.advantages, joint.advantages("agent_0", game.rewards["agent_1"]))
         np.testing.assert_array_equal(rollout.observations, game.observations["agent_0"])

@@ -229,7 +229,7 @@ def test_block_mean_and_rollout_select_the_block() -> None:
     reward = found.rewards["agent_0"]
     assert found.mean(reward, 1) == pytest.approx(reward[:, 10:].mean())
     assert found.mean(reward, 0) != found.mean(reward, 1)
-    rollout = found.rollout("agent_0", 1, 2.0 * reward)
+    rollout = found.rollout([("agent_0", 1)], {"agent_0": 2.0 * reward})
     assert np.array_equal(rollout.rewards, 2.0 * reward[:, 10:])
     assert np.array_equal(rollout.observations, found.observations["agent_0"][:-1, 10:])
     assert np.array_equal(rollout.last_observations, found.observations["agent_0"][-1, 10:])
@@ -250,9 +250,10 @@ def test_one_learner_in_two_roles_acts_once_per_step_and_plays_as_two_equal_lear
     for role in ROLES:
         assert np.array_equal(found.actions[role], apart.actions[role])
         assert np.array_equal(found.rewards[role], apart.rewards[role])
-    for t, (seen, _, masks) in enumerate(shared.calls):
-        assert np.array_equal(np.concatenate([found.observations[agent][t] for agent in ("agent_0", "agent_1")]), seen)
-        assert np.array_equal(np.concatenate([found.action_masks[agent][t] for agent in ("agent_0", "agent_1")]), masks)
+    for t, (seen, _, masks) in enumerate(shared.calls):  # replica by replica
+        for shown, given in ((found.observations, seen), (found.action_masks, masks)):
+            by_replica = np.stack([shown[agent][t] for agent in ROLES[:2]], axis=1)
+            assert np.array_equal(by_replica.reshape(20, -1), given)
 
 
 # Time limits
@@ -260,7 +261,7 @@ def test_one_learner_in_two_roles_acts_once_per_step_and_plays_as_two_equal_lear
 
 def test_no_bootstrapping_where_the_horizon_is_part_of_the_game() -> None:
     found = play(CountingGame(4, 4, horizon=4), counting_cast())
-    rollout = found.rollout("agent_0", 0, found.rewards["agent_0"])
+    rollout = found.rollout([("agent_0", 0)], {"agent_0": found.rewards["agent_0"]})
     assert found.ended.any()
     assert not found.cut.any()
     assert found.final_observations is None
@@ -270,7 +271,7 @@ def test_no_bootstrapping_where_the_horizon_is_part_of_the_game() -> None:
 
 def test_time_limits_outside_the_game_are_bootstrapped_from_the_final_observation() -> None:
     found = play(CountingGame(2, 4, horizon=None), counting_cast(), steps=6)
-    rollout = found.rollout("agent_0", 0, found.rewards["agent_0"])
+    rollout = found.rollout([("agent_0", 0)], {"agent_0": found.rewards["agent_0"]})
     # Replica 0 has episodes of 4 steps, replica 1, which starts from 10, of 3.
     ended = np.zeros((6, 2), dtype=bool)
     ended[3, 0] = ended[2, 1] = ended[5, 1] = True
@@ -289,7 +290,7 @@ def test_terminations_are_never_bootstrapped(truncates: bool) -> None:
     found = play(env, counting_cast())
     assert found.ended.any()
     assert not found.cut.any()
-    assert found.rollout("agent_0", 0, found.rewards["agent_0"]).bootstrapped is None
+    assert found.rollout([("agent_0", 0)], {"agent_0": found.rewards["agent_0"]}).bootstrapped is None
 
 
 # Box actions
@@ -302,7 +303,7 @@ def test_box_actions_are_clipped_on_the_way_to_the_environment_only() -> None:
     assert played.min() < -0.5
     assert played.max() > 0.5
     assert np.array_equal(received, np.clip(played, -0.5, 0.5))
-    assert np.array_equal(found.rollout("agent_0", 0, found.rewards["agent_0"]).actions, played)
+    assert np.array_equal(found.rollout([("agent_0", 0)], {"agent_0": found.rewards["agent_0"]}).actions, played)
 
 
 # A third-party environment

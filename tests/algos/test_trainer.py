@@ -174,9 +174,9 @@ def test_deviations_learn_from_their_own_blocks(
     found: list[tuple[int, int]] = []
     update = Deviations.update
 
-    def spy(self: Deviations, trajectories: Any, current: Any, first_block: int) -> None:
+    def spy(self: Deviations, trajectories: Any, current: Any, first_block: int, deviators: Any) -> None:
         found.append((trajectories.blocks, first_block))
-        update(self, trajectories, current, first_block)
+        update(self, trajectories, current, first_block, deviators)
 
     monkeypatch.setattr(Deviations, "update", spy)
     train(ermas(deviation=mode, warmup_iterations=0, deviation_updates=2)(0), 2)

@@ -32,19 +32,27 @@ class BoundWatch:
         self._limit = dict.fromkeys(epsilon, 0.0)
         self._scales = dict.fromkeys(epsilon, 1.0)
 
-    def observe(self, regret: Mapping[str, Any], multipliers: Mapping[str, Any], scales: Mapping[str, float]) -> None:
-        """One outer iteration: measured regret (payoff per step), λ, and the scales of the agents' payoffs.
+    def observe(
+        self,
+        regret: Mapping[str, Any],
+        multipliers: Mapping[str, Any],
+        scales: Mapping[str, float],
+        iterations: int = 1,
+    ) -> None:
+        """What was measured in an outer iteration: regret of some agents or all (payoff per step), λ, and the scales of
+        the agents' payoffs. Each agent is measured once in so many `iterations`.
 
         Of several seeds in one batch the worst counts: the largest regret, and a limit that any λ stands at.
         """
-        for agent, epsilon in self._epsilon.items():
+        for agent in regret:
+            epsilon = self._epsilon[agent]
             self._scales[agent] = scales[agent]
             self._excess[agent].append(float(np.max(regret[agent])) - epsilon)
             values = np.atleast_1d(multipliers[agent])
             limits = [limit for limit in (0.0, self._config.maximum) if bool(np.any(values == limit))]
             stands = bool(limits) and self._config.moves
             goes_on = stands and self._limit[agent] == limits[-1]
-            self._at_limit[agent] = self._at_limit[agent] + 1 if goes_on else int(stands)
+            self._at_limit[agent] = self._at_limit[agent] + iterations if goes_on else int(stands)
             self._limit[agent] = limits[-1] if limits else 0.0
 
     def metrics(self) -> dict[str, float]:

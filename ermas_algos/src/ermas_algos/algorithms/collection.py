@@ -1,11 +1,12 @@
 """What the outer loop plays and learns from: experience of a joint policy, sampled or exact, and who collects it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from ermas_algos.algorithms.joint_rollout import Cast, Trajectories, joint_rollout
+from ermas_algos.algorithms.seats import Seat
 from ermas_algos.saved_state import restore_generator, saved_count, saved_table
 from ermas_envs import BatchedEnv
 from ermas_envs.base.arrays import FloatArray
@@ -32,8 +33,9 @@ class Experience(Protocol):
     def mean(self, per_step: FloatArray, block: int) -> PerSeed:
         """Mean per step of an array shaped like the rewards, under the block's joint policy."""
 
-    def rollout(self, role: str, block: int | None, rewards: FloatArray) -> Any:
-        """What the learner of `role` in `block` (None: in all of them) trains on (`Learner.update`), with `rewards`."""
+    def rollout(self, seats: Sequence[Seat], rewards: Mapping[str, FloatArray]) -> Any:
+        """What the learner that plays the roles in these blocks trains on (`Learner.update`), with these rewards of the
+        roles; None where they had nothing to decide."""
 
 
 class Collector(Protocol):

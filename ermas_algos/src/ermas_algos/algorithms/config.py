@@ -9,6 +9,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from ermas_algos.algorithms.deviations import META_GRADIENTS, MODES
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.algorithms.risk import RiskConfig
+from ermas_algos.algorithms.sharing import PolicySharing, check_policy_sharing
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_envs.base.arguments import (
@@ -80,6 +81,9 @@ class TrainerConfig:
     """Learner of the planner; exact where the agents' is, with as many seeds."""
     planner_risk: RiskConfig | None = None
     """The planner's attitude to risk; None maximises the expected payoff. Sampled learners only."""
+    policy_sharing: PolicySharing = "none"
+    """`none`: a learner for every agent; `group`: one for all agents of a group (`BatchedEnv.groups`); or a table that
+    names each agent's learner. λ, regret and ε are each agent's own; agents that share a policy share a deviation."""
 
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
@@ -87,6 +91,7 @@ class TrainerConfig:
             self,
             num_envs=check_integer("num_envs", self.num_envs, 2, MOST_REPLICAS),
             seed=check_integer("seed", self.seed, 0),
+            policy_sharing=check_policy_sharing(self.policy_sharing),
         )
         if self.rollout_steps is not None:
             keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1, LONGEST_ROLLOUT))
@@ -136,6 +141,9 @@ class ERMASConfig(TrainerConfig):
     """Outer iterations before the first regret estimate; λ stays at λ_0."""
     deviation: str = "persistent"
     """`persistent`: deviations are kept, synchronised once after warm-up; `restarted`: from θ_i each time (paper)."""
+    deviating_agents: int | None = None
+    """Agents whose deviations learn and whose regret is measured in an outer iteration, at least 1; None takes all.
+    With fewer, all take turns in random order, and λ moves further in its turn (`ERMAS`)."""
     deviation_updates: int = 2
     """Updates of every deviation per outer iteration, M ≥ 1."""
     deviation_learner: LearnerConfig | None = None
@@ -164,6 +172,8 @@ class ERMASConfig(TrainerConfig):
             meta_gradient=check_choice("meta_gradient", self.meta_gradient, META_GRADIENTS),
             meta_step_every=check_integer("meta_step_every", self.meta_step_every, 1),
         )
+        if self.deviating_agents is not None:
+            keep(self, deviating_agents=check_integer("deviating_agents", self.deviating_agents, 1))
         if self.trust_region is not None:
             keep(self, trust_region=check_positive("trust_region", self.trust_region))
         ours, theirs = self.agent_learner, self.deviation_learner or self.agent_learner

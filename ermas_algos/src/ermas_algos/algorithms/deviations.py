@@ -1,11 +1,12 @@
 """Deviation learners and estimated regret (paper Eqs. 10–12): who looks for a better response, and what it found.
 
-Every agent has a deviation learner that trains on the agent's own reward in a block of replicas of its own, against the
-frozen others and planner. `persistent` deviations are kept across outer iterations; `restarted` ones (the paper) start
-from the agent's current policy each time.
+Every agent that deviates has a block of replicas of its own, in which its deviation learner plays it against the frozen
+others and planner, and trains on the agent's own reward. Agents that share a policy share the deviation learner, which
+trains on the rows of the deviating agents only. `persistent` deviations are kept across outer iterations; `restarted`
+ones (the paper) start from the agent's current policy each time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class Deviations:
     """The deviation learners of all agents.
 
     Args:
-        learners: one per agent; their parameters do not matter before `synchronise`.
+        learners: per agent, the same one for agents that share it; parameters do not matter before `synchronise`.
         trust_region: largest KL(agent's policy ‖ deviation) in nats (Eq. 12), or None for no bound.
         scales: units of the rewards that learners are given; None gives them payoffs as they are.
     """
@@ -36,41 +37,65 @@ class Deviations:
         self.learners = dict(learners)
         self._scales = scales or PayoffScales(dict.fromkeys(learners, 1.0), learners, 1)
         self.trust_region = trust_region
-        self._moves: dict[str, list[Array]] = {agent: [] for agent in learners}
+        self._moves: dict[int, list[Array]] = {id(learner): [] for learner in self.learners.values()}
 
     def synchronise(self, current: Mapping[str, Learner]) -> None:
-        """Make every deviation an exact copy of its agent's learner, optimiser included."""
-        for agent, learner in self.learners.items():
-            learner.load_state(current[agent].state())
+        """Make every deviation an exact copy of its agents' learner, optimiser included."""
+        for agents in self._sharers(self.learners).values():
+            self.learners[agents[0]].load_state(current[agents[0]].state())
 
-    def cast(self, current: Mapping[str, Learner], with_joint: bool) -> Cast:
-        """Block k is agent k's deviation against the current others; `with_joint` puts the joint policy first."""
-        agents = list(self.learners)
+    def cast(self, current: Mapping[str, Learner], with_joint: bool, deviators: Sequence[str] | None = None) -> Cast:
+        """Block k is deviator k's deviation against the current others; `with_joint` puts the joint policy first.
+
+        Args:
+            current: learner of every acting role.
+            with_joint: whether there is a block without deviation.
+            deviators: agents that deviate; None: all.
+        """
+        agents = list(self.learners if deviators is None else deviators)
         joint: list[str | None] = [None] if with_joint else []
         return {
             role: [self.learners[role] if role == deviator else learner for deviator in (*joint, *agents)]
             for role, learner in current.items()
         }
 
-    def update(self, experience: Experience, current: Mapping[str, Learner], first_block: int) -> None:
-        """One update of every deviation on its block's rewards, kept inside the trust region."""
-        for block, (agent, learner) in enumerate(self.learners.items(), start=first_block):
+    def update(
+        self,
+        experience: Experience,
+        current: Mapping[str, Learner],
+        first_block: int,
+        deviators: Sequence[str] | None = None,
+    ) -> None:
+        """One update of every deviation on its agents' rewards in their blocks, kept inside the trust region."""
+        chosen = list(self.learners if deviators is None else deviators)
+        blocks = {agent: block for block, agent in enumerate(chosen, start=first_block)}
+        for agents in self._sharers(chosen).values():
+            learner, agent = self.learners[agents[0]], agents[0]
             before = learner.get_parameters()
-            rollout = experience.rollout(agent, block, self._scales.in_units(agent, experience.rewards[agent]))
+            rewards = {each: self._scales.in_units(each, experience.rewards[each]) for each in agents}
+            rollout = experience.rollout([(each, blocks[each]) for each in agents], rewards)
             learner.update(rollout)
             if self.trust_region is not None:
                 project(learner, current[agent], rollout, self.trust_region)
-            self._moves[agent].append(learner.get_parameters() - before)
+            self._moves[id(learner)].append(learner.get_parameters() - before)
+
+    def _sharers(self, agents: Iterable[str]) -> dict[int, list[str]]:
+        """These agents by the deviation learner that they share."""
+        sharers: dict[int, list[str]] = {}
+        for agent in agents:
+            sharers.setdefault(id(self.learners[agent]), []).append(agent)
+        return sharers
 
     def take_meta_gradient(self, agent: str, kind: str) -> Array | None:
         """Estimate of ∇J_i(θ′_i) from the deviation's parameter changes since the last call; None if there were none.
 
         Args:
-            agent: whose deviation.
+            agent: whose deviation; of agents that share one, any.
             kind: `reptile`, the mean change per update (Nichol et al. 2018); `fomaml`, the last update's change alone,
                 the gradient where all earlier updates had led (Finn et al. 2017, first order).
         """
-        moves, self._moves[agent] = self._moves[agent], []
+        key = id(self.learners[agent])
+        moves, self._moves[key] = self._moves[key], []
         if not moves:
             return None
         return np.asarray(np.mean(moves, axis=0)) if kind == "reptile" else moves[-1]
@@ -79,8 +104,8 @@ class Deviations:
 def estimated_regret(experience: Experience, agents: Iterable[str]) -> dict[str, PerSeed]:
     """J_i(deviation) − J_i(current) per agent, undiscounted mean per step, on common random numbers; payoff units.
 
-    Block 0 is the joint policy, block 1 + k the deviation of agent k. It is an unbiased estimate for the deviation that
-    played, hence (on average) a lower bound of the exact regret; it may be negative.
+    Block 0 is the joint policy, block 1 + k the deviation of the k-th of these agents. It is an unbiased estimate for
+    the deviation that played, hence (on average) a lower bound of the exact regret; it may be negative.
     """
     return {
         agent: experience.mean(experience.rewards[agent], block) - experience.mean(experience.rewards[agent], 0)
@@ -119,8 +144,16 @@ def meta_step(learner: Learner, meta_gradient: Array, multiplier: PerSeed, step_
     """First-order correction for −λ_i ∇J_i(θ′_i) (Eqs. 9 and 13): θ_i ← θ_i − β λ_i/(1 + λ_i) · meta-gradient.
 
     The meta-gradient stands for ∇J_i(θ′_i) in the units of the agent's own updates (`Deviations.take_meta_gradient`);
-    λ_i/(1 + λ_i) is the weight that ∇J_i(θ_i) has in `lagrangian_reward`.
+    λ_i/(1 + λ_i) is the weight that ∇J_i(θ_i) has in `lagrangian_reward`; of agents that share θ, `common_multiplier`.
     """
     price = np.asarray(multiplier)[..., None]
     moved = learner.get_parameters() - step_size * price / (1.0 + price) * meta_gradient
     learner.set_parameters(moved.astype(meta_gradient.dtype))
+
+
+def common_multiplier(multipliers: Sequence[PerSeed]) -> PerSeed:
+    """The λ whose weight λ/(1 + λ) is the mean of those of several agents."""
+    if len(multipliers) == 1:
+        return multipliers[0]
+    weight = np.mean([np.asarray(value) / (1.0 + np.asarray(value)) for value in multipliers], axis=0)
+    return np.asarray(weight / (1.0 - weight))

@@ -4,13 +4,21 @@ Saddle point (Eq. 8 with its sign corrected): min over agents, max over λ ≥ 0
 planner maximises J_p at the same time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
+
+import numpy as np
 
 from ermas_algos.algorithms.bound_watch import BoundWatch
 from ermas_algos.algorithms.collection import Experience, MakeEnv, PerSeed
 from ermas_algos.algorithms.config import ERMASConfig
-from ermas_algos.algorithms.deviations import Deviations, estimated_regret, lagrangian_reward, meta_step
+from ermas_algos.algorithms.deviations import (
+    Deviations,
+    common_multiplier,
+    estimated_regret,
+    lagrangian_reward,
+    meta_step,
+)
 from ermas_algos.algorithms.multipliers import Multipliers
 from ermas_algos.algorithms.saved_training import Place
 from ermas_algos.algorithms.trainer import Metrics, Trainer, learner_metrics
@@ -20,10 +28,17 @@ from ermas_envs import BatchedEnv
 
 _DEVIATION = "deviation/"
 """Prefix of a deviation learner's label."""
+_HANDS = 7
+"""Keeps the order in which agents deviate apart from all that is drawn from the seed otherwise."""
 
 
 class ERMAS(Trainer[ERMASConfig]):
     """One outer iteration: deviations learn; regret is measured on common random numbers; λ, agents and planner move.
+
+    With fewer deviating agents than there are, the agents are dealt out in hands: a round of as many iterations as
+    there are hands takes every agent once, in an order that is drawn anew for every round. An agent is in any iteration
+    in the hand with the same probability, 1/(number of hands), and the integral of its λ then moves as far as in as
+    many updates: on average λ moves as if everybody's regret were measured in every iteration.
 
     Attributes:
         multipliers: λ of every agent.
@@ -36,17 +51,21 @@ class ERMAS(Trainer[ERMASConfig]):
     def __init__(self, make_env: MakeEnv, config: ERMASConfig, make_learner: LearnerFactory | None = None) -> None:
         super().__init__(make_env, config, make_learner)
         agents = self.env.agents
-        learners = {agent: self._new_learner(f"{_DEVIATION}{agent}", agent) for agent in agents}
+        labels = self._agents_by_label().items()
+        made = {label: self._new_learner(f"{_DEVIATION}{label}", roles[0]) for label, roles in labels}
+        learners = {agent: made[label] for label, roles in labels for agent in roles}
         self.deviations = Deviations(learners, config.trust_region, self.scales)
         epsilon = dict.fromkeys(agents, config.epsilon)
         self.multipliers = Multipliers(config.multiplier, epsilon)
         self._watch = BoundWatch(epsilon, config.multiplier)
+        self._hands = -(-len(agents) // min(config.deviating_agents or len(agents), len(agents)))
 
     @classmethod
     def _places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
         settings = config.agent_learner if config.deviation_learner is None else config.deviation_learner
-        deviations = {f"{_DEVIATION}{agent}": Place(agent, settings) for agent in env.agents}
-        return super()._places(config, env) | deviations
+        policies = super()._places(config, env)
+        shared = {label: place.roles for label, place in policies.items() if label != env.planner}
+        return policies | {f"{_DEVIATION}{label}": Place(roles, settings) for label, roles in shared.items()}
 
     def _estimating_iterations(self) -> int:
         return max(1, self.config.warmup_iterations)
@@ -54,17 +73,19 @@ class ERMAS(Trainer[ERMASConfig]):
     def _iterate(self) -> Metrics:
         experience, regret = self._collect_with_regret()
         metrics = self._outcome_metrics(experience)
-        for agent, value in regret.items():
-            metrics |= {f"estimated_regret/{agent}": value, f"multiplier/{agent}": self.multipliers.values[agent]}
         for agent in self.env.agents:
-            metrics |= learner_metrics(agent, self._update_agent(agent, experience))
+            value = regret.get(agent, float("nan"))
+            metrics |= {f"estimated_regret/{agent}": value, f"multiplier/{agent}": self.multipliers.values[agent]}
+        for label, agents in self._agents_by_label().items():
+            metrics |= learner_metrics(label, self._update_agents(agents, list(regret), experience))
         return metrics | self._update_planner(experience)
 
     def _watched(self, metrics: Metrics) -> Metrics:
         if self.iteration >= self.config.warmup_iterations:
-            kind = "estimated" if self._game is None else "exact"
-            regret = {agent: metrics[f"{kind}_regret/{agent}"] for agent in self.env.agents}
-            self._watch.observe(regret, self.multipliers.values, self.scales.values)
+            measured = self._deviators() if self._game is None else self.env.agents
+            kind, iterations = ("estimated", self._hands) if self._game is None else ("exact", 1)
+            regret = {agent: metrics[f"{kind}_regret/{agent}"] for agent in measured}
+            self._watch.observe(regret, self.multipliers.values, self.scales.values, iterations)
         return self._watch.metrics()
 
     def notices(self) -> list[str]:
@@ -72,40 +93,52 @@ class ERMAS(Trainer[ERMASConfig]):
         return self._watch.notices()
 
     def _collect_with_regret(self) -> tuple[Experience, Mapping[str, PerSeed]]:
-        """The joint rollout, and the estimated regret of every agent (NaN during warm-up); moves λ."""
+        """The joint rollout, and the estimated regret of the deviating agents (none during warm-up); moves λ."""
         if self.iteration < self.config.warmup_iterations:
-            experience = self._collect({role: [learner] for role, learner in self.learners.items()})
-            return experience, dict.fromkeys(self.env.agents, float("nan"))
+            return self._collect({role: [learner] for role, learner in self.learners.items()}), {}
+        deviators = self._deviators()
         persistent = self.config.deviation == "persistent"
         if not persistent or self.iteration == self.config.warmup_iterations:
             self.deviations.synchronise(self.learners)
         # A persistent deviation also learns from the rollout that measures it; a restarted one would forget that.
         for _ in range(self.config.deviation_updates - int(persistent)):
-            found = self._collect(self.deviations.cast(self.learners, with_joint=False))
-            self.deviations.update(found, self.learners, first_block=0)
-        experience = self._collect(self.deviations.cast(self.learners, with_joint=True))
-        regret = estimated_regret(experience, self.env.agents)
+            played = self._collect(self.deviations.cast(self.learners, False, deviators))
+            self.deviations.update(played, self.learners, 0, deviators)
+        experience = self._collect(self.deviations.cast(self.learners, True, deviators))
+        regret = estimated_regret(experience, deviators)
         if persistent:
-            self.deviations.update(experience, self.learners, first_block=1)
-        self.multipliers.update(regret, self.scales.values)
+            self.deviations.update(experience, self.learners, 1, deviators)
+        self.multipliers.update(regret, self.scales.values, deviators, self._hands)
         return experience, regret
 
-    def _update_agent(self, agent: str, experience: Experience) -> Metrics:
-        """One step of the agent on the Lagrangian, and the meta-step where it is due."""
-        multiplier, learner = self.multipliers.values[agent], self.learners[agent]
+    def _deviators(self) -> tuple[str, ...]:
+        """The hand of agents whose turn it is, in the order of all agents; a function of seed and iteration alone."""
+        agents = self.env.agents
+        if self._hands == 1:
+            return agents
+        dealt, hand = divmod(self.iteration - self.config.warmup_iterations, self._hands)
+        generator = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(_HANDS, dealt)))
+        chosen = np.array_split(generator.permutation(len(agents)), self._hands)[hand]
+        return tuple(agents[index] for index in np.sort(chosen))
+
+    def _update_agents(self, agents: Sequence[str], deviators: Sequence[str], experience: Experience) -> Metrics:
+        """One step of the learner of these agents on their Lagrangians, and the meta-step where it is due."""
+        multipliers, learner = self.multipliers.values, self.learners[agents[0]]
         planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])
-        own = self.scales.in_units(agent, experience.rewards[agent])
-        rewards = lagrangian_reward(own, planner_payoff, multiplier)
-        metrics = learner.update(experience.rollout(agent, 0, rewards))
-        meta_gradient = self.deviations.take_meta_gradient(agent, self.config.meta_gradient)
+        own = {agent: self.scales.in_units(agent, experience.rewards[agent]) for agent in agents}
+        rewards = {agent: lagrangian_reward(own[agent], planner_payoff, multipliers[agent]) for agent in agents}
+        metrics = learner.update(experience.rollout([(agent, 0) for agent in agents], rewards))
+        meta_gradient = self.deviations.take_meta_gradient(agents[0], self.config.meta_gradient)
         due = self.config.meta_step_size > 0 and self.iteration % self.config.meta_step_every == 0
         if due and meta_gradient is not None:
+            multiplier = common_multiplier([multipliers[agent] for agent in agents if agent in deviators])
             meta_step(learner, meta_gradient, multiplier, self.config.meta_step_size)
         return metrics
 
     def _all_learners(self) -> dict[str, Learner]:
-        deviations = {f"{_DEVIATION}{agent}": learner for agent, learner in self.deviations.learners.items()}
-        return super()._all_learners() | deviations
+        deviations = self.deviations.learners
+        labels = self._agents_by_label().items()
+        return super()._all_learners() | {f"{_DEVIATION}{label}": deviations[agents[0]] for label, agents in labels}
 
     def _extra_state(self) -> dict[str, Any]:
         return {"multipliers": self.multipliers.state(), "watch": self._watch.state()}

@@ -3,7 +3,7 @@
 Visits run forwards, values backwards in time; the seeds of a batch are computed at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy import sparse
 from ermas_algos.algorithms.collection import PerSeed
 from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.joint_rollout import Cast
+from ermas_algos.algorithms.seats import Seat
 from ermas_algos.learners.exact import ExactRollout
 from ermas_algos.saved_state import saved_table
 from ermas_envs.base.arrays import FloatArray
@@ -106,15 +107,18 @@ class ExactExperience:
         """See `Experience.mean`."""
         return self._blocks[block].mean(per_step)
 
-    def rollout(self, role: str, block: int | None, rewards: FloatArray) -> ExactRollout:
-        """See `Experience.rollout`; several blocks follow each other along the axis of steps."""
-        game, joints = self._game, self._blocks if block is None else [self._blocks[block]]
-        masks = np.broadcast_to(game.action_masks[role], (game.horizon, *game.action_masks[role].shape))
+    def rollout(self, seats: Sequence[Seat], rewards: Mapping[str, FloatArray]) -> ExactRollout:
+        """See `Experience.rollout`; seats follow each other along the axis of steps."""
+        game, blocks = self._game, self._blocks
+        masks = [
+            np.broadcast_to(mask, (game.horizon, *mask.shape))
+            for mask in (game.action_masks[role] for role, _ in seats)
+        ]
         return ExactRollout(
-            np.concatenate([game.observations[role]] * len(joints)),
-            np.concatenate([masks] * len(joints)),
-            np.concatenate([joint.visits for joint in joints], axis=-2) / len(joints),
-            np.concatenate([joint.advantages(role, rewards) for joint in joints], axis=-3),
+            np.concatenate([game.observations[role] for role, _ in seats]),
+            np.concatenate(masks),
+            np.concatenate([blocks[block].visits for _, block in seats], axis=-2) / len(seats),
+            np.concatenate([blocks[block].advantages(role, rewards[role]) for role, block in seats], axis=-3),
         )
 
 

@@ -23,8 +23,8 @@ class MARL(Trainer[MARLConfig]):
 
     def _update_agents(self, experience: Experience) -> Metrics:
         metrics: Metrics = {}
-        for agent in self.env.agents:
-            rewards = self.scales.in_units(agent, experience.rewards[agent])
-            rollout = experience.rollout(agent, 0, rewards)
-            metrics |= learner_metrics(agent, self.learners[agent].update(rollout))
+        for label, agents in self._agents_by_label().items():
+            rewards = {agent: self.scales.in_units(agent, experience.rewards[agent]) for agent in agents}
+            rollout = experience.rollout([(agent, 0) for agent in agents], rewards)
+            metrics |= learner_metrics(label, self.learners[agents[0]].update(rollout))
         return metrics

@@ -5,7 +5,7 @@ the oscillation of plain dual ascent: A. Stooke, J. Achiam, P. Abbeel, "Responsi
 Methods" (2020).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,19 +64,29 @@ class Multipliers:
         self.values: dict[str, PerSeed] = dict.fromkeys(epsilon, config.initial)
         self._violation: dict[str, Any] = {}
 
-    def update(self, regret: Mapping[str, PerSeed], scales: Mapping[str, float] | None = None) -> None:
+    def update(
+        self,
+        regret: Mapping[str, PerSeed],
+        scales: Mapping[str, float] | None = None,
+        agents: Iterable[str] | None = None,
+        iterations: int = 1,
+    ) -> None:
         """Move every λ_i by its agent's violation.
 
         Args:
             regret: estimated, payoff per step; a number or one per seed.
             scales: agents' payoffs in which violations are counted; None counts in single payoffs.
+            agents: whose λ moves; None: everybody's.
+            iterations: outer iterations for which a violation stands; the integral moves as far as in so many updates.
         """
         config = self.config
-        for agent, epsilon in self.epsilon.items():
+        step_size = config.step_size * iterations
+        for agent in self.epsilon if agents is None else agents:
+            epsilon = self.epsilon[agent]
             violation = (np.asarray(regret[agent]) - epsilon) / (1.0 if scales is None else scales[agent])
             rise = np.maximum(0.0, violation - self._violation.get(agent, violation))
             control = config.proportional * violation + config.derivative * rise
-            integral = self.integral[agent] + config.step_size * violation
+            integral = self.integral[agent] + step_size * violation
             wanted = integral + control
             value = np.clip(wanted, 0.0, config.maximum)
             standing = np.where(control == 0.0, value, self.integral[agent])

@@ -30,17 +30,18 @@ class Population(Trainer[PopulationConfig]):
     def __init__(self, make_env: MakeEnv, config: PopulationConfig, make_learner: LearnerFactory | None = None) -> None:
         super().__init__(make_env, config, make_learner)
         first = {agent: self.learners[agent] for agent in self.env.agents}
-        others = range(1, len(config.multipliers))
-        self.members: list[dict[str, Learner]] = [
-            first,
-            *({agent: self._new_learner(_label(k, agent), agent) for agent in self.env.agents} for k in others),
-        ]
+        self.members: list[dict[str, Learner]] = [first]
+        for member in range(1, len(config.multipliers)):
+            labels = self._agents_by_label().items()
+            made = {label: self._new_learner(_label(member, label), agents[0]) for label, agents in labels}
+            self.members.append({agent: made[label] for label, agents in labels for agent in agents})
 
     @classmethod
     def _places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
-        others = range(1, len(config.multipliers))
-        members = {_label(k, agent): Place(agent, config.agent_learner) for k in others for agent in env.agents}
-        return super()._places(config, env) | members
+        first = super()._places(config, env)
+        others = {label: place for label, place in first.items() if label != env.planner}
+        members = range(1, len(config.multipliers))
+        return first | {_label(k, label): place for k in members for label, place in others.items()}
 
     def _iterate(self) -> Metrics:
         seats = {agent: [member[agent] for member in self.members] for agent in self.env.agents}
@@ -51,22 +52,24 @@ class Population(Trainer[PopulationConfig]):
             payoff = experience.mean(experience.payoffs[self.env.planner], block)
             metrics |= {f"payoff/{self.env.planner}/{block}": payoff}
             metrics |= self._update_member(block, multiplier, experience)
-        return metrics | self._update_planner(experience, None)
+        return metrics | self._update_planner(experience, range(len(self.members)))
 
     def _update_member(self, block: int, multiplier: float, experience: Experience) -> Metrics:
         planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])
         metrics: Metrics = {}
-        for agent, learner in self.members[block].items():
-            own = self.scales.in_units(agent, experience.rewards[agent])
-            rewards = lagrangian_reward(own, planner_payoff, multiplier)
-            metrics |= learner_metrics(_label(block, agent), learner.update(experience.rollout(agent, block, rewards)))
+        for label, agents in self._agents_by_label().items():
+            own = {agent: self.scales.in_units(agent, experience.rewards[agent]) for agent in agents}
+            rewards = {agent: lagrangian_reward(units, planner_payoff, multiplier) for agent, units in own.items()}
+            rollout = experience.rollout([(agent, block) for agent in agents], rewards)
+            metrics |= learner_metrics(_label(block, label), self.members[block][agents[0]].update(rollout))
         return metrics
 
     def _all_learners(self) -> dict[str, Learner]:
+        labels = self._agents_by_label().items()
         others = enumerate(self.members[1:], start=1)
-        return super()._all_learners() | {_label(k, a): learner for k, m in others for a, learner in m.items()}
+        return super()._all_learners() | {_label(k, label): m[agents[0]] for k, m in others for label, agents in labels}
 
 
-def _label(member: int, agent: str) -> str:
-    """Label of a member's agent; the first member's are the roles themselves."""
-    return agent if member == 0 else f"member_{member}/{agent}"
+def _label(member: int, label: str) -> str:
+    """Label of a member's learner; those of the first member are the plain ones."""
+    return label if member == 0 else f"member_{member}/{label}"

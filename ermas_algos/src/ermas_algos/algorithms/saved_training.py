@@ -13,12 +13,19 @@ from ermas_algos.learners.protocol import LearnerState
 from ermas_algos.saved_state import LARGEST_COUNT, saved_count, saved_table
 from ermas_envs import BatchedEnv, EnvironmentSpec
 
+_ADDED: Mapping[str, Mapping[str, Any]] = {
+    "MARL": {"policy_sharing": "none"},
+    "ERMAS": {"policy_sharing": "none", "deviating_agents": None},
+    "Population": {"policy_sharing": "none"},
+}
+"""Settings by trainer that checkpoints of earlier versions lack, with what these versions did."""
+
 
 class Place(NamedTuple):
     """A learner's place in a training."""
 
-    role: str
-    """Which role it plays."""
+    roles: tuple[str, ...]
+    """Which roles it plays, of equal spaces."""
     settings: LearnerConfig
     """Its settings, unless the user's own factory makes it."""
 
@@ -81,7 +88,7 @@ class SavedTraining:
         if self.learners.keys() != places.keys():
             raise ValueError(f"learners must be {sorted(places)}, got {sorted(self.learners)}.")
         for label, place in places.items() if sized else ():
-            role = place.role
+            role = place.roles[0]
             least = place.settings.least_numbers(env.observation_spaces[role], env.action_spaces[role])
             found = sum(tensor.numel() for tensor in self.learners[label].tensors.values())
             if found < least:
@@ -108,6 +115,7 @@ def read_training(path: Path | str, kind: str) -> SavedTraining:
         return SavedTraining(
             **{
                 **fields,
+                "config": {**_ADDED.get(kind, {}), **fields["config"]},
                 "environment_spec": None if spec is None else _spec(spec),
                 # So that the index of an episode is a count, too: a rollout has `steps` of them at most.
                 "iteration": saved_count("iteration", fields["iteration"], LARGEST_COUNT // max(steps, 1)),

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -21,11 +21,12 @@ from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.algorithms.payoff_scales import ESTIMATED_DURING, PayoffScales
 from ermas_algos.algorithms.risk import risk_averse_rewards
 from ermas_algos.algorithms.saved_training import Place, SavedTraining, read_training, space_names
+from ermas_algos.algorithms.sharing import sharers
 from ermas_algos.checkpoint import content_of, prefixed, write_checkpoint
 from ermas_algos.directory_lock import locked_directory
 from ermas_algos.learned_planner import LearnedPlanner
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig
-from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState, check_array_observations
+from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState, Rollout, check_array_observations
 from ermas_algos.learners.sb3 import SB3Learner
 from ermas_algos.metrics_log import MetricsLog
 from ermas_algos.saved_state import saved_table
@@ -41,6 +42,7 @@ CHECKPOINT = "checkpoint.safetensors"
 """File name of the checkpoint in a run's directory."""
 
 ConfigT = TypeVar("ConfigT", bound=TrainerConfig)
+T = TypeVar("T")
 
 
 class Trainer(ABC, Generic[ConfigT]):
@@ -53,14 +55,16 @@ class Trainer(ABC, Generic[ConfigT]):
         make_learner: makes each role's learner; None makes the configuration's, Stable-Baselines3's or exact ones.
 
     Attributes:
-        learners: learner of every acting role (the planner too, unless a planner object plays inside).
+        learners: learner of every acting role (the planner too, unless a planner object plays inside); roles that share
+            a policy (`TrainerConfig.policy_sharing`) have the same one.
+        sharers: per label of a learner the roles that act by it; a role that shares with nobody is its own label.
         iteration: outer iterations done.
         scales: the units in which learners are given their rewards.
         env: the environment of the joint rollout.
 
     Raises:
         ValueError: exact learners in an environment without tables, steps that do not fit the horizon, or an acting
-            role that observes a Dict.
+            role that observes a Dict, or roles that cannot share a policy.
     """
 
     name: ClassVar[str]
@@ -82,10 +86,12 @@ class Trainer(ABC, Generic[ConfigT]):
         self.scales = PayoffScales.of(self.env, self._game, self._estimating_iterations())
         exact = make_learner is None and isinstance(config.agent_learner, ExactLearnerConfig)
         self._collector: Collector = ExactCollector(self.tables()) if exact else sampled
-        env = self.env
-        self.learners: dict[str, Learner] = {role: self._new_learner(role, role) for role in env.possible_agents}
-        if len({id(learner) for learner in self.learners.values()}) < len(self.learners):
+        self.sharers = sharers(config.policy_sharing, self.env)
+        self._places_by_label = self._places(config, self.env)
+        made = {label: self._new_learner(label, roles[0]) for label, roles in self.sharers.items()}
+        if len({id(learner) for learner in made.values()}) < len(made):
             raise ValueError("make_learner must make a new learner for every role, got the same object twice.")
+        self.learners: dict[str, Learner] = self._by_role(made)
         self.iteration = 0
 
     @property
@@ -102,16 +108,28 @@ class Trainer(ABC, Generic[ConfigT]):
     def _configured_learner(
         self, label: str, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int
     ) -> Learner:
-        role, settings = self._places(self.config, self.env)[label]
+        roles, settings = self._places_by_label[label]
         if isinstance(settings, ExactLearnerConfig):
-            return ExactLearner(settings, self.tables(), role, observation_space, action_space, seed)
+            return ExactLearner(settings, self.tables(), roles, observation_space, action_space, seed)
         return SB3Learner(settings, observation_space, action_space, seed)
 
     @classmethod
     def _places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
         """The place of every learner whose state belongs into a checkpoint, by label."""
         learners = {env.planner: config.planner_learner}
-        return {role: Place(role, learners.get(role, config.agent_learner)) for role in env.possible_agents}
+        return {
+            label: Place(roles, learners.get(label, config.agent_learner))
+            for label, roles in sharers(config.policy_sharing, env).items()
+        }
+
+    def _by_role(self, by_label: Mapping[str, T]) -> dict[str, T]:
+        """What labels have, for every role."""
+        label_of = {role: label for label, roles in self.sharers.items() for role in roles}
+        return {role: by_label[label_of[role]] for role in self.env.possible_agents}
+
+    def _agents_by_label(self) -> dict[str, tuple[str, ...]]:
+        """`sharers` without the planner."""
+        return {label: roles for label, roles in self.sharers.items() if label != self.env.planner}
 
     def _new_learner(self, label: str, role: str) -> Learner:
         seed = int(self._learner_seeds.integers(2**31))
@@ -181,8 +199,8 @@ class Trainer(ABC, Generic[ConfigT]):
         """Outer iterations whose play scales are estimated from."""
         return ESTIMATED_DURING
 
-    def _update_planner(self, experience: Experience, block: int | None = 0) -> Metrics:
-        """Ordinary update of the planner on its own reward in a block (None: in all), if it is a learner."""
+    def _update_planner(self, experience: Experience, blocks: Sequence[int] = (0,)) -> Metrics:
+        """Ordinary update of the planner on its own reward in some blocks, if it is a learner that has had a choice."""
         planner = self.env.planner
         if planner not in self.learners:
             return {}
@@ -190,7 +208,14 @@ class Trainer(ABC, Generic[ConfigT]):
         if self.config.planner_risk is not None:
             assert self.env.horizon is not None  # checked in __init__
             rewards = risk_averse_rewards(rewards, self.env.horizon, self.config.planner_risk)
-        return learner_metrics(planner, self.learners[planner].update(experience.rollout(planner, block, rewards)))
+        rollout = experience.rollout([(planner, block) for block in blocks], {planner: rewards})
+        if rollout is None:
+            return {}
+        steps = self.steps * self.config.num_envs * len(blocks)
+        if isinstance(rollout, Rollout) and rollout.rewards.size < steps:
+            # A decision earns what several steps do: as a mean of them, so that values stay of order 1.
+            rollout = dataclasses.replace(rollout, rewards=rollout.rewards * (rollout.rewards.size / steps))
+        return learner_metrics(planner, self.learners[planner].update(rollout))
 
     def _outcome_metrics(self, experience: Experience) -> Metrics:
         payoffs = {f"payoff/{role}": experience.mean(payoff, 0) for role, payoff in experience.payoffs.items()}
@@ -271,7 +296,7 @@ class Trainer(ABC, Generic[ConfigT]):
 
     def _all_learners(self) -> dict[str, Learner]:
         """Every learner whose state belongs into a checkpoint, by label."""
-        return dict(self.learners)
+        return {label: self.learners[roles[0]] for label, roles in self.sharers.items()}
 
     def _learner_states(self) -> dict[str, LearnerState]:
         return {label: learner.state() for label, learner in self._all_learners().items()}

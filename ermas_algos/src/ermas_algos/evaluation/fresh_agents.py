@@ -15,6 +15,7 @@ from ermas_algos.algorithms.collection import MakeEnv, SampledCollector
 from ermas_algos.algorithms.config import LONGEST_ROLLOUT, LearnerConfig, MARLConfig, check_writable, rollout_length
 from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.marl import MARL
+from ermas_algos.algorithms.sharing import PolicySharing, check_policy_sharing
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.learners.protocol import Learner
 from ermas_algos.learners.sb3 import SB3LearnerConfig
@@ -39,6 +40,8 @@ class FreshAgentsConfig:
     """Learner of every agent."""
     num_envs: int = 128
     """Replicas of a rollout."""
+    policy_sharing: PolicySharing = "none"
+    """Which agents share a learner (`TrainerConfig.policy_sharing`)."""
     rollout_steps: int | None = None
     """Steps of a rollout, which starts with a reset; None takes the environment's horizon (whole episodes)."""
     window: int = 50
@@ -59,6 +62,7 @@ class FreshAgentsConfig:
         keep(
             self,
             num_envs=check_integer("num_envs", self.num_envs, 2),
+            policy_sharing=check_policy_sharing(self.policy_sharing),
             window=window,
             tolerance=check_number("tolerance", self.tolerance, minimum=0.0),
             max_iterations=check_integer("max_iterations", self.max_iterations, 2 * window),
@@ -106,6 +110,7 @@ def train_fresh_agents(make_env: MakeEnv, config: FreshAgentsConfig, seed: int) 
             seed=_seed(seed, _TRAINING),
             agent_learner=config.agent_learner,
             planner_learner=config.agent_learner,
+            policy_sharing=config.policy_sharing,
         ),
     )
     rollout_length(config.rollout_steps, marl.env.horizon, config.measured_envs)  # before training, not after it

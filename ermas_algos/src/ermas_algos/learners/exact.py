@@ -5,6 +5,7 @@ A softmax over actions for each distinct observation. Its natural gradient (S. K
 Natural Policy Gradient Methods with Entropy Regularization" (2021), with the bonus of one decision only, as in PPO.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +74,7 @@ class ExactLearner:
     Args:
         config: hyper-parameters.
         game: the tables whose observations the policy distinguishes.
-        role: whose policy it is.
+        role: whose policy it is; several roles share it.
         observation_space: what the role sees.
         action_space: Discrete.
         seed: initial logits depend on it alone; member k of the batch does not depend on K.
@@ -88,7 +89,7 @@ class ExactLearner:
         self,
         config: ExactLearnerConfig,
         game: TabularGame,
-        role: str,
+        role: str | Sequence[str],
         observation_space: spaces.Space[Any],
         action_space: spaces.Space[Any],
         seed: int,
@@ -98,8 +99,8 @@ class ExactLearner:
         self.config = config
         self.observation_space = observation_space
         self.action_space = action_space
-        seen, _ = game.decision_points(role)
-        self._rows = {row.tobytes(): 0 for row in seen}
+        roles = (role,) if isinstance(role, str) else role
+        self._rows = {row.tobytes(): 0 for each in roles for row in game.decision_points(each)[0]}
         self._rows = {key: index for index, key in enumerate(self._rows)}
         draws = [
             np.random.default_rng([seed, k]).normal(0.0, _INITIAL_SPREAD, (len(self._rows), int(action_space.n)))

@@ -17,6 +17,7 @@ from ermas_algos.learners.protocol import arrays, check_array_observations, floa
 from ermas_envs import BatchedEnv, BatchStep
 from ermas_envs.base.arguments import check_choice, check_integer
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
+from ermas_envs.base.groups import ByRole
 from ermas_envs.base.spaces import clip_to_box, mask_size
 from ermas_envs.base.streams import Purpose, ReplicaStreams, fresh_seed
 from ermas_envs.game.batch import BatchObservation
@@ -166,7 +167,12 @@ class BatchedVecEnv(VecEnv):
         self.env.close()
 
     def _rows(self, by_role: Mapping[str, Array]) -> Array:
-        """Per role (replicas, …) → (rows, …)."""
+        """Per role (replicas, …) → (rows, …), a copy."""
+        if isinstance(by_role, ByRole):
+            group, _ = by_role.roles.seats[self.roles[0]]
+            if by_role.roles.groups[group] == self.roles:
+                whole: Array = by_role.by_group[group]
+                return whole.reshape(self.num_envs, *whole.shape[2:]).copy()
         stacked = np.stack([by_role[role] for role in self.roles], axis=1)
         return stacked.reshape(self.num_envs, *stacked.shape[2:])
 
