@@ -10,6 +10,7 @@ from scipy.special import softmax
 
 from ermas_algos import MARL, MARLConfig, SB3LearnerConfig
 from ermas_algos.algorithms.config import AGENT_PPO, from_json, to_json
+from ermas_algos.experiments.sweep import Task, run_of
 from ermas_algos.learners import ExactLearnerConfig
 from ermas_algos.studies.figure_4 import ITERATIONS, ermas_env_steps, methods
 from ermas_envs import EnvironmentSpec
@@ -102,7 +103,7 @@ def test_all_methods_have_the_same_budget_of_environment_steps() -> None:
     """Within 0.3 % of ERMAS's, computed from the settings; `test_trainer` counts the steps of a real run."""
     budget = ermas_env_steps(ITERATIONS)
     for name, method in methods(ITERATIONS).items():
-        config: Any = method.config(0)
+        config: Any = run_of(Task("augmented_bimatrix_v0"), method, 0, ITERATIONS).config
         rollouts = ITERATIONS * 20 * config.num_envs
         if method.algorithm == "ERMAS":
             steps = 20 * config.num_envs * (40 + (ITERATIONS - 40) * (2 * config.deviation_updates + 1))

@@ -109,7 +109,7 @@ def test_every_configuration_comes_back_from_json(config: Any) -> None:
         (lambda: SB3LearnerConfig(algorithm_kwargs={"clip_range": abs}), "algorithm_kwargs: clip_range must be"),
         (lambda: SB3LearnerConfig(algorithm_kwargs={"ent_coef": np.nan}), "algorithm_kwargs: ent_coef must be a"),
         (lambda: SB3LearnerConfig(algorithm_kwargs=[0.1]), "algorithm_kwargs must be a mapping"),  # type: ignore[arg-type]
-        (lambda: MARLConfig(agent_learner=3), "agent_learner must be a table of names and values, got 3"),  # type: ignore[arg-type]
+        (lambda: MARLConfig(agent_learner=3), "agent_learner must be a table of names and values, or .* got 3"),  # type: ignore[arg-type]
         (lambda: ERMASConfig(multiplier=4.0), "multiplier must be a table of names and values, got 4.0"),  # type: ignore[arg-type]
         (lambda: PopulationConfig(planner_risk="cvar"), "planner_risk must be a table"),  # type: ignore[arg-type]
         (lambda: FreshAgentsConfig(agent_learner=abs), "agent_learner must be what JSON can hold"),  # type: ignore[arg-type]

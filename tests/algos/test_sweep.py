@@ -62,8 +62,8 @@ def test_a_sweep_comes_back_from_json() -> None:
 
 def test_the_training_seed_stands_for_dollar_seed() -> None:
     (job,) = [job for job in tiny().trainings() if (job.method_name, job.seed) == ("DR", 1)]
-    assert job.configuration()["environment"]["arguments"]["perturbation"]["seed"] == 1
-    assert job.spec()(1).name == "augmented_bimatrix_v0"
+    assert job.configuration()["arguments"]["perturbation"]["seed"] == 1
+    assert job.run_settings.environment(1).name == "augmented_bimatrix_v0"
 
 
 def test_a_sweep_from_start_to_table_and_what_a_repeat_and_a_new_method_run(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_agents_that_cannot_be_shared_get_a_job_for_every_planner(tmp_path: Path
         ({"methods": {"a/b": {"algorithm": "MARL"}}}, "a name has letters, digits"),
         ({"methods": {"a": {"algorithm": "MRAL"}}}, "algorithm: unknown name 'MRAL'. Did you mean 'MARL'"),
         ({"methods": {"a": {"algorithm": "ERMAS", "settings": {"epsilom": 1}}}}, "Did you mean 'epsilon'"),
-        ({"methods": {"a": {"settings": {}}}}, "Method: needs algorithm"),
+        ({"methods": {"a": {"settings": {}}}}, "algorithm: neither the method nor the task names one"),
         ({"tasks": {"a": {"environment": "bimatrix_v9"}}}, "Did you mean"),
         ({"methods": {"a": {"algorithm": "MARL", "labels": {"gap": 1}}}}, r"methods\.a\.labels: 'gap' is a column"),
         ({"methods": {"a": {"algorithm": "MARL", "labels": {"payoffs": 1}}}}, "'payoffs' is a label of a task, too"),

@@ -1,7 +1,17 @@
 """ermas-algos: ε-robust multi-agent simulation (ERMAS) and its baselines around Stable-Baselines3 learners."""
 
-from ermas_algos.algorithms import ERMAS, MARL, ERMASConfig, MARLConfig, Population, PopulationConfig, RiskConfig
-from ermas_algos.evaluation import FreshAgentsConfig, certify_checkpoint, transfer_evaluation
+from ermas_algos.algorithms import (
+    ERMAS,
+    MARL,
+    Callback,
+    ERMASConfig,
+    MARLConfig,
+    Population,
+    PopulationConfig,
+    RiskConfig,
+)
+from ermas_algos.algorithms.run import Run
+from ermas_algos.evaluation import FreshAgentsConfig, certify_checkpoint, load_planner, transfer_evaluation
 from ermas_algos.learned_planner import LearnedPlanner
 from ermas_algos.learners import ExactLearner, ExactLearnerConfig, SB3Learner, SB3LearnerConfig
 from ermas_algos.sb3_planner import SB3Planner
@@ -11,6 +21,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ERMAS",
     "MARL",
+    "Callback",
     "ERMASConfig",
     "ExactLearner",
     "ExactLearnerConfig",
@@ -20,10 +31,12 @@ __all__ = [
     "Population",
     "PopulationConfig",
     "RiskConfig",
+    "Run",
     "SB3Learner",
     "SB3LearnerConfig",
     "SB3Planner",
     "__version__",
     "certify_checkpoint",
+    "load_planner",
     "transfer_evaluation",
 ]

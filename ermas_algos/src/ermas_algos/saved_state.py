@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 LARGEST_COUNT = 2**53
 """Largest counter of a checkpoint: up to here floats hold every integer."""
@@ -45,8 +44,9 @@ def restore_generator(name: str, generator: np.random.Generator, state: object) 
     generator.bit_generator.state = table
 
 
-def check_tensors(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:
-    """ValueError unless `found` has exactly the names, shapes and dtypes of `expected`, and finite numbers."""
+def check_tensors(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """ValueError unless `found` has exactly the names, shapes and dtypes of `expected`, and finite numbers; both hold
+    torch tensors, or both NumPy arrays."""
     missing, unknown = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
     if missing or unknown:
         raise ValueError(f"tensors are missing: {missing}; or not known: {unknown}.")
@@ -57,5 +57,11 @@ def check_tensors(found: Mapping[str, torch.Tensor], expected: Mapping[str, torc
                 f"{name} must be {wanted.dtype} of shape {tuple(wanted.shape)}, "
                 f"got {tensor.dtype} of shape {tuple(tensor.shape)}."
             )
-        if not bool(torch.isfinite(tensor).all()):
+    check_finite(found)
+
+
+def check_finite(tensors: Mapping[str, Any]) -> None:
+    """ValueError naming a torch tensor or NumPy array that holds NaN or infinite numbers."""
+    for name, tensor in tensors.items():
+        if not np.isfinite(np.asarray(tensor)).all():
             raise ValueError(f"{name} must hold finite numbers.")

@@ -55,6 +55,21 @@ class EnvironmentSpec:
             raise ValueError(f"name must be a registered environment's, got {shown(self.name)}.")
         keep(self, name=str(self.name), arguments=check_json("arguments", check_mapping("arguments", self.arguments)))
 
+    def changed(self, name: str, value: Any) -> "EnvironmentSpec":
+        """The same environment with another value of an argument; a dotted name is one inside a table, such as
+        `perturbation.eta`.
+
+        Raises:
+            ValueError: the part of the name before a dot is no table of the arguments.
+        """
+        first, _, rest = name.partition(".")
+        if rest:
+            inner = self.arguments.get(first)
+            if not isinstance(inner, Mapping):
+                raise ValueError(f"{name}: {first!r} must be a table among the arguments, got {shown(inner)}.")
+            value = EnvironmentSpec(self.name, inner).changed(rest, value).arguments
+        return EnvironmentSpec(self.name, {**self.arguments, first: value})
+
     def __call__(self, num_envs: int, **objects: Any) -> BatchedEnv:
         """Batched face with `num_envs` replicas.
 

@@ -1,21 +1,25 @@
 """The trainers: outer loops around learners (paper section 3; docs/ermas.md), and the baselines among them."""
 
-from collections.abc import Mapping
 from typing import Any
 
+from ermas_algos.algorithms.callbacks import Callback
 from ermas_algos.algorithms.config import ERMASConfig, MARLConfig, PopulationConfig
 from ermas_algos.algorithms.ermas import ERMAS
 from ermas_algos.algorithms.marl import MARL
 from ermas_algos.algorithms.population import Population
 from ermas_algos.algorithms.risk import RiskConfig
+from ermas_envs.base.registry import Registry
 
-TRAINERS: Mapping[str, Any] = {trainer.name: trainer for trainer in (MARL, ERMAS, Population)}
-"""Trainer classes by name."""
+TRAINERS: Registry[Any] = Registry("algorithm")
+"""Trainer classes by name; third parties register theirs."""
+for _trainer in (MARL, ERMAS, Population):
+    TRAINERS.register(_trainer.name, _trainer)
 
 __all__ = [
     "ERMAS",
     "MARL",
     "TRAINERS",
+    "Callback",
     "ERMASConfig",
     "MARLConfig",
     "Population",

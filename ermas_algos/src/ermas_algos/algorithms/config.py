@@ -11,6 +11,7 @@ from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.algorithms.risk import RiskConfig
 from ermas_algos.algorithms.sharing import PolicySharing, check_policy_sharing
 from ermas_algos.learners.exact import ExactLearnerConfig
+from ermas_algos.learners.protocol import LearnerConfig, learner_registry, num_seeds
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_envs.base.arguments import (
     check_choice,
@@ -23,9 +24,6 @@ from ermas_envs.base.arguments import (
     shown,
     unknown_name,
 )
-
-LearnerConfig = SB3LearnerConfig | ExactLearnerConfig
-"""Settings of a learner, and so the choice of one: Stable-Baselines3, or the exact learner of tabular games."""
 
 AGENT_PPO = SB3LearnerConfig(
     learning_rate=5e-3, gamma=0.9, gae_lambda=0.9, algorithm_kwargs={"n_epochs": 4, "ent_coef": 0.02, "clip_range": 0.3}
@@ -96,8 +94,8 @@ class TrainerConfig:
         if self.rollout_steps is not None:
             keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1, LONGEST_ROLLOUT))
         _check_alike("planner_learner", self.planner_learner, self.agent_learner)
-        if self.planner_risk is not None and isinstance(self.planner_learner, ExactLearnerConfig):
-            raise ValueError("planner_risk needs sampled episodes; planner_learner is exact.")
+        if self.planner_risk is not None and self.planner_learner.needs != "samples":
+            raise ValueError(f"planner_risk needs sampled episodes; planner_learner is {self.planner_learner.kind}.")
 
 
 @dataclass(frozen=True)
@@ -178,23 +176,31 @@ class ERMASConfig(TrainerConfig):
             keep(self, trust_region=check_positive("trust_region", self.trust_region))
         ours, theirs = self.agent_learner, self.deviation_learner or self.agent_learner
         _check_alike("deviation_learner", theirs, ours)
-        if isinstance(ours, SB3LearnerConfig) and isinstance(theirs, SB3LearnerConfig):
-            same_state = theirs.algorithm in _SAME_STATE.get(ours.algorithm, (ours.algorithm,))
-            if ours.hidden_layers != theirs.hidden_layers or not same_state:
-                raise ValueError(
-                    "deviation_learner must have agent_learner's hidden_layers, and its algorithm (or PPO with TRPO): "
-                    f"{ours.algorithm} {ours.hidden_layers}; got {theirs.algorithm} {theirs.hidden_layers}."
-                )
+        if theirs.kind != ours.kind:
+            raise ValueError(f"deviation_learner must be of agent_learner's kind {ours.kind!r}, got {theirs.kind!r}.")
+        if check := getattr(ours, "check_deviation", None):
+            check(theirs)
         check_writable(self)
 
 
-_SAME_STATE = {"PPO": ("PPO", "TRPO"), "TRPO": ("PPO", "TRPO")}
-"""Algorithms whose learners can be synchronised: same policy class, same optimiser."""
-
-
 def to_json(config: Any) -> dict[str, Any]:
-    """A configuration as plain JSON types (tuples become lists)."""
-    return {name: check_json(name, value) for name, value in dataclasses.asdict(config).items()}
+    """A configuration as plain JSON types (tuples become lists); settings of a learner begin with its kind."""
+    kind = {"kind": config.kind} if config_kind(config) else {}
+    fields = {entry.name: getattr(config, entry.name) for entry in dataclasses.fields(config)}
+    return {**kind, **{name: check_json(name, _plain(value)) for name, value in fields.items()}}
+
+
+def config_kind(config: Any) -> str | None:
+    """The kind of a learner's settings; None for any other configuration."""
+    kind = getattr(type(config), "kind", None)
+    return kind if isinstance(kind, str) and kind in learner_registry else None
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses, also inside mappings, as tables."""
+    if dataclasses.is_dataclass(value):
+        return to_json(value)
+    return {key: _plain(entry) for key, entry in value.items()} if isinstance(value, Mapping) else value
 
 
 def check_writable(config: Any) -> None:
@@ -211,8 +217,8 @@ def from_json(config_type: Any, values: Mapping[str, Any], base: Any = None) -> 
     """A configuration from JSON types; what `to_json` wrote comes back as it was.
 
     Args:
-        config_type: a dataclass. Fields that hold dataclasses, or mappings of names to dataclasses, are made of tables;
-            of several possible dataclasses the first that has all the fields given.
+        config_type: a dataclass. Fields that hold dataclasses, or mappings of names to dataclasses, are made of tables.
+            A table of a learner's settings names its `kind`; without one, it is the first of ours with all the fields.
         values: by field. What a nested table leaves out is as in the default of its field.
         base: the configuration that gives the fields left out; None takes the dataclass's own defaults.
 
@@ -244,6 +250,8 @@ def _from_json(name: str, hint: Any, value: Any, default: Any) -> Any:
     if value is None and type(None) in kinds:
         return None
     tables = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+    if LearnerConfig in kinds:
+        return _learner_from_json(name, value, default)
     if not isinstance(value, Mapping) and (tables or get_origin(hint) is Mapping):
         raise ValueError(f"{name} must be a table of names and values, got {shown(value)}.")
     if not isinstance(value, list | tuple) and any(get_origin(kind) is tuple for kind in kinds):
@@ -259,9 +267,32 @@ def _from_json(name: str, hint: Any, value: Any, default: Any) -> Any:
     return value
 
 
+def _learner_from_json(name: str, value: Any, default: Any) -> Any:
+    """Settings of a learner from a table."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be a table of names and values, got {shown(value)}.")
+    table = dict(value)
+    if "kind" in table:
+        given = check_choice(f"{name}.kind", table.pop("kind"), learner_registry)
+        config_type: Any = learner_registry[given]
+    else:
+        fitting = [kind for kind in _OURS if table.keys() <= {entry.name for entry in dataclasses.fields(kind)}]
+        config_type = (fitting or _OURS)[0]
+    return from_json(config_type, table, default if type(default) is config_type else None)
+
+
+_OURS: tuple[Any, ...] = (SB3LearnerConfig, ExactLearnerConfig)
+
+
 def _check_alike(name: str, learner: LearnerConfig, agents: LearnerConfig) -> None:
     """ValueError unless a learner is played as the agents' are: sampled, or exactly with as many seeds."""
-    seeds = [config.num_seeds if isinstance(config, ExactLearnerConfig) else None for config in (learner, agents)]
-    if seeds[0] != seeds[1]:
-        kinds = ["sampled" if count is None else f"exact, num_seeds={count}" for count in seeds]
+    for field_name, config in (("agent_learner", agents), (name, learner)):
+        if config_kind(config) is None:
+            raise ValueError(
+                f"{field_name} must be a table of names and values, or settings of a registered kind of learner "
+                f"({', '.join(learner_registry.names())}), got {shown(config)}."
+            )
+    played = [(config.needs, num_seeds(config)) for config in (learner, agents)]
+    if played[0] != played[1]:
+        kinds = ["sampled" if needs == "samples" else f"exact, num_seeds={count}" for needs, count in played]
         raise ValueError(f"{name} must be played as agent_learner is: it is {kinds[0]}, agent_learner {kinds[1]}.")

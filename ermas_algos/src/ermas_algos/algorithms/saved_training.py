@@ -1,18 +1,23 @@
 """What a trainer's checkpoint holds beside tensors, read and checked before anything is made from it."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
-from ermas_algos.algorithms.config import LearnerConfig, from_json, to_json
-from ermas_algos.checkpoint import content_of, read_checkpoint, with_prefix
-from ermas_algos.learners.protocol import LearnerState
+from ermas_algos.algorithms.config import from_json, to_json
+from ermas_algos.checkpoint import content_of, prefixed, read_checkpoint, with_prefix
+from ermas_algos.learners.protocol import InGame, Learner, LearnerConfig, LearnerState, Spaces
 from ermas_algos.saved_state import LARGEST_COUNT, saved_count, saved_table
 from ermas_envs import BatchedEnv, EnvironmentSpec
+from ermas_envs.oracles import TabularGame
 
+_ARRAYS = "arrays"
+"""Entry of the metadata: labels of the learners whose states are NumPy arrays."""
 _ADDED: Mapping[str, Mapping[str, Any]] = {
     "MARL": {"policy_sharing": "none"},
     "ERMAS": {"policy_sharing": "none", "deviating_agents": None},
@@ -28,6 +33,11 @@ class Place(NamedTuple):
     """Which roles it plays, of equal spaces."""
     settings: LearnerConfig
     """Its settings, unless the user's own factory makes it."""
+
+    def learner(self, spaces: Spaces, seed: int, tables: Callable[[], TabularGame]) -> Learner:
+        """A fresh learner with these settings; `tables` gives the game's, where they are needed."""
+        game = InGame(tables(), self.roles) if self.settings.needs == "tables" else None
+        return self.settings.make(spaces, seed, game)
 
 
 @dataclass(frozen=True)
@@ -89,8 +99,8 @@ class SavedTraining:
             raise ValueError(f"learners must be {sorted(places)}, got {sorted(self.learners)}.")
         for label, place in places.items() if sized else ():
             role = place.roles[0]
-            least = place.settings.least_numbers(env.observation_spaces[role], env.action_spaces[role])
-            found = sum(tensor.numel() for tensor in self.learners[label].tensors.values())
+            least = place.settings.least_numbers(Spaces(env.observation_spaces[role], env.action_spaces[role]))
+            found = sum(math.prod(tensor.shape) for tensor in self.learners[label].tensors.values())
             if found < least:
                 raise ValueError(f"learner {label!r}: its settings ask for {least} numbers at least, it has {found}.")
 
@@ -103,10 +113,12 @@ def read_training(path: Path | str, kind: str) -> SavedTraining:
     """
     checkpoint = read_checkpoint(path, kind)
     with content_of(path):
+        metadata = {_ARRAYS: [], **checkpoint.metadata}
         for name in SavedTraining.__dataclass_fields__:
-            if name not in checkpoint.metadata:
+            if name not in metadata:
                 raise KeyError(name)  # as of a file of another version, which has other entries
-        fields = saved_table("metadata", checkpoint.metadata, SavedTraining.__dataclass_fields__)
+        fields = saved_table("metadata", metadata, (*SavedTraining.__dataclass_fields__, _ARRAYS))
+        arrays = fields.pop(_ARRAYS)
         for name in ("spaces", "config", "collector", "scales", "learners", "extra"):
             if not isinstance(fields[name], dict):
                 raise ValueError(f"{name} must be a table, got {fields[name]!r}.")
@@ -115,11 +127,11 @@ def read_training(path: Path | str, kind: str) -> SavedTraining:
         return SavedTraining(
             **{
                 **fields,
-                "config": {**_ADDED.get(kind, {}), **fields["config"]},
+                "config": _as_of_now(kind, fields["config"]),
                 "environment_spec": None if spec is None else _spec(spec),
                 # So that the index of an episode is a count, too: a rollout has `steps` of them at most.
                 "iteration": saved_count("iteration", fields["iteration"], LARGEST_COUNT // max(steps, 1)),
-                "learners": _states(checkpoint.tensors, fields["learners"]),
+                "learners": _states(checkpoint.tensors, fields["learners"], arrays),
             }
         )
 
@@ -133,13 +145,40 @@ def _spec(value: object) -> EnvironmentSpec:
     return EnvironmentSpec(**saved_table("environment_spec", value, ("name", "arguments")))
 
 
-def _states(tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> dict[str, LearnerState]:
-    """The learners' states by label; ValueError for facts that are no table, or tensors that are nobody's."""
+def _as_of_now(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a checkpoint with what earlier versions did not write."""
+    complete = {**_ADDED.get(kind, {}), **config}
+    for name, value in complete.items():
+        if name.endswith("_learner") and isinstance(value, dict) and "kind" not in value:
+            complete[name] = {"kind": "sb3" if "algorithm" in value else "exact", **value}
+    return complete
+
+
+def written(states: Mapping[str, LearnerState]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Learners' states, by label, as tensors and entries of metadata, from which `read_training` gives them back."""
+    tensors: dict[str, torch.Tensor] = {}
+    arrays = []
+    for label, state in states.items():
+        if any(isinstance(tensor, np.ndarray) for tensor in state.tensors.values()):
+            arrays.append(label)
+        as_tensors = {name: torch.as_tensor(tensor) for name, tensor in state.tensors.items()}
+        tensors |= prefixed(label, as_tensors)
+    return tensors, {"learners": {label: dict(state.facts) for label, state in states.items()}, _ARRAYS: arrays}
+
+
+def _states(tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any], arrays: object) -> dict[str, LearnerState]:
+    """The learners' states by label, those of `arrays` as NumPy's; ValueError for facts that are no table, or tensors
+    that are nobody's."""
+    if not isinstance(arrays, list) or not all(label in facts for label in arrays):
+        raise ValueError(f"{_ARRAYS} must be labels of learners, got {arrays!r}.")
     states = {}
     for label, known in facts.items():
         if not isinstance(known, dict):
             raise ValueError(f"learner {label!r}: its facts must be a table, got {known!r}.")
-        states[label] = LearnerState(with_prefix(label, tensors), known)
+        own: dict[str, Any] = with_prefix(label, tensors)
+        if label in arrays:
+            own = {name: tensor.numpy().copy() for name, tensor in own.items()}
+        states[label] = LearnerState(own, known)
     nobodys = sorted(name for name in tensors if not any(name.startswith(f"{label}/") for label in facts))
     if nobodys:
         raise ValueError(f"tensors belong to no learner: {nobodys}.")

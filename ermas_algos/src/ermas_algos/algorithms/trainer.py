@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
-import torch
 from gymnasium import spaces
 
 from ermas_algos.algorithms import config as configuration
+from ermas_algos.algorithms.callbacks import Callback
 from ermas_algos.algorithms.collection import Collector, Experience, MakeEnv, SampledCollector
 from ermas_algos.algorithms.config import TrainerConfig, rollout_length
 from ermas_algos.algorithms.exact import exact_metrics, tabular_policies
@@ -20,16 +20,22 @@ from ermas_algos.algorithms.exact_collection import ExactCollector
 from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.algorithms.payoff_scales import ESTIMATED_DURING, PayoffScales
 from ermas_algos.algorithms.risk import risk_averse_rewards
-from ermas_algos.algorithms.saved_training import Place, SavedTraining, read_training, space_names
+from ermas_algos.algorithms.saved_training import Place, SavedTraining, read_training, space_names, written
 from ermas_algos.algorithms.sharing import sharers
-from ermas_algos.checkpoint import content_of, prefixed, write_checkpoint
+from ermas_algos.checkpoint import content_of, write_checkpoint
 from ermas_algos.directory_lock import locked_directory
 from ermas_algos.learned_planner import LearnedPlanner
-from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig
-from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState, Rollout, check_array_observations
-from ermas_algos.learners.sb3 import SB3Learner
+from ermas_algos.learners.protocol import (
+    Learner,
+    LearnerFactory,
+    LearnerState,
+    Rollout,
+    Spaces,
+    check_array_observations,
+    num_seeds,
+)
 from ermas_algos.metrics_log import MetricsLog
-from ermas_algos.saved_state import saved_table
+from ermas_algos.saved_state import check_finite, saved_table
 from ermas_envs import BatchedEnv, EnvironmentSpec
 from ermas_envs.oracles import Policies, TabularGame
 
@@ -84,7 +90,7 @@ class Trainer(ABC, Generic[ConfigT]):
             raise ValueError("planner_risk needs episodes of one length: the environment has no fixed horizon.")
         self._game = self.env.tabular_game()
         self.scales = PayoffScales.of(self.env, self._game, self._estimating_iterations())
-        exact = make_learner is None and isinstance(config.agent_learner, ExactLearnerConfig)
+        exact = make_learner is None and config.agent_learner.needs == "tables"
         self._collector: Collector = ExactCollector(self.tables()) if exact else sampled
         self.sharers = sharers(config.policy_sharing, self.env)
         self._places_by_label = self._places(config, self.env)
@@ -101,17 +107,12 @@ class Trainer(ABC, Generic[ConfigT]):
 
     def tables(self) -> TabularGame:
         """The environment's tables; ValueError where it has none."""
-        if self._game is None:
-            raise ValueError(f"a tabular game is needed; {self.env.name} has no tables, or its hooks have none.")
-        return self._game
+        return tables_of(self.env) if self._game is None else self._game
 
     def _configured_learner(
         self, label: str, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int
     ) -> Learner:
-        roles, settings = self._places_by_label[label]
-        if isinstance(settings, ExactLearnerConfig):
-            return ExactLearner(settings, self.tables(), roles, observation_space, action_space, seed)
-        return SB3Learner(settings, observation_space, action_space, seed)
+        return self._places_by_label[label].learner(Spaces(observation_space, action_space), seed, self.tables)
 
     @classmethod
     def _places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
@@ -141,14 +142,16 @@ class Trainer(ABC, Generic[ConfigT]):
         directory: Path | str | None = None,
         checkpoint_every: int = 50,
         progress: Progress | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Train until `iteration == total_iterations`.
+        """Train until `iteration == total_iterations`, or until a callback stops it.
 
         Args:
             total_iterations: outer iterations in all, those before a resume included.
             directory: where `progress.csv`, TensorBoard files and the checkpoint go; None writes nothing.
             checkpoint_every: outer iterations between two checkpoints; the last one is always written.
-            progress: called after every outer iteration.
+            progress: called after every outer iteration; the simplest callback, a function.
+            callbacks: told of start, iterations, checkpoints and end, in this order.
 
         Raises:
             ValueError: another command is using the directory, or its `progress.csv` is damaged.
@@ -157,14 +160,22 @@ class Trainer(ABC, Generic[ConfigT]):
         folder = None if directory is None else Path(directory)
         with nullcontext() if folder is None else locked_directory(folder), MetricsLog(folder) as log:
             log.resume_from(self.iteration)
-            while self.iteration < total_iterations:
+            for callback in callbacks:
+                callback.on_start(self)
+            done = self.iteration >= total_iterations
+            while not done:
                 metrics = self._timed_iteration()
                 log.log(self.iteration - 1, {name: float(np.mean(value)) for name, value in metrics.items()})
-                done = self.iteration == total_iterations
+                asked = [callback.on_iteration(self, metrics) for callback in callbacks]
+                done = self.iteration == total_iterations or False in asked
                 if folder is not None and (done or self.iteration % checkpoint_every == 0):
                     self.save(folder / CHECKPOINT)
+                    for callback in callbacks:
+                        callback.on_checkpoint(self, folder / CHECKPOINT)
                 if progress is not None:
                     progress(self.iteration, metrics)
+            for callback in callbacks:
+                callback.on_end(self)
         return self
 
     def _timed_iteration(self) -> Metrics:
@@ -237,10 +248,7 @@ class Trainer(ABC, Generic[ConfigT]):
 
     def save(self, path: Path | str) -> None:
         """Write a checkpoint from which `load` goes on bit for bit; the previous one stays intact until it is whole."""
-        states = self._learner_states()
-        tensors: dict[str, torch.Tensor] = {}
-        for label, state in states.items():
-            tensors |= prefixed(label, state.tensors)
+        tensors, learners = written(self._learner_states())
         metadata: dict[str, Any] = {
             "environment": self.env.name,
             "environment_spec": dataclasses.asdict(self._make_env)
@@ -252,7 +260,7 @@ class Trainer(ABC, Generic[ConfigT]):
             "iteration": self.iteration,
             "collector": self._collector.state(),
             "scales": self.scales.state(),
-            "learners": {label: dict(state.facts) for label, state in states.items()},
+            **learners,
             "extra": self._extra_state(),
         }
         write_checkpoint(path, self.name, tensors, metadata)
@@ -290,6 +298,29 @@ class Trainer(ABC, Generic[ConfigT]):
         return trainer
 
     @classmethod
+    def planner_from_saved(cls, path: Path | str, saved: SavedTraining, make_env: MakeEnv) -> LearnedPlanner:
+        """The planner alone from what `read_training` found in `path`, frozen; errors as those of `load`, and a
+        ValueError where no learner plays it, or a batch of seeds does."""
+        with content_of(path):
+            config, env = saved.checked_config(cls.config_type), make_env(1)
+            saved.check_environment(env, rollout_length(config.rollout_steps, env.horizon, config.num_envs))
+            places = cls._places(config, env)
+            saved.check_learners(env, places, sized=True)
+            if env.planner not in places:
+                raise ValueError(f"the planner {env.planner!r} was not learned; it played inside the environment.")
+            seeds = num_seeds(config.planner_learner)
+            if seeds > 1:
+                raise ValueError(f"holds a batch of {seeds} seeds, not one planner; train with one seed.")
+            spaces = Spaces(env.observation_spaces[env.planner], env.action_spaces[env.planner])
+            learner = places[env.planner].learner(spaces, 0, lambda: tables_of(env))
+            for label, state in saved.learners.items():
+                with content_of(f"{path}: learner {label!r}"):  # of agents, too: such a file is damaged
+                    check_finite(state.tensors)
+            with content_of(f"{path}: learner {env.planner!r}"):
+                learner.load_state(saved.learners[env.planner])
+        return LearnedPlanner(learner)
+
+    @classmethod
     def resume(cls, directory: Path | str, make_env: MakeEnv, make_learner: LearnerFactory | None = None) -> Self:
         """`load` from a run's directory; call `learn` with the same directory to go on."""
         return cls.load(Path(directory) / CHECKPOINT, make_env, make_learner)
@@ -308,6 +339,14 @@ class Trainer(ABC, Generic[ConfigT]):
     def _load_extra_state(self, state: Mapping[str, Any]) -> None:
         """Go on from `_extra_state`; ValueError for another form."""
         saved_table("extra", state, ())
+
+
+def tables_of(env: BatchedEnv) -> TabularGame:
+    """An environment's tables; ValueError where it has none."""
+    game = env.tabular_game()
+    if game is None:
+        raise ValueError(f"a tabular game is needed; {env.name} has no tables, or its hooks have none.")
+    return game
 
 
 def learner_metrics(role: str, metrics: Mapping[str, Any]) -> Metrics:

@@ -111,15 +111,6 @@ def nested(settings: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `changes`, table by table."""
-    result = dict(base)
-    for name, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(result.get(name), Mapping)
-        result[name] = merged(result[name], value) if both else value
-    return result
-
-
 def _without_none(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _without_none(entry) for key, entry in value.items() if entry is not None}

@@ -20,9 +20,8 @@ from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
 from ermas_algos.commands.imported_planner import imported_planner
 from ermas_algos.commands.options import checkpoint_file, environment_spec, json_values, optional, prepare_file
 from ermas_algos.environment_arguments import check_arguments
-from ermas_algos.evaluation import FreshAgentsConfig, TransferRow, load_trainer, transfer_evaluation, write_rows
+from ermas_algos.evaluation import FreshAgentsConfig, TransferRow, load_planner, transfer_evaluation, write_rows
 from ermas_algos.evaluation.certificate import read_any_training
-from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.sb3_planner import SB3Planner
 from ermas_envs import BatchedEnv, EnvironmentSpec
 from ermas_envs.planners import ConstantPlanner, Planner
@@ -47,7 +46,7 @@ class Evaluate:
     arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
     """Arguments of that environment: names, each followed by its value in JSON (text may be bare)."""
     gap_argument: Annotated[str, optional("NAME", "q")] = "q"
-    """Argument of the environment that takes the reality gap."""
+    """Argument of the environment that takes the reality gap; a dotted name is one inside a hook: perturbation.eta."""
     gaps: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
     """Reality gaps."""
     seeds: tuple[int, ...] = (0,)
@@ -66,12 +65,14 @@ class Evaluate:
         config: FreshAgentsConfig = from_json(FreshAgentsConfig, nested(self.fresh_agents))
         planners = _named([(_name(text), self._planner(text)) for text in self.planners])
         spec = self._environment()
-        check_arguments("gap_argument", spec.name, [self.gap_argument])
-        if self.gap_argument == "planner":
+        argument, _, _ = self.gap_argument.partition(".")
+        check_arguments("gap_argument", spec.name, [argument])
+        spec.changed(self.gap_argument, 0.0)
+        if argument == "planner":
             raise ValueError("gap_argument: the evaluated planners are the argument 'planner'; name another one.")
 
         def game(num_envs: int, gap: float, planner: Planner) -> BatchedEnv:
-            return spec(num_envs, planner=planner, **{self.gap_argument: gap})
+            return spec.changed(self.gap_argument, gap)(num_envs, planner=planner)
 
         if self.out is not None:
             prepare_file(self.out)
@@ -128,11 +129,7 @@ def _checkpoint(text: str) -> Path | None:
 
 
 def _learned(path: Path) -> Planner:
-    trainer = load_trainer(path)
-    learner = trainer.config.planner_learner
-    if isinstance(learner, ExactLearnerConfig) and learner.num_seeds > 1:
-        raise ValueError(f"{path}: holds a batch of {learner.num_seeds} seeds, not one planner; train with one seed.")
-    return trainer.frozen_planner()
+    return load_planner(path)
 
 
 def _name(text: str) -> str:

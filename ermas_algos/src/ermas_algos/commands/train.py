@@ -9,32 +9,23 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from ermas_algos.algorithms import TRAINERS
-from ermas_algos.algorithms.config import TrainerConfig, from_json, to_json
+from ermas_algos.algorithms.config import to_json
+from ermas_algos.algorithms.run import OPTIONS, Run, merged, trainer_type, with_preset
 from ermas_algos.algorithms.saved_training import read_training
 from ermas_algos.algorithms.trainer import CHECKPOINT, Trainer
-from ermas_algos.commands.configuration_file import merged, nested, read_configuration, write_toml
+from ermas_algos.commands.configuration_file import nested, read_configuration, write_toml
 from ermas_algos.commands.console import progress_bar
 from ermas_algos.commands.exit_status import DONE
-from ermas_algos.commands.options import environment_spec, json_values, optional, prepare_directory
+from ermas_algos.commands.options import json_values, optional, prepare_directory
 from ermas_algos.directory_lock import locked_directory
-from ermas_algos.environment_arguments import argument_names
-from ermas_algos.learners.exact import ExactLearnerConfig
-from ermas_algos.presets import NO_PRESET, default_preset, preset_registry
-from ermas_envs import EnvironmentSpec
-from ermas_envs.base.arguments import check_choice, check_integer, keep, unknown_name
-from ermas_envs.make import environment_registry
+from ermas_algos.environment_arguments import argument_names, check_arguments
+from ermas_algos.learners.protocol import num_seeds
+from ermas_algos.presets import NO_PRESET
+from ermas_envs.base.arguments import check_integer, unknown_name
 
 RESOLVED = "train.toml"
 """The complete configuration that a training leaves beside its checkpoint."""
-_DEFAULTS: Mapping[str, Any] = {
-    "algorithm": "ERMAS",
-    "preset": None,
-    "arguments": {},
-    "settings": {},
-    "iterations": 300,
-    "checkpoint_every": 50,
-}
+_EVERY = "checkpoint_every"
 
 
 @dataclass(frozen=True)
@@ -73,26 +64,28 @@ class Train:
 
     def run(self, console: Console) -> int:
         """Exit status."""
-        plan = self._plan()
-        config, spec = plan.config(), plan.spec()
+        run, checkpoint_every, preset = self._asked_for()
         path = self.out / CHECKPOINT
-        fresh = None if path.exists() else plan.trainer()(spec, config)  # what cannot be trained leaves no directory
+        fresh = None if path.exists() else run.trainer()  # what cannot be trained leaves no directory
         prepare_directory(self.out)
         with locked_directory(self.out):
-            trainer = _resumed(path, plan, config, spec) if fresh is None or path.exists() else fresh
+            trainer = _resumed(path, run) if fresh is None or path.exists() else fresh
             begun = trainer.iteration
-            total = max(plan.iterations, begun)
-            write_toml(self.out / RESOLVED, plan.resolved(total), plan.origin())
+            total = max(run.iterations, begun)
+            resolved = {**run.as_options(), "iterations": total, "checkpoint_every": checkpoint_every}
+            # The values stand there in full, so that the file needs no preset.
+            remark = None if preset == NO_PRESET else f"These values began as those of the preset {preset}."
+            write_toml(self.out / RESOLVED, resolved, remark)
             with progress_bar(console) as progress:
-                bar = progress.add_task(f"train {plan.algorithm}", total=total, completed=begun, news="")
+                bar = progress.add_task(f"train {run.algorithm}", total=total, completed=begun, news="")
 
                 def report(iteration: int, metrics: Mapping[str, Any]) -> None:
                     progress.update(bar, completed=iteration, news=_news(trainer, metrics))
 
-                trainer.learn(total, self.out, plan.checkpoint_every, report)
+                trainer.learn(total, self.out, checkpoint_every, report)
         for notice in trainer.notices():
             console.print(f"Note: {notice}", soft_wrap=True, highlight=False, markup=False)
-        if begun >= plan.iterations:
+        if begun >= run.iterations:
             console.print(f"{path} has {begun} iterations already; nothing was done.", soft_wrap=True)
         done = f"{trainer.iteration} outer iterations, {trainer.env_steps} environment steps."
         console.print(f"Checkpoint, progress.csv and {RESOLVED} are in {self.out}: {done}", soft_wrap=True)
@@ -106,100 +99,40 @@ class Train:
             return "the same command goes on from the last checkpoint"
         return "there was no checkpoint yet; the same command starts from the beginning"
 
-    def _plan(self) -> "_Plan":
+    def _asked_for(self) -> tuple[Run, int, str]:
+        """The run that file and command line ask for, the iterations between checkpoints, and the preset's name."""
         given = {} if self.file is None else read_configuration(self.file)
-        known = {*_DEFAULTS, "environment"}
         for name in given:
-            if name not in known:
-                raise unknown_name(f"{self.file}: option", name, known)
+            if name not in (*OPTIONS, _EVERY):
+                raise unknown_name(f"{self.file}: option", name, (*OPTIONS, _EVERY))
         for name in ("arguments", "settings"):
             if not isinstance(given.get(name, {}), Mapping):
                 raise ValueError(f"{self.file}: {name} must be a table of names and values, got {given[name]!r}.")
-        options: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in ("algorithm", "environment", "preset", "iterations", "checkpoint_every")
-        }
-        options = {name: value for name, value in options.items() if value is not None}
+        named = ("algorithm", "environment", "preset", "iterations", _EVERY)
+        options = {name: getattr(self, name) for name in named if getattr(self, name) is not None}
         options["arguments"] = json_values(self.arguments)
         options["settings"] = nested(self.settings) | ({} if self.seed is None else {"seed": self.seed})
-        values = merged(merged(_DEFAULTS, given), options)
-        if "environment" not in values:
+        values = merged(merged({**OPTIONS, _EVERY: 50}, given), options)
+        if values["environment"] is None:
             raise ValueError("environment: which one? (--environment NAME; `ermas info` lists them)")
-        return _Plan(**_from_preset(values))
+        every = check_integer(_EVERY, values.pop(_EVERY), 1)
+        complete = with_preset(values)
+        check_arguments("argument", complete["environment"], complete["arguments"])
+        return Run.from_options(values), every, complete["preset"]
 
 
-def _from_preset(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options on top of their preset's; ValueError for an unknown one, or that of another environment."""
-    environment = check_choice("environment", values["environment"], environment_registry.names())
-    name = default_preset(environment) if values["preset"] is None else values["preset"]
-    check_choice("preset", name, (NO_PRESET, *preset_registry.names()))
-    if name == NO_PRESET:
-        return {**values, "preset": name}
-    preset = preset_registry.make(name)
-    if preset.environment != environment:
-        raise ValueError(f"preset: {name!r} is for {preset.environment}, not for {environment}.")
-    algorithm = check_choice("algorithm", values["algorithm"], TRAINERS)
-    base = {"arguments": preset.arguments, "settings": preset.settings_for(algorithm)}
-    return {**merged(base, values), "preset": name}
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """The options after defaults, file and command line; JSON types."""
-
-    algorithm: str
-    environment: str
-    preset: str
-    arguments: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    iterations: int
-    checkpoint_every: int
-
-    def __post_init__(self) -> None:
-        check_choice("algorithm", self.algorithm, TRAINERS)
-        for name in ("iterations", "checkpoint_every"):
-            keep(self, **{name: check_integer(name, getattr(self, name), 1)})
-
-    def trainer(self) -> Any:
-        return TRAINERS[self.algorithm]
-
-    def config(self) -> TrainerConfig:
-        config: TrainerConfig = from_json(self.trainer().config_type, self.settings)
-        return config
-
-    def spec(self) -> EnvironmentSpec:
-        return environment_spec(self.environment, self.arguments)
-
-    def origin(self) -> str | None:
-        """Where the values of the resolved file come from; they stand there in full, so that it needs no preset."""
-        return None if self.preset == NO_PRESET else f"These values began as those of the preset {self.preset}."
-
-    def resolved(self, iterations: int) -> dict[str, Any]:
-        """Everything, defaults included, with the outer iterations that the checkpoint has or will have."""
-        return {
-            "algorithm": self.algorithm,
-            "environment": self.environment,
-            "preset": NO_PRESET,
-            "iterations": iterations,
-            "checkpoint_every": self.checkpoint_every,
-            "arguments": dict(self.arguments),
-            "settings": to_json(self.config()),
-        }
-
-
-def _resumed(path: Path, plan: _Plan, config: TrainerConfig, spec: EnvironmentSpec) -> Trainer[Any]:
-    """The trainer of a checkpoint of the same configuration; ValueError if it is another."""
-    saved = read_training(path, plan.algorithm)
-    if saved.config != to_json(config) or saved.environment_spec != spec:
+def _resumed(path: Path, run: Run) -> Trainer[Any]:
+    """The trainer of a checkpoint of the same run, however far it has got; ValueError if it is another."""
+    saved = read_training(path, run.algorithm)
+    if saved.config != to_json(run.config) or saved.environment_spec != run.environment:
         raise ValueError(f"{path}: was trained with other settings or in another environment; choose another --out.")
-    trainer: Trainer[Any] = plan.trainer().from_saved(path, saved, spec)
+    trainer: Trainer[Any] = trainer_type(run.algorithm).from_saved(path, saved, run.environment)
     return trainer
 
 
 def _next_commands(trainer: Trainer[Any]) -> list[str]:
     """Commands that have something to say of this run."""
-    agents = trainer.config.agent_learner
-    batch = isinstance(agents, ExactLearnerConfig) and agents.num_seeds > 1
+    batch = num_seeds(trainer.config.agent_learner) > 1
     tabular = trainer.env.tabular_game() is not None
     gap = "q" in argument_names(trainer.env.name)
     evaluate = ["evaluate"] if gap and not batch and trainer.env.planner in trainer.learners else []

@@ -1,6 +1,6 @@
 """Evaluation: certificates; transfer of frozen planners to fresh agents in changed environments (paper section 4.3)."""
 
-from ermas_algos.evaluation.certificate import certify_checkpoint, load_trainer
+from ermas_algos.evaluation.certificate import certify_checkpoint, load_planner, load_trainer
 from ermas_algos.evaluation.fresh_agents import FRESH_AGENT_PPO, FreshAgentsConfig
 from ermas_algos.evaluation.transfer import TransferRow, read_rows, transfer_evaluation, write_rows
 
@@ -9,6 +9,7 @@ __all__ = [
     "FreshAgentsConfig",
     "TransferRow",
     "certify_checkpoint",
+    "load_planner",
     "load_trainer",
     "read_rows",
     "transfer_evaluation",

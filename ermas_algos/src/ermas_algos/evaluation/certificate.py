@@ -5,9 +5,11 @@ from typing import Any
 
 from ermas_algos.algorithms import TRAINERS
 from ermas_algos.algorithms.collection import MakeEnv
+from ermas_algos.algorithms.run import trainer_type
 from ermas_algos.algorithms.saved_training import SavedTraining, read_training
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.checkpoint import CheckpointError, checkpoint_kind
+from ermas_algos.learned_planner import LearnedPlanner
 from ermas_envs.oracles import Certificate, certify
 
 
@@ -30,11 +32,31 @@ def load_trainer(path: Path | str, make_env: MakeEnv | None = None) -> Trainer[A
         CheckpointError: unusable file, or one that names no environment where none is given.
     """
     kind, saved = read_any_training(path)
+    trainer: Trainer[Any] = trainer_type(kind).from_saved(path, saved, _environment(path, saved, make_env))
+    return trainer
+
+
+def load_planner(path: Path | str, make_env: MakeEnv | None = None) -> LearnedPlanner:
+    """The trained planner of a checkpoint, frozen; no agents are made.
+
+    Args:
+        path: checkpoint file.
+        make_env: see `load_trainer`.
+
+    Raises:
+        CheckpointError: see `load_trainer`.
+        ValueError: no learner plays the planner, or a batch of several seeds does.
+    """
+    kind, saved = read_any_training(path)
+    planner: LearnedPlanner = trainer_type(kind).planner_from_saved(path, saved, _environment(path, saved, make_env))
+    return planner
+
+
+def _environment(path: Path | str, saved: SavedTraining, make_env: MakeEnv | None) -> MakeEnv:
     chosen = saved.environment_spec if make_env is None else make_env
     if chosen is None:
         raise CheckpointError(f"{path}: does not name its environment; it must be given")
-    trainer: Trainer[Any] = TRAINERS[kind].from_saved(path, saved, chosen)
-    return trainer
+    return chosen
 
 
 def certify_checkpoint(

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ermas_algos.algorithms.collection import MakeEnv, SampledCollector
-from ermas_algos.algorithms.config import LONGEST_ROLLOUT, LearnerConfig, MARLConfig, check_writable, rollout_length
+from ermas_algos.algorithms.config import LONGEST_ROLLOUT, MARLConfig, check_writable, rollout_length
 from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.marl import MARL
 from ermas_algos.algorithms.sharing import PolicySharing, check_policy_sharing
-from ermas_algos.learners.exact import ExactLearnerConfig
-from ermas_algos.learners.protocol import Learner
+from ermas_algos.learners.protocol import Learner, LearnerConfig, num_seeds
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_envs.base.arguments import check_integer, check_number, keep
 from ermas_envs.base.arrays import FloatArray
@@ -56,7 +55,7 @@ class FreshAgentsConfig:
 
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
-        if isinstance(self.agent_learner, ExactLearnerConfig) and self.agent_learner.num_seeds > 1:
+        if num_seeds(self.agent_learner) > 1:
             raise ValueError("agent_learner must be one learner (num_seeds 1): fresh agents are played and measured.")
         window = check_integer("window", self.window, 1)
         keep(

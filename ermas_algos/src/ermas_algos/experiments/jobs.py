@@ -40,7 +40,7 @@ class Job(Protocol):
 
     @property
     def key(self) -> str:
-        """Unique within the experiment; the name of its file. `job_key` makes one of names that are free."""
+        """Unique within the experiment; the name of its file. `run.data_key` makes one of names that are free."""
 
     def configuration(self) -> dict[str, Any]:
         """Everything that determines the result, as JSON types."""
@@ -75,16 +75,6 @@ class Outcome:
     """In the order of the jobs."""
     failed: dict[str, str]
     """Error by key of the jobs that raised."""
-
-
-def job_key(readable: str, *identity: Any) -> str:
-    """A key that differs wherever the identity does, in letter case too: some file systems do not tell it apart.
-
-    Args:
-        readable: how people find the job's file; names that are joined here need not be told apart.
-        identity: JSON types; all that tells the job from the others of its experiment.
-    """
-    return f"{readable}_{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]}"
 
 
 def check_keys(keys: Iterable[str]) -> None:

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ermas_algos.algorithms import TRAINERS
-from ermas_algos.algorithms.config import TrainerConfig, check_writable, from_json, to_json
+from ermas_algos.algorithms.config import check_writable, to_json
+from ermas_algos.algorithms.run import OPTIONS, Run, data_key, merged, trainer_type, with_preset
 from ermas_algos.checkpoint import replace_file
 from ermas_algos.directory_lock import locked_directory
 from ermas_algos.environment_arguments import check_arguments
-from ermas_algos.evaluation.certificate import load_trainer
+from ermas_algos.evaluation.certificate import load_planner
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.evaluation.transfer import TransferRow, transfer_evaluation
 from ermas_algos.experiments.backends import Backend
-from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Tables, job_key, read_file, run_stages
+from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Tables, read_file, run_stages
 from ermas_algos.experiments.results import read_table, rows_of, write_results
 from ermas_algos.file_errors import file_errors
 from ermas_envs import BatchedEnv, EnvironmentSpec
-from ermas_envs.base.arguments import check_choice, check_integer, check_json, check_number, keep
+from ermas_envs.base.arguments import check_integer, check_json, check_number, keep
 from ermas_envs.oracles import agents_ignore_planner
 from ermas_envs.planners import Planner
 
@@ -41,28 +41,48 @@ SEED = "$seed"
 
 @dataclass(frozen=True)
 class Task:
-    """A game to train planners for."""
+    """A game to train planners for; what it says beside gap and labels is as in a file of `ermas train`."""
 
     environment: str
     """Registered name."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """Its arguments, in training and test."""
     gap_argument: str = "q"
-    """Name of the argument that the reality gap changes in the test."""
+    """Name of the argument that the reality gap changes in the test; a dotted name is one inside a hook."""
     labels: Mapping[str, Any] = field(default_factory=dict)
     """Further columns of the task's rows; names that no column and no method's label has."""
+    algorithm: str | None = None
+    """Name of a trainer, for methods that name none."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of every method's trainer, beneath the method's own; another algorithm takes those that it has."""
+    iterations: int | None = None
+    """Outer iterations of its trainings; None: those of the sweep."""
+    preset: str | None = None
+    """As in `Run.from_options`: None takes that of the environment."""
+    checkpoint_every: int | None = None
+    """Accepted as in a file of `ermas train`, and without effect: a sweep keeps the last checkpoint of a training."""
 
     def __post_init__(self) -> None:
         """ValueError for what JSON cannot hold."""
-        keep(self, arguments=check_json("arguments", self.arguments), labels=check_json("labels", self.labels))
+        for name in ("arguments", "labels", "settings"):
+            keep(self, **{name: check_json(name, getattr(self, name))})
+
+    def spec(self) -> EnvironmentSpec:
+        """The environment of its tests; ValueError for an unknown preset."""
+        chosen = with_preset({**OPTIONS, "environment": self.environment, "preset": self.preset})
+        return EnvironmentSpec(self.environment, merged(chosen["arguments"], self.arguments))
+
+    def at(self, gap: float) -> EnvironmentSpec:
+        """The environment of a test at a reality gap."""
+        return self.spec().changed(self.gap_argument, gap)
 
 
 @dataclass(frozen=True)
 class Method:
     """A way to train a planner."""
 
-    algorithm: str
-    """Name of a trainer: MARL, ERMAS or Population."""
+    algorithm: str | None = None
+    """Name of a trainer, such as MARL, ERMAS or Population; None: the task's."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Fields of its configuration that differ from the defaults."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -75,11 +95,30 @@ class Method:
         for name in ("settings", "arguments", "labels"):
             keep(self, **{name: check_json(name, getattr(self, name))})
 
-    def config(self, seed: int) -> TrainerConfig:
-        """The trainer's complete configuration; ValueError for an unknown trainer or field."""
-        trainer = TRAINERS[check_choice("algorithm", self.algorithm, TRAINERS)]
-        config: TrainerConfig = from_json(trainer.config_type, {**self.settings, "seed": seed})
-        return config
+
+def run_of(task: Task, method: Method, seed: int, iterations: int) -> Run:
+    """The training of a planner; ValueError for what does not exist."""
+    algorithm = method.algorithm or task.algorithm
+    if algorithm is None:
+        raise ValueError("algorithm: neither the method nor the task names one.")
+    return Run.from_options(
+        {
+            "environment": task.environment,
+            "arguments": {**task.arguments, **_seeded(method.arguments, seed)},
+            "algorithm": algorithm,
+            "settings": {**merged(_settings_for(task, algorithm), method.settings), "seed": seed},
+            "iterations": task.iterations or iterations,
+            "preset": task.preset,
+        }
+    )
+
+
+def _settings_for(task: Task, algorithm: str) -> dict[str, Any]:
+    """The task's settings; for another algorithm than its own, those that this has, too."""
+    if task.algorithm in (None, algorithm):
+        return dict(task.settings)
+    known = {entry.name for entry in dataclasses.fields(trainer_type(algorithm).config_type)}
+    return {name: value for name, value in task.settings.items() if name in known}
 
 
 @dataclass(frozen=True)
@@ -120,13 +159,12 @@ class Sweep:
         self._check_labels()
         for task in self.tasks.values():
             check_arguments("argument", task.environment, task.arguments)
-            check_arguments("gap_argument", task.environment, [task.gap_argument])
+            check_arguments("gap_argument", task.environment, [task.gap_argument.partition(".")[0]])
             for gap in self.gaps:
-                _spec(task, {task.gap_argument: gap})(1)
+                task.at(gap)(1)
         for training in self.trainings():
-            training.method.config(training.seed)
             check_arguments("argument", training.task.environment, training.method.arguments)
-            training.spec()(1)
+            training.run_settings.environment(1)
 
     def _check_labels(self) -> None:
         """A row has one column of each name: ValueError for a label that would take another's place."""
@@ -172,7 +210,7 @@ class Sweep:
 
     def _shares_agents(self, task: Task) -> bool:
         """Whether fresh agents of one seed and gap serve all planners."""
-        games = [_spec(task, {task.gap_argument: gap})(1).tabular_game() for gap in self.gaps]
+        games = [task.at(gap)(1).tabular_game() for gap in self.gaps]
         return all(game is not None and agents_ignore_planner(game) for game in games)
 
     def _transfer(self, task_name: str, seed: int, gap: float, planners: Mapping[str, bytes]) -> "Transfer":
@@ -200,28 +238,23 @@ class Training:
     @property
     def key(self) -> str:
         """See `Job.key`; not of the settings, so that other settings under the same names are a conflict."""
-        readable = f"{TRAINING}_{self.task_name}_{self.method_name}_seed-{self.seed}"
-        return job_key(readable, TRAINING, self.task_name, self.method_name, self.seed)
+        words = f"{TRAINING}_{self.task_name}_{self.method_name}_seed-{self.seed}"
+        return data_key(words, TRAINING, self.task_name, self.method_name, self.seed)
 
-    def spec(self) -> EnvironmentSpec:
-        """The training environment."""
-        return _spec(self.task, _seeded(self.method.arguments, self.seed))
+    @property
+    def run_settings(self) -> Run:
+        """All that determines the planner."""
+        return run_of(self.task, self.method, self.seed, self.iterations)
 
     def configuration(self) -> dict[str, Any]:
         """See `Job.configuration`."""
-        return {
-            "environment": dataclasses.asdict(self.spec()),
-            "algorithm": self.method.algorithm,
-            "config": to_json(self.method.config(self.seed)),
-            "iterations": self.iterations,
-            "labels": {**self.task.labels, **self.method.labels},
-        }
+        return {**self.run_settings.as_options(), "labels": {**self.task.labels, **self.method.labels}}
 
     def run(self) -> Products:
         """Train; one row, and the checkpoint as a file."""
-        trainer = TRAINERS[self.method.algorithm](self.spec(), self.method.config(self.seed))
-        last: dict[str, Any] = {}
-        trainer.learn(self.iterations, progress=lambda _, metrics: last.update(metrics))
+        run, last = self.run_settings, dict[str, Any]()
+        trainer = run.trainer()
+        trainer.learn(run.iterations, progress=lambda _, metrics: last.update(metrics))
         row: Row = {
             "task": self.task_name,
             **self.task.labels,
@@ -259,13 +292,13 @@ class Transfer:
     @property
     def key(self) -> str:
         """See `Job.key`; of the planners too, so that further methods mean further jobs, not a conflict."""
-        readable = f"{TRANSFER}_{self.task_name}_{self.task.gap_argument}-{self.gap:g}_seed-{self.seed}"
-        return job_key(readable, TRANSFER, self.task_name, self.configuration())
+        words = f"{TRANSFER}_{self.task_name}_{self.task.gap_argument}-{self.gap:g}_seed-{self.seed}"
+        return data_key(words, TRANSFER, self.task_name, self.configuration())
 
     def configuration(self) -> dict[str, Any]:
         """See `Job.configuration`."""
         return {
-            "environment": dataclasses.asdict(self._spec()),
+            "environment": dataclasses.asdict(self.task.at(self.gap)),
             "fresh_agents": to_json(self.fresh_agents),
             "gap": self.gap,
             "seed": self.seed,
@@ -273,12 +306,9 @@ class Transfer:
             "labels": {**self.task.labels, "methods": self.labels},
         }
 
-    def _spec(self) -> EnvironmentSpec:
-        return _spec(self.task, {self.task.gap_argument: self.gap})
-
     def run(self) -> Tables:
         """Train fresh agents and measure; a row per planner."""
-        spec = self._spec()
+        spec = self.task.at(self.gap)
 
         def game(num_envs: int, gap: float, planner: Planner) -> BatchedEnv:
             return spec(num_envs, planner=planner)
@@ -335,10 +365,6 @@ def redraw_sweep(out: Path) -> Path:
     return path
 
 
-def _spec(task: Task, arguments: Mapping[str, Any]) -> EnvironmentSpec:
-    return EnvironmentSpec(task.environment, {**task.arguments, **arguments})
-
-
 def _seeded(value: Any, seed: int) -> Any:
     """`value` with every "$seed" in it replaced."""
     if isinstance(value, Mapping):
@@ -352,4 +378,4 @@ def _planner(checkpoint: bytes) -> Planner:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / PLANNER_FILE
         replace_file(path, checkpoint)
-        return load_trainer(path).frozen_planner()
+        return load_planner(path)

@@ -1,7 +1,16 @@
 """Learners: the protocol that the outer loop knows; Stable-Baselines3 and the exact learner behind it; a `VecEnv`."""
 
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig, ExactRollout
-from ermas_algos.learners.protocol import Learner, LearnerFactory, LearnerState, Rollout
+from ermas_algos.learners.protocol import (
+    InGame,
+    Learner,
+    LearnerConfig,
+    LearnerFactory,
+    LearnerState,
+    Rollout,
+    Spaces,
+    learner_registry,
+)
 from ermas_algos.learners.sb3 import SB3Learner, SB3LearnerConfig
 from ermas_algos.learners.vec_env import BatchedVecEnv
 
@@ -10,10 +19,14 @@ __all__ = [
     "ExactLearner",
     "ExactLearnerConfig",
     "ExactRollout",
+    "InGame",
     "Learner",
+    "LearnerConfig",
     "LearnerFactory",
     "LearnerState",
     "Rollout",
     "SB3Learner",
     "SB3LearnerConfig",
+    "Spaces",
+    "learner_registry",
 ]

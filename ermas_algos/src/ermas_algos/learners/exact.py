@@ -7,15 +7,14 @@ Natural Policy Gradient Methods with Entropy Regularization" (2021), with the bo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from gymnasium import spaces
 from scipy import sparse
 from scipy.special import log_softmax, softmax
 
-from ermas_algos.learners.protocol import Learner, LearnerState
+from ermas_algos.learners.protocol import InGame, Learner, LearnerState, Spaces, learner_registry
 from ermas_algos.saved_state import check_tensors, saved_table
 from ermas_envs.base.arguments import check_integer, check_number, check_positive, keep
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray, IntArray
@@ -30,6 +29,11 @@ MOST_SEEDS = 2**16
 @dataclass(frozen=True)
 class ExactLearnerConfig:
     """Hyper-parameters of the exact learner."""
+
+    kind: ClassVar[str] = "exact"
+    """See `LearnerConfig.kind`."""
+    needs: ClassVar[str] = "tables"
+    """See `LearnerConfig.needs`."""
 
     learning_rate: float = 20.0
     """Logits gained per unit of advantage (payoff) in one update, > 0."""
@@ -49,9 +53,15 @@ class ExactLearnerConfig:
         if self.learning_rate * self.entropy >= 1:
             raise ValueError("learning_rate * entropy must be < 1: one step would forget all logits.")
 
-    def least_numbers(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> int:
-        """A lower bound of the numbers in the state of a learner with these settings and spaces."""
-        return self.num_seeds * int(getattr(action_space, "n", 1))
+    def make(self, spaces: Spaces, seed: int, game: InGame | None = None) -> "ExactLearner":
+        """See `LearnerConfig.make`; ValueError without tables."""
+        if game is None:
+            raise ValueError("the exact learner needs the game's tables.")
+        return ExactLearner(self, game.game, game.roles, spaces.observation, spaces.action, seed)
+
+    def least_numbers(self, spaces: Spaces) -> int:
+        """See `LearnerConfig.least_numbers`."""
+        return self.num_seeds * int(getattr(spaces.action, "n", 1))
 
 
 @dataclass(frozen=True)
@@ -163,15 +173,16 @@ class ExactLearner:
 
     def state(self) -> LearnerState:
         """See `Learner.state`."""
-        return LearnerState({"logits": torch.tensor(self.logits)}, {"table": list(self.logits.shape)})
+        return LearnerState({"logits": self.logits.copy()}, {"table": list(self.logits.shape)})
 
     def load_state(self, state: LearnerState) -> None:
         """See `Learner.load_state`."""
         saved_table("facts", dict(state.facts), ("table",))
         if state.facts["table"] != list(self.logits.shape):
             raise ValueError(f"a table {state.facts['table']} does not fit this learner's {list(self.logits.shape)}.")
-        check_tensors(state.tensors, self.state().tensors)
-        self.logits = state.tensors["logits"].numpy().copy()
+        tensors = {name: np.asarray(tensor) for name, tensor in state.tensors.items()}
+        check_tensors(tensors, self.state().tensors)
+        self.logits = tensors["logits"].copy()
 
     def get_parameters(self) -> FloatArray:
         """See `Learner.get_parameters`; (K, P) for a batch of seeds."""
@@ -201,3 +212,6 @@ class ExactLearner:
     def _require_one_seed(self, what: str) -> None:
         if self.config.num_seeds > 1:
             raise ValueError(f"{what}: a batch of {self.config.num_seeds} seeds is not one policy; use num_seeds=1.")
+
+
+learner_registry.register(ExactLearnerConfig.kind, ExactLearnerConfig)

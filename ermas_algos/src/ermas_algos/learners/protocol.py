@@ -6,10 +6,9 @@ and passes a `LearnerFactory` replaces Stable-Baselines3.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
-import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
@@ -17,6 +16,8 @@ from ermas_algos.presets import NO_PRESET, default_preset, preset_registry
 from ermas_envs import BatchedEnv
 from ermas_envs.base.arguments import shown
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray, Observation
+from ermas_envs.base.registry import Registry
+from ermas_envs.oracles import TabularGame
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,9 @@ class Rollout:
 class LearnerState:
     """Everything that a learner needs to go on bit for bit: tensors, and facts that JSON can hold."""
 
-    tensors: Mapping[str, torch.Tensor]
-    """Parameters and optimiser moments; copies, never views of live ones."""
+    tensors: Mapping[str, Any]
+    """Parameters and optimiser moments, all NumPy arrays or all torch tensors: a checkpoint gives back what they were.
+    Copies, never views of live ones."""
     facts: Mapping[str, Any]
     """JSON-serialisable: optimiser settings, generator state, counters."""
 
@@ -103,6 +105,62 @@ class Learner(Protocol):
 
     def action_probabilities(self, observations: Array, action_masks: BoolArray | None = None) -> FloatArray:
         """(R, number of actions) probabilities; TypeError where the action space is not Discrete."""
+
+
+class Spaces(NamedTuple):
+    """What the roles of a learner see and do."""
+
+    observation: spaces.Space[Any]
+    """Space of one observation."""
+    action: spaces.Space[Any]
+    """Space of one action."""
+
+
+class InGame(NamedTuple):
+    """A learner's place in a game that is known as tables."""
+
+    game: TabularGame
+    """The tables."""
+    roles: tuple[str, ...]
+    """Which roles it plays."""
+
+
+class LearnerConfig(Protocol):
+    """Settings of a learner, and so the choice of one: a frozen dataclass of JSON types that checks them when made.
+
+    Its class is registered under its `kind` (`learner_registry`). It may have `num_seeds`, where several seeds are
+    trained in one batch, and `check_deviation(other)`, which raises a ValueError for other settings of the same kind
+    whose deviation learner could not take over the state of a learner with these.
+    """
+
+    @property
+    def kind(self) -> str:
+        """Its name in configurations, files and checkpoints; a class variable."""
+
+    @property
+    def needs(self) -> str:
+        """What a learner learns from: `samples` (a `Rollout`) or `tables` (an `ExactRollout`); a class variable."""
+
+    def make(self, spaces: Spaces, seed: int, game: InGame | None = None) -> Learner:
+        """A fresh learner; all that is random in it follows from the seed.
+
+        Args:
+            spaces: what it sees and does.
+            seed: in [0, 2**31).
+            game: the tables, where it `needs` them.
+        """
+
+    def least_numbers(self, spaces: Spaces) -> int:
+        """A lower bound of the numbers in the state of a learner with these settings: a checkpoint that has fewer is
+        refused before anything is made."""
+
+
+learner_registry: Registry[LearnerConfig] = Registry("learner kind")
+
+
+def num_seeds(config: LearnerConfig) -> int:
+    """Seeds that a learner trains in one batch."""
+    return int(getattr(config, "num_seeds", 1))
 
 
 class LearnerFactory(Protocol):

@@ -8,11 +8,12 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from gymnasium import spaces
+from gymnasium.spaces import flatdim
 from numpy.typing import NDArray
 from sb3_contrib import TRPO, MaskablePPO
 from stable_baselines3 import A2C, PPO
@@ -20,7 +21,15 @@ from stable_baselines3.common.logger import Logger
 
 from ermas_algos.checkpoint import prefixed, with_prefix
 from ermas_algos.learners import action_sampling, optimizer_state
-from ermas_algos.learners.protocol import Learner, LearnerState, Rollout, float32_rewards
+from ermas_algos.learners.protocol import (
+    InGame,
+    Learner,
+    LearnerState,
+    Rollout,
+    Spaces,
+    float32_rewards,
+    learner_registry,
+)
 from ermas_algos.learners.sb3_arguments import checked_arguments
 from ermas_algos.saved_state import check_tensors, restore_generator, saved_count, saved_table
 from ermas_envs.base.arguments import (
@@ -44,6 +53,11 @@ WIDEST_LAYER, MOST_LAYERS, MOST_WEIGHTS = 8192, 32, 10**8
 @dataclass(frozen=True)
 class SB3LearnerConfig:
     """Hyper-parameters of one SB3 learner."""
+
+    kind: ClassVar[str] = "sb3"
+    """See `LearnerConfig.kind`."""
+    needs: ClassVar[str] = "samples"
+    """See `LearnerConfig.needs`."""
 
     algorithm: str = "PPO"
     """PPO, A2C, TRPO or MaskablePPO."""
@@ -79,11 +93,28 @@ class SB3LearnerConfig:
         known = set(inspect.signature(ALGORITHMS[self.algorithm].__init__).parameters) - _OURS
         keep(self, algorithm_kwargs=checked_arguments(self.algorithm, self.algorithm_kwargs, known))
 
-    def least_numbers(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> int:
-        """A lower bound of the numbers in the state of a learner with these settings and spaces."""
-        widths = (spaces.flatdim(observation_space), *self.hidden_layers)
+    def make(self, spaces: Spaces, seed: int, game: InGame | None = None) -> "SB3Learner":
+        """See `LearnerConfig.make`."""
+        return SB3Learner(self, spaces.observation, spaces.action, seed)
+
+    def least_numbers(self, spaces: Spaces) -> int:
+        """See `LearnerConfig.least_numbers`."""
+        widths = (flatdim(spaces.observation), *self.hidden_layers)
         weights = sum(before * after for before, after in itertools.pairwise(widths))
-        return 2 * weights + widths[-1] * spaces.flatdim(action_space)  # actor and critic; the actor's last layer
+        return 2 * weights + widths[-1] * flatdim(spaces.action)  # actor and critic; the actor's last layer
+
+    def check_deviation(self, other: "SB3LearnerConfig") -> None:
+        """ValueError unless a deviation learner with other settings can take over the state of one with these."""
+        same_state = other.algorithm in _SAME_STATE.get(self.algorithm, (self.algorithm,))
+        if self.hidden_layers != other.hidden_layers or not same_state:
+            raise ValueError(
+                "deviation_learner must have agent_learner's hidden_layers, and its algorithm (or PPO with TRPO): "
+                f"{self.algorithm} {self.hidden_layers}; got {other.algorithm} {other.hidden_layers}."
+            )
+
+
+_SAME_STATE = {"PPO": ("PPO", "TRPO"), "TRPO": ("PPO", "TRPO")}
+"""Algorithms whose learners can be synchronised: same policy class, same optimiser."""
 
 
 _OURS = {"self", "policy", "env", "n_steps", "batch_size", "learning_rate", "gamma", "gae_lambda", "policy_kwargs"} | {
@@ -312,3 +343,6 @@ def _global_seeds(seed: int) -> Iterator[None]:
             yield
     finally:
         np.random.set_state(before)  # noqa: NPY002
+
+
+learner_registry.register(SB3LearnerConfig.kind, SB3LearnerConfig)

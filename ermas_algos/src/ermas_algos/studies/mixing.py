@@ -60,7 +60,7 @@ class Frozen:
 
     def configuration(self) -> dict[str, Any]:
         """See `Job.configuration`."""
-        return asdict(self) | {"settings": to_json(self._search().config()) if self.learner != "exact" else None}
+        return asdict(self) | {"settings": to_json(self._search().run().config) if self.learner != "exact" else None}
 
     def run(self) -> Tables:
         """A row per seed."""

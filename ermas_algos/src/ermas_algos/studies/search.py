@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ermas_algos.algorithms import ERMAS, MARL, ERMASConfig, MARLConfig
-from ermas_algos.algorithms.config import from_json, to_json
+from ermas_algos.algorithms.config import to_json
+from ermas_algos.algorithms.run import Run
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.experiments.jobs import Row
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_envs import bimatrix_v0
 from ermas_envs.base.arguments import check_choice, check_integer, check_json, keep
 from ermas_envs.base.arrays import FloatArray
-from ermas_envs.faces.engine_batch import EngineBatch
-from ermas_envs.planners import ConstantPlanner
 
 LEARNERS = ("SB3 PPO", "exact")
 
@@ -53,29 +51,32 @@ class Search:
             iterations=check_integer("iterations", self.iterations, 1),
         )
 
-    def config(self) -> MARLConfig:
-        """The algorithm's configuration."""
+    def run(self) -> Run:
+        """The training as data."""
         settings = dict(self.settings)
         if self.learner == "exact":
             exact = to_json(ExactLearnerConfig(num_seeds=self.num_seeds))
             for name in ("agent_learner", "planner_learner"):
                 settings[name] = exact | dict(settings.get(name, {}))
-        config: MARLConfig = from_json(ERMASConfig if self.algorithm == "ERMAS" else MARLConfig, settings)
-        return config
+        arguments = {"agents_observe": self.agents_observe, "planner": {"name": "constant", "action": 0}}
+        return Run.from_options(
+            {
+                "environment": bimatrix_v0.NAME,
+                "arguments": arguments,
+                "algorithm": self.algorithm,
+                "settings": settings,
+                "iterations": self.iterations,
+            }
+        )
 
     def as_json(self) -> dict[str, Any]:
         """All that determines the result: the complete configuration, not the differences alone."""
-        return {**dataclasses.asdict(self), "settings": to_json(self.config())}
+        return {**dataclasses.asdict(self), "settings": to_json(self.run().config)}
 
 
 def search(run: Search, observe: Observer | None = None) -> dict[str, FloatArray]:
     """Train; every metric as (iterations, number of seeds) float64."""
-    trainer_type: Any = ERMAS if run.algorithm == "ERMAS" else MARL
-
-    def game(num_envs: int) -> EngineBatch:
-        return bimatrix_v0.batched_env(num_envs, agents_observe=run.agents_observe, planner=ConstantPlanner(0))
-
-    trainer = trainer_type(game, run.config())
+    trainer = run.run().trainer()
     rows: list[dict[str, Any]] = []
     trainer.learn(
         run.iterations, progress=lambda _, metrics: rows.append({**metrics, **(observe(trainer) if observe else {})})

@@ -68,7 +68,7 @@ class Roles:
         return chosen
 
     def stacked(self, by_role: Mapping[str, Any], axis: int = 1) -> "ByRole[Any]":
-        """Arrays by role as `ByRole`, those by group made when they are asked for; of a `ByRole`, what these roles have."""
+        """Arrays by role as `ByRole`, by group only when they are asked for; of a `ByRole`, what these roles have."""
         if not isinstance(by_role, ByRole):
             return ByRole(self, given=by_role, axis=axis)
         return by_role if by_role.roles is self else by_role.read_by(self)

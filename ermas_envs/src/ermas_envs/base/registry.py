@@ -1,15 +1,17 @@
-"""One registry class for everything that is chosen by name: environments, payoffs, planners, perturbations."""
+"""One registry class for everything that is chosen by name: environments, payoffs, planners, perturbations and more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from ermas_envs.base.arguments import check_choice
+from ermas_envs.base.plugins import load_plugins
 
 T = TypeVar("T")
 
 
-class Registry(Generic[T]):
-    """Named factories of one kind; third parties add theirs with `register`.
+class Registry(Mapping[str, Callable[..., T]], Generic[T]):
+    """Named factories of one kind, a mapping from names to factories; third parties add theirs with `register`, in a
+    module of their own or in a plugin (`plugins`).
 
     Args:
         kind: what is registered, used in error messages ("environment", "payoffs", …).
@@ -27,9 +29,22 @@ class Registry(Generic[T]):
 
     def names(self) -> tuple[str, ...]:
         """Registered names, sorted."""
-        return tuple(sorted(self._factories))
+        return tuple(sorted(self))
 
     def make(self, name: str, /, *args: object, **kwargs: object) -> T:
         """Call the factory of `name`; ValueError with the nearest match if it is unknown."""
-        check_choice(self.kind, name, self._factories)
+        if not isinstance(name, str) or name not in self._factories:
+            check_choice(self.kind, name, self)
         return self._factories[name](*args, **kwargs)
+
+    def __getitem__(self, name: str) -> Callable[..., T]:
+        if name not in self._factories:
+            load_plugins()
+        return self._factories[name]
+
+    def __iter__(self) -> Iterator[str]:
+        load_plugins()
+        return iter(tuple(self._factories))
+
+    def __len__(self) -> int:
+        return len(tuple(iter(self)))

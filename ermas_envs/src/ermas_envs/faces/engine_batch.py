@@ -88,7 +88,7 @@ class EngineBatch:
             seen, acted = engine.observation_spaces[self.planner], engine.action_spaces[self.planner]
             self._inside = PlannerInside(planner, self.planner, seen, acted, self.num_envs)
         if perturbation is not None:
-            game = GameInfo(self.agents, self.planner, engine.num_states, engine.action_spaces, engine.risk_aversion())
+            game = GameInfo(self.agents, self.planner, engine.num_states, engine.action_spaces, engine.facts())
             perturbation.bind(game, self.num_envs)
         self._streams: ReplicaStreams | None = None
         self._tremble_streams: ReplicaStreams | None = None
@@ -135,7 +135,7 @@ class EngineBatch:
                 states,
                 self._steps,
                 self._episodes,
-                outcome.coin,
+                outcome.facts,
             )
         )
         self._steps = self._steps + 1

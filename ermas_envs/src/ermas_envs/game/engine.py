@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from gymnasium import spaces
@@ -25,8 +25,8 @@ class Outcome:
     """(num_envs,): the game ended."""
     truncated: BoolArray
     """(num_envs,): the time limit ended the episode."""
-    coin: tuple[FloatArray, FloatArray] | None = None
-    """See `Transition.coin`."""
+    facts: Mapping[str, FloatArray] = field(default_factory=dict)
+    """See `Transition.facts`."""
 
 
 class Engine(ABC):
@@ -92,9 +92,9 @@ class Engine(ABC):
         """See `BatchObservation.planner_acts`; an array is the caller's to keep."""
         return None
 
-    def risk_aversion(self) -> FloatArray | None:
-        """See `GameInfo.risk_aversion`."""
-        return None
+    def facts(self) -> Mapping[str, FloatArray]:
+        """See `GameInfo.facts`."""
+        return {}
 
     def metrics(self) -> dict[str, FloatArray] | None:
         """The episode so far, per name (num_envs,) float64; None where a game has nothing to tell beside payoffs."""

@@ -1,7 +1,7 @@
 """What a hook sees: the description of a game, and one step of all its replicas."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gymnasium import spaces
 
@@ -20,9 +20,8 @@ class GameInfo:
     """Number of states if the game is tabular, else None."""
     action_spaces: Mapping[str, spaces.Space[object]]
     """Action space of every agent and of the planner."""
-    risk_aversion: FloatArray | None = None
-    """(number of agents,) η of each agent's isoelastic utility of coin, where agents have one; `Transition.coin` then
-    tells their coin."""
+    facts: Mapping[str, FloatArray] = field(default_factory=dict)
+    """What else is known of the game, arrays by name, such as `risk_aversion`; the game's documentation says which."""
 
 
 @dataclass(frozen=True)
@@ -42,5 +41,6 @@ class Transition:
     """0-based number of this step in its episode, (num_envs,) int64."""
     episodes: IntArray
     """Index of the episode of each replica, (num_envs,) int64; a reset sets where the count starts."""
-    coin: tuple[FloatArray, FloatArray] | None = None
-    """Coin of the agents before and after the step, (agents, num_envs) float64 each; None in games without coin."""
+    facts: Mapping[str, FloatArray] = field(default_factory=dict)
+    """What else is known of the step, arrays by name, such as `coin_before` and `coin_after`; the game's documentation
+    says which."""

@@ -171,12 +171,15 @@ class EconomyEngine(TaxedEngine):
             planner,
             np.zeros(self.num_envs, dtype=np.bool_),
             np.asarray(progress.timestep >= self.horizon),
-            (progress.coin_before.T.copy(), (self.state.agents.inventory + self.state.agents.escrow)[:, :, COIN].T),
+            {
+                "coin_before": progress.coin_before.T.copy(),
+                "coin_after": (self.state.agents.inventory + self.state.agents.escrow)[:, :, COIN].T,
+            },
         )
 
-    def risk_aversion(self) -> FloatArray:
-        """η of each agent."""
-        return self.rules.objectives.eta
+    def facts(self) -> dict[str, FloatArray]:
+        """`risk_aversion` (n,): η of each agent."""
+        return {"risk_aversion": self.rules.objectives.eta}
 
     def advance(self, agent_actions: IntArray, planner_actions: IntArray, looks: bool = True) -> None:
         """Step all replicas by actions (R, n, entries) and (R, entries) int64, which are not checked.

@@ -136,17 +136,17 @@ class OneStepEngine(TaxedEngine):
             planner,
             np.zeros(self.num_envs, dtype=np.bool_),
             np.asarray(self.state.progress.timestep >= self.horizon),
-            (before, self._coin()),
+            {"coin_before": before, "coin_after": self._coin()},
         )
 
     def _coin(self) -> FloatArray:
         """(n, R) coin of the agents."""
         return self.state.agents.inventory[:, :, COIN].T.copy()
 
-    def risk_aversion(self) -> FloatArray | None:
-        """η of each agent, where their utility has one."""
+    def facts(self) -> dict[str, FloatArray]:
+        """`risk_aversion` (n,), η of each agent, where the agents' utility is isoelastic."""
         isoelastic = self.settings.agent_reward_type == "isoelastic_coin_minus_labor"
-        return np.array(self.settings.etas(), dtype=np.float64) if isoelastic else None
+        return {"risk_aversion": np.array(self.settings.etas(), dtype=np.float64)} if isoelastic else {}
 
     def advance(self, hours: IntArray, planner_actions: IntArray) -> None:
         """Step all replicas by actions that are not checked; payoffs are in `state.progress`.

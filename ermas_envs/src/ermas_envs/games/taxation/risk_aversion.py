@@ -16,7 +16,8 @@ from ermas_envs.games.taxation.welfare import utilities_of_coin
 class RiskAversion:
     """ξ_i changes agent i's risk aversion from η to η′: the change, in a step, of u(C; η′) − u(C; η) of its coin C.
 
-    For games whose agents have isoelastic utility (`GameInfo.risk_aversion`): rewards become what they would be at η′.
+    For games whose agents have isoelastic utility: rewards become what they would be at η′. Among the facts of the game
+    is their `risk_aversion`, η (n,), among those of a step their `coin_before` and `coin_after` it, (n, R).
 
     Args:
         eta: η′ in [0, 30], of all agents or one per agent; 1 is log utility.
@@ -31,18 +32,17 @@ class RiskAversion:
 
     def bind(self, game: GameInfo, num_envs: int) -> None:
         """ValueError unless agents have a risk aversion, and there is one η′ for all or for each."""
-        if game.risk_aversion is None:
+        if "risk_aversion" not in game.facts:
             raise ValueError("risk_aversion: this game's agents have no risk aversion that could change.")
         after = self.eta * len(game.agents) if len(self.eta) == 1 else self.eta
         if len(after) != len(game.agents):
             raise ValueError(f"eta must be a number or {len(game.agents)} numbers, got {len(self.eta)}.")
         self._agents = game.agents
-        self._pairs = list(zip(game.risk_aversion.tolist(), after, strict=True))
+        self._pairs = list(zip(game.facts["risk_aversion"].tolist(), after, strict=True))
 
     def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
         """The difference of the changes of utility."""
-        assert transition.coin is not None  # a game that tells η tells coin
-        before, after = transition.coin
+        before, after = transition.facts["coin_before"], transition.facts["coin_after"]
         added = {}
         for index, agent in enumerate(self._agents):
             eta, other = self._pairs[index]

@@ -1,0 +1,102 @@
+"""Plugins: what a third party registers has its name in every command, in workers too."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ermas_envs.base import plugins
+from ermas_envs.base.registry import Registry
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+COMMANDS = """
+import sys
+from ermas_algos.command_line import main
+
+SWEEP = '''
+seeds = [0]
+gaps = [0.0]
+iterations = 2
+[tasks.stakes]
+environment = "augmented_bimatrix_v0"
+algorithm = "MARL"
+[tasks.stakes.settings]
+num_envs = 8
+agent_learner = {kind = "reinforce"}
+planner_learner = {kind = "reinforce"}
+[methods.plain]
+[methods.fast.settings.agent_learner]
+learning_rate = 2.0
+[fresh_agents]
+agent_learner = {kind = "reinforce", gamma = 0.5}
+num_envs = 8
+window = 2
+max_iterations = 4
+measured_envs = 8
+'''
+
+def ermas(*arguments):
+    try:
+        main(arguments)
+    except SystemExit as stopped:
+        assert stopped.code in (0, None), (arguments, stopped.code)
+
+if __name__ == "__main__":
+    learners = ("agent_learner.kind", "reinforce", "planner_learner.kind", "reinforce", "num_envs", "8")
+    ermas("train", "--environment", "augmented_bimatrix_v0", "--algorithm", "MARL", "--iterations", "3", "--out", "run",
+          "--settings", *learners)
+    ermas("evaluate", "run", "--gaps", "0", "--out", "rows.csv", "--fresh-agents", "agent_learner.kind", "reinforce",
+          "num_envs", "8", "window", "2", "max_iterations", "4", "measured_envs", "8")
+    with open("sweep.toml", "w") as file:
+        file.write(SWEEP)
+    ermas("sweep", "sweep.toml", "--out", "swept", "--workers", "1")
+    ermas("train", "--file", "run/train.toml", "--out", "again")
+    main(("certify", "run", "--epsilon", "100"))
+"""
+
+
+def test_a_learner_of_ones_own_is_trained_evaluated_swept_and_certified_by_name(tmp_path: Path) -> None:
+    script = tmp_path / "commands.py"
+    script.write_text(COMMANDS)
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES), plugins.VARIABLE: "reinforce_plugin"}
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    resolved = (tmp_path / "run" / "train.toml").read_text()
+    assert 'kind = "reinforce"' in resolved
+    assert (tmp_path / "again" / "progress.csv").read_text().count("\n") == 4
+    with open(tmp_path / "swept" / "sweep.csv", newline="") as file:
+        assert [row["method_name"] for row in csv.DictReader(file)] == ["plain", "fast"]
+
+
+def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(plugins.VARIABLE, "no_such_plugin_anywhere")
+    registry: Registry[int] = Registry("thing")
+    registry.register("one", lambda: 1)
+    assert registry.make("one") == 1  # what is known needs no plugin
+    with pytest.raises(ValueError, match=r"the plugin 'no_such_plugin_anywhere' .* cannot be imported: ModuleNotFound"):
+        registry.make("two")
+    with pytest.raises(ValueError, match="unknown name 'two'"):  # it is tried once
+        registry.make("two")
+
+
+def test_a_plugin_may_register_and_look_up_while_it_is_imported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "harvest_plugin.py").write_text(
+        "from ermas_envs.planners import planner_registry\n"
+        "assert 'harvest' not in planner_registry.names()\n"
+        "planner_registry.register('harvest', lambda: 'planner')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv(plugins.VARIABLE, " harvest_plugin ,")
+    from ermas_envs.planners import planner_registry
+
+    assert planner_registry.make("harvest") == "planner"
+    assert "harvest" in planner_registry
+    del planner_registry._factories["harvest"], sys.modules["harvest_plugin"]
