@@ -17,7 +17,7 @@ from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.algorithms.risk import RiskConfig
 from ermas_algos.evaluation import FreshAgentsConfig
 from ermas_algos.experiments.sweep import Method, Sweep, Task
-from ermas_algos.studies.search import Search
+from ermas_algos.studies.agent_adv_search import AgentAdvSearch
 from ermas_envs import EnvironmentSpec, augmented_bimatrix_v0
 
 INTEGERS = st.sampled_from([int, np.int64, np.uint8, np.int32, np.int8])
@@ -115,7 +115,7 @@ def test_every_configuration_comes_back_from_json(config: Any) -> None:
         (lambda: FreshAgentsConfig(agent_learner=abs), "agent_learner must be what JSON can hold"),  # type: ignore[arg-type]
         (lambda: Task("bimatrix_v0", {"planner": object()}), "arguments.planner must be what JSON can hold"),
         (lambda: Method("MARL", {"seed": {1, 2}}), "settings.seed must be what JSON can hold"),
-        (lambda: Search("exact", "own", settings={"epsilon": np.inf}), "settings.epsilon must be a finite number"),
+        (lambda: AgentAdvSearch("exact", "own", settings={"epsilon": np.inf}), "epsilon must be a finite number"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_saved_is_refused_at_once(make: Any, message: str) -> None:

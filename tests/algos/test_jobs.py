@@ -25,8 +25,8 @@ from ermas_algos.studies import (
     multipliers,
     regret_estimators,
 )
+from ermas_algos.studies.agent_adv_search import AgentAdvSearch, agent_adv_search
 from ermas_algos.studies.reproduction import experiment_registry, reproduce
-from ermas_algos.studies.search import Search, search
 
 EXPERIMENTS = (figure_2, figure_3, meta_gradient, mixing, multipliers, regret_estimators)
 
@@ -200,7 +200,7 @@ def test_full_experiments_have_ten_seeds_everywhere() -> None:
 
 
 def test_figure_2_rows_have_the_documented_columns() -> None:
-    run = Search("exact", "own", "ERMAS", {"epsilon": 0.1}, 2, 45)
+    run = AgentAdvSearch("exact", "own", "ERMAS", {"epsilon": 0.1}, 2, 45)
     tables = figure_2.Point(run, "learned", 0.1, 0).run()
     columns = (
         "learner agents_observe multiplier epsilon seed planner_payoff agent_0_payoff agent_1_payoff "
@@ -208,7 +208,7 @@ def test_figure_2_rows_have_the_documented_columns() -> None:
     )
     assert [list(row) for row in tables["figure-2"]] == [columns.split()] * 2
     assert [row["seed"] for row in tables["figure-2"]] == [0, 1]
-    history = search(run)
+    history = agent_adv_search(run)
     expected = history["exact_reward/planner"][-15:].mean(axis=0)
     assert [row["planner_payoff"] for row in tables["figure-2"]] == pytest.approx(list(expected))
 
@@ -222,9 +222,9 @@ def test_frontier_is_the_oracles() -> None:
 
 def test_only_the_exact_learner_has_batches() -> None:
     with pytest.raises(ValueError, match="num_seeds"):
-        Search("SB3 PPO", "own", num_seeds=2)
+        AgentAdvSearch("SB3 PPO", "own", num_seeds=2)
     with pytest.raises(ValueError, match="learner"):
-        Search("SB3", "own")
+        AgentAdvSearch("SB3", "own")
     with pytest.raises(ValueError, match="seeds"):
         Scale(0)
 

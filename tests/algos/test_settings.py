@@ -22,7 +22,7 @@ WITHOUT_DEFAULTS: dict[str, dict[str, Any]] = {
     "RayCluster": {"address": "local", "workers": 2},
 }
 """Arguments of settings that need some."""
-NO_SETTINGS = ("Sweep", "Search", "Run", "Control", "Layout")
+NO_SETTINGS = ("Sweep", "AgentAdvSearch", "Run", "Control", "Layout")
 """Dataclasses of maps, and those that hold what is tested here: mappings of tasks, learners, curves."""
 
 

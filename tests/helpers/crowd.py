@@ -39,7 +39,7 @@ class Crowd(Engine):
         self.action_spaces = dict.fromkeys((*self.agents, self.planner), spaces.Discrete(2))
         self.time = 0
 
-    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
+    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, from_scratch: bool) -> None:
         self.time = 0
 
     def step(self, actions: ByRole[Any]) -> Outcome:

@@ -1,13 +1,14 @@
-"""Environments by name: the registry of environments, and PettingZoo's own registry where it has one."""
+"""Environments by name: their registry, their arguments, an environment as data, and PettingZoo's own registry."""
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pettingzoo
 
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0, economy_v0, one_step_economy_v0
-from ermas_envs.base.arguments import check_json, check_mapping, keep, shown
+from ermas_envs.base.arguments import check_choice, check_json, check_mapping, keep, shown, unknown_name
 from ermas_envs.base.registry import Registry
 from ermas_envs.game.batch import BatchedEnv
 from ermas_envs.perturbations import perturbation_registry
@@ -37,6 +38,33 @@ def batched_env(name: str, num_envs: int, **arguments: Any) -> BatchedEnv:
 def parallel_env(name: str, **arguments: Any) -> Any:
     """PettingZoo face of a registered environment; ValueError with the nearest match for an unknown name."""
     return environment_registry.make(name).parallel_env(**arguments)
+
+
+def argument_names(environment: str) -> list[str]:
+    """Arguments that stand in the signature of a registered environment's `batched_env`, its settings apart."""
+    _, *parameters = inspect.signature(environment_registry.make(environment).batched_env).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+
+
+def check_arguments(what: str, environment: str, names: Iterable[str]) -> None:
+    """Check names of arguments.
+
+    Args:
+        what: how the error calls them.
+        environment: registered name.
+        names: arguments that `batched_env` of this environment must take.
+
+    Raises:
+        ValueError: an unknown environment or argument, with the nearest match.
+    """
+    check_choice("environment", environment, environment_registry.names())
+    _, *parameters = inspect.signature(environment_registry.make(environment).batched_env).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    known = argument_names(environment)
+    for name in names:
+        if name not in known:
+            raise unknown_name(f"{what} of {environment}", name, known)
 
 
 @dataclass(frozen=True)

@@ -69,10 +69,10 @@ class Grove(Engine):
         self.tree = np.zeros((num_envs, 2, 3), dtype=np.uint8)
         self.allowed = np.ones((num_envs, agents, 3), dtype=np.bool_)
 
-    def reset(self, replicas: Any, streams: Any, episodes: Any, *, anew: bool) -> None:
-        self.resets.append((replicas.tolist(), episodes.tolist(), anew))
+    def reset(self, replicas: Any, streams: Any, episodes: Any, *, from_scratch: bool) -> None:
+        self.resets.append((replicas.tolist(), episodes.tolist(), from_scratch))
         self.streams = streams
-        self.count[replicas] = 0 if anew else self.count[replicas] + 1
+        self.count[replicas] = 0 if from_scratch else self.count[replicas] + 1
         self.episodes[replicas] = episodes
         self.fruits[replicas] = 1 + streams.integers(12, replicas)
         self.steps[replicas] = self.rates[replicas] = self.money[replicas] = 0

@@ -80,13 +80,13 @@ class Walk(ParallelEnv):
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
         self.seed_generator(seed)
         self.agents, self.count, self.place = list(self.possible_agents), 0, 5.0
-        return self.everyone(self.sight()), self.everyone({"action_mask": self.mask()})
+        return self.everyone(self.observer()), self.everyone({"action_mask": self.mask()})
 
     def step(self, actions: dict[str, int]) -> Any:
         self.count += 1
         self.place = float(np.clip(self.place + self.draw() + actions["agent_0"], 0, 9))
         result = (
-            self.everyone(self.sight()),
+            self.everyone(self.observer()),
             self.everyone(self.reward()),
             self.everyone(self.over()),
             self.everyone(False),
@@ -202,12 +202,12 @@ def test_determinism_check_gives_the_global_generators_back() -> None:
 
 class LeavesTheSpace(Walk):
     def sight(self) -> Any:
-        return super().sight() + (10 if self.count == 6 else 0)
+        return super().observer() + (10 if self.count == 6 else 0)
 
 
 class WrongDtype(Walk):
     def sight(self) -> Any:
-        return super().sight().astype(np.float16)
+        return super().observer().astype(np.float16)
 
 
 class WrongShape(Walk):

@@ -80,18 +80,15 @@ class SampledCollector:
         return self._envs[blocks]
 
     def collect(self, cast: Cast, iteration: int) -> Trajectories:
-        """See `Collector.collect`."""
         env = self.env(len(next(iter(cast.values()))))
         self.env_steps += env.num_envs * self.steps
         episode = iteration * (self.steps // env.horizon if env.horizon else 1)
         return joint_rollout(env, cast, self.steps, self._generator, episode)
 
     def state(self) -> dict[str, Any]:
-        """See `Collector.state`."""
         return {"env_steps": self.env_steps, "generator": self._generator.bit_generator.state}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """See `Collector.load_state`."""
         table = saved_table("collector", state, ("env_steps", "generator"))
         env_steps = saved_count("env_steps", table["env_steps"])
         restore_generator("collector: generator", self._generator, table["generator"])

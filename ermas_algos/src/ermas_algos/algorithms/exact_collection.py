@@ -104,7 +104,6 @@ class ExactExperience:
         self.payoffs: Mapping[str, FloatArray] = game.payoffs
 
     def mean(self, per_step: FloatArray, block: int) -> PerSeed:
-        """See `Experience.mean`."""
         return self._blocks[block].mean(per_step)
 
     def rollout(self, seats: Sequence[Seat], rewards: Mapping[str, FloatArray]) -> ExactRollout:
@@ -135,16 +134,13 @@ class ExactCollector:
         self._game = game
 
     def collect(self, cast: Cast, iteration: int) -> ExactExperience:
-        """See `Collector.collect`."""
         blocks = len(next(iter(cast.values())))
         rows = [{role: learners[block] for role, learners in cast.items()} for block in range(blocks)]
         joints = [JointPolicy(self._game, tabular_policies(self._game, row)) for row in rows]
         return ExactExperience(self._game, joints)
 
     def state(self) -> dict[str, Any]:
-        """See `Collector.state`."""
         return {}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """See `Collector.load_state`."""
         saved_table("collector", state, ())

@@ -19,11 +19,11 @@ from ermas_algos.commands.console import print_table, progress_bar
 from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
 from ermas_algos.commands.imported_planner import imported_planner
 from ermas_algos.commands.options import checkpoint_file, environment_spec, json_values, optional, prepare_file
-from ermas_algos.environment_arguments import check_arguments
 from ermas_algos.evaluation import FreshAgentsConfig, TransferRow, load_planner, transfer_evaluation, write_rows
 from ermas_algos.evaluation.certificate import read_any_training
 from ermas_algos.sb3_planner import SB3Planner
 from ermas_envs import BatchedEnv, EnvironmentSpec
+from ermas_envs.make import check_arguments
 from ermas_envs.planners import ConstantPlanner, Planner
 
 

@@ -10,8 +10,8 @@ import tyro
 
 from ermas_algos.algorithms.trainer import CHECKPOINT
 from ermas_algos.commands.configuration_file import json_value
-from ermas_algos.environment_arguments import check_arguments
 from ermas_envs import EnvironmentSpec
+from ermas_envs.make import check_arguments
 
 
 def optional(metavar: str, default: str = "") -> Any:

@@ -18,10 +18,10 @@ from ermas_algos.commands.console import progress_bar
 from ermas_algos.commands.exit_status import DONE
 from ermas_algos.commands.options import json_values, optional, prepare_directory
 from ermas_algos.directory_lock import locked_directory
-from ermas_algos.environment_arguments import argument_names, check_arguments
 from ermas_algos.learners.protocol import num_seeds
 from ermas_algos.presets import NO_PRESET
 from ermas_envs.base.arguments import check_integer, unknown_name
+from ermas_envs.make import argument_names, check_arguments
 
 RESOLVED = "train.toml"
 """The complete configuration that a training leaves beside its checkpoint."""

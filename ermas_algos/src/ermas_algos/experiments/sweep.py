@@ -16,7 +16,6 @@ from ermas_algos.algorithms.config import check_writable, to_json
 from ermas_algos.algorithms.run import OPTIONS, Run, data_key, merged, trainer_type, with_preset
 from ermas_algos.checkpoint import replace_file
 from ermas_algos.directory_lock import locked_directory
-from ermas_algos.environment_arguments import check_arguments
 from ermas_algos.evaluation.certificate import load_planner
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.evaluation.transfer import TransferRow, transfer_evaluation
@@ -26,6 +25,7 @@ from ermas_algos.experiments.results import read_table, rows_of, write_results
 from ermas_algos.file_errors import file_errors
 from ermas_envs import BatchedEnv, EnvironmentSpec
 from ermas_envs.base.arguments import check_integer, check_json, check_number, keep
+from ermas_envs.make import check_arguments
 from ermas_envs.oracles import agents_ignore_planner
 from ermas_envs.planners import Planner
 
@@ -247,7 +247,6 @@ class Training:
         return run_of(self.task, self.method, self.seed, self.iterations)
 
     def configuration(self) -> dict[str, Any]:
-        """See `Job.configuration`."""
         return {**self.run_settings.as_options(), "labels": {**self.task.labels, **self.method.labels}}
 
     def run(self) -> Products:
@@ -296,7 +295,6 @@ class Transfer:
         return data_key(words, TRANSFER, self.task_name, self.configuration())
 
     def configuration(self) -> dict[str, Any]:
-        """See `Job.configuration`."""
         return {
             "environment": dataclasses.asdict(self.task.at(self.gap)),
             "fresh_agents": to_json(self.fresh_agents),

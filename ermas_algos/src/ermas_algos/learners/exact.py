@@ -60,7 +60,6 @@ class ExactLearnerConfig:
         return ExactLearner(self, game.game, game.roles, spaces.observation, spaces.action, seed)
 
     def least_numbers(self, spaces: Spaces) -> int:
-        """See `LearnerConfig.least_numbers`."""
         return self.num_seeds * int(getattr(spaces.action, "n", 1))
 
 
@@ -172,11 +171,9 @@ class ExactLearner:
             ) from None
 
     def state(self) -> LearnerState:
-        """See `Learner.state`."""
         return LearnerState({"logits": self.logits.copy()}, {"table": list(self.logits.shape)})
 
     def load_state(self, state: LearnerState) -> None:
-        """See `Learner.load_state`."""
         saved_table("facts", dict(state.facts), ("table",))
         if state.facts["table"] != list(self.logits.shape):
             raise ValueError(f"a table {state.facts['table']} does not fit this learner's {list(self.logits.shape)}.")
@@ -189,7 +186,6 @@ class ExactLearner:
         return self.logits.reshape(*self.logits.shape[:-2], -1).copy()
 
     def set_parameters(self, vector: FloatArray) -> None:
-        """See `Learner.set_parameters`."""
         wanted = (*self.logits.shape[:-2], self.logits.shape[-2] * self.logits.shape[-1])
         if vector.shape != wanted:
             raise ValueError(f"vector must have shape {wanted}, got {vector.shape}.")

@@ -94,11 +94,9 @@ class SB3LearnerConfig:
         keep(self, algorithm_kwargs=checked_arguments(self.algorithm, self.algorithm_kwargs, known))
 
     def make(self, spaces: Spaces, seed: int, game: InGame | None = None) -> "SB3Learner":
-        """See `LearnerConfig.make`."""
         return SB3Learner(self, spaces.observation, spaces.action, seed)
 
     def least_numbers(self, spaces: Spaces) -> int:
-        """See `LearnerConfig.least_numbers`."""
         widths = (flatdim(spaces.observation), *self.hidden_layers)
         weights = sum(before * after for before, after in itertools.pairwise(widths))
         return 2 * weights + widths[-1] * flatdim(spaces.action)  # actor and critic; the actor's last layer
@@ -188,7 +186,6 @@ class SB3Learner:
         return model
 
     def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None = None) -> Array:
-        """See `Learner.act`."""
         with torch.no_grad():
             return action_sampling.sample(self._distribution(observations, action_masks), self.action_space, noise)
 
@@ -256,7 +253,6 @@ class SB3Learner:
         return action_sampling.distribution(self.policy, observations, action_masks, self._masked)
 
     def state(self) -> LearnerState:
-        """See `Learner.state`."""
         policy = {f"policy/{name}": tensor.detach().clone() for name, tensor in self.policy.state_dict().items()}
         moments, settings = optimizer_state.export(self.policy.optimizer)
         facts = {
@@ -268,7 +264,6 @@ class SB3Learner:
         return LearnerState({**policy, **{f"optimizer/{name}": t for name, t in moments.items()}}, facts)
 
     def load_state(self, state: LearnerState) -> None:
-        """See `Learner.load_state`."""
         if state.facts.get("network") != self._network():
             raise ValueError(f"the state of {state.facts.get('network')} does not fit this learner, {self._network()}.")
         facts = saved_table("facts", dict(state.facts), ("optimizer", "shuffling", "n_updates", "network"))
@@ -288,12 +283,10 @@ class SB3Learner:
         return {**kinds, "shapes": shapes}
 
     def get_parameters(self) -> NDArray[np.float32]:
-        """See `Learner.get_parameters`."""
         vector: NDArray[np.float32] = np.concatenate([p.detach().numpy().ravel() for p in self.policy.parameters()])
         return vector
 
     def set_parameters(self, vector: NDArray[np.float32]) -> None:
-        """See `Learner.set_parameters`."""
         parameters = list(self.policy.parameters())
         total = sum(p.numel() for p in parameters)
         if vector.shape != (total,):
@@ -318,7 +311,6 @@ class SB3Learner:
         return float(torch.stack(rows).sum(dim=0).mean().clamp(min=0.0))  # rounding can leave −1e-8
 
     def action_probabilities(self, observations: Array, action_masks: BoolArray | None = None) -> FloatArray:
-        """See `Learner.action_probabilities`."""
         if not isinstance(self.action_space, spaces.Discrete):
             raise TypeError(f"action probabilities exist for Discrete actions only, not for {self.action_space}.")
         with torch.no_grad():

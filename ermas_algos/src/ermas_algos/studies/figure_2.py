@@ -10,7 +10,7 @@ import numpy as np
 from ermas_algos.algorithms.config import ERMASConfig, to_json
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
-from ermas_algos.studies.search import LEARNERS, Search, last_third, search, seed_batches
+from ermas_algos.studies.agent_adv_search import LEARNERS, AgentAdvSearch, agent_adv_search, last_third, seed_batches
 from ermas_envs import bimatrix_v0
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import evaluate, worst_equilibrium
@@ -32,7 +32,7 @@ TABLES = ("figure-2", "figure-2-training", "figure-2-frontier")
 class Point:
     """One run, or one batch of seeds, of the figure."""
 
-    run_settings: Search
+    run_settings: AgentAdvSearch
     multiplier: str
     """`learned`, the frozen λ, or `none` for MARL."""
     epsilon: float | None
@@ -42,17 +42,15 @@ class Point:
 
     @property
     def key(self) -> str:
-        """See `Job.key`."""
         run, arm = self.run_settings, self.multiplier if self.epsilon is None else f"epsilon-{self.epsilon:g}"
         return f"{run.learner.replace(' ', '-')}_{run.agents_observe}_{arm}_seed-{self.first_seed}"
 
     def configuration(self) -> dict[str, Any]:
-        """See `Job.configuration`."""
         return self.run_settings.as_json()
 
     def run(self) -> Tables:
         """Train; a row per seed in each of two tables."""
-        history = search(self.run_settings)
+        history = agent_adv_search(self.run_settings)
         ends = {name: last_third(values) for name, values in history.items()}
         warmup = ERMASConfig().warmup_iterations
         means = {name: values[warmup:].mean(axis=0) for name, values in history.items()}
@@ -93,7 +91,6 @@ class Frontier:
     """See `Job.key`."""
 
     def configuration(self) -> dict[str, Any]:
-        """See `Job.configuration`."""
         return {"epsilons": list(self.epsilons)}
 
     def run(self) -> Tables:
@@ -145,7 +142,10 @@ def _points(scale: Scale, learner: str, mode: str, multiplier: str, epsilon: flo
     batches = seed_batches(learner, scale.seeds)
     return [
         Point(
-            Search(learner, mode, algorithm, {**settings, "seed": first}, count, iterations), multiplier, epsilon, first
+            AgentAdvSearch(learner, mode, algorithm, {**settings, "seed": first}, count, iterations),
+            multiplier,
+            epsilon,
+            first,
         )
         for first, count in batches
     ]

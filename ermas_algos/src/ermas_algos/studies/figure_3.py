@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
-from ermas_algos.studies.search import LEARNERS, Search, binned, search, seed_batches
+from ermas_algos.studies.agent_adv_search import LEARNERS, AgentAdvSearch, agent_adv_search, binned, seed_batches
 
 NAME = "figure-3"
 TABLES = ("figure-3",)
@@ -29,19 +29,17 @@ the estimator does not matter."""
 class Curve:
     """Learning curves of one run, or of one batch of seeds."""
 
-    run_settings: Search
+    run_settings: AgentAdvSearch
     first_seed: int
     """Seed of the run, or of the first member of the batch."""
 
     @property
     def key(self) -> str:
-        """See `Job.key`."""
         run = self.run_settings
         arm = f"{run.settings['deviation']}_{run.settings['meta_gradient']}_beta-{run.settings['meta_step_size']:g}"
         return f"{run.learner.replace(' ', '-')}_{arm}_seed-{self.first_seed}"
 
     def configuration(self) -> dict[str, Any]:
-        """See `Job.configuration`."""
         return self.run_settings.as_json()
 
     def run(self) -> Tables:
@@ -60,7 +58,7 @@ class Curve:
             **{f"exact_regret_{i}": f"exact_regret/agent_{i}" for i in (0, 1)},
             **{f"estimated_regret_{i}": f"estimated_regret/agent_{i}" for i in (0, 1)},
         }
-        return {NAME: [labels | row for row in binned(search(run), columns, BIN, self.first_seed)]}
+        return {NAME: [labels | row for row in binned(agent_adv_search(run), columns, BIN, self.first_seed)]}
 
 
 def jobs(scale: Scale) -> Sequence[Job]:
@@ -78,7 +76,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
                     "meta_step_size": beta,
                 }
                 for first, count in batches:
-                    run = Search(learner, "own", "ERMAS", {**settings, "seed": first}, count, iterations)
+                    run = AgentAdvSearch(learner, "own", "ERMAS", {**settings, "seed": first}, count, iterations)
                     found.append(Curve(run, first))
     return found
 

@@ -50,11 +50,9 @@ class Measurement:
 
     @property
     def key(self) -> str:
-        """See `Job.key`."""
         return f"{self.point.replace(' ', '-')}_seed-{self.seed}"
 
     def configuration(self) -> dict[str, Any]:
-        """See `Job.configuration`."""
         return asdict(self)
 
     def run(self) -> Tables:

@@ -18,7 +18,7 @@ from ermas_algos.algorithms.exact_collection import JointPolicy
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.experiments.jobs import Job, Scale, Tables
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig, ExactRollout
-from ermas_algos.studies.search import Search, last_third, search
+from ermas_algos.studies.agent_adv_search import AgentAdvSearch, agent_adv_search, last_third
 from ermas_envs import bimatrix_v0
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import TabularGame, best_response_value, evaluate
@@ -55,11 +55,9 @@ class Frozen:
 
     @property
     def key(self) -> str:
-        """See `Job.key`."""
         return f"{self.learner}_{self.way}_{self.multiplier:g}_seed-{self.first_seed}".replace(" ", "-")
 
     def configuration(self) -> dict[str, Any]:
-        """See `Job.configuration`."""
         return asdict(self) | {"settings": to_json(self._search().run().config) if self.learner != "exact" else None}
 
     def run(self) -> Tables:
@@ -86,17 +84,17 @@ class Frozen:
             ]
         }
 
-    def _search(self) -> Search:
+    def _search(self) -> AgentAdvSearch:
         kwargs = {**AGENT_PPO.algorithm_kwargs, "normalize_advantage": SAMPLED_WAYS[self.way]}
         settings = {
             "agent_learner": to_json(replace(AGENT_PPO, algorithm_kwargs=kwargs)),
             "multiplier": to_json(MultiplierConfig.frozen(self.multiplier)),
             "seed": self.first_seed,
         }
-        return Search(self.learner, "own", "ERMAS", settings, self.num_seeds, self.iterations)
+        return AgentAdvSearch(self.learner, "own", "ERMAS", settings, self.num_seeds, self.iterations)
 
     def _sampled(self) -> dict[str, FloatArray]:
-        return {name: last_third(values) for name, values in search(self._search()).items()}
+        return {name: last_third(values) for name, values in agent_adv_search(self._search()).items()}
 
     def _exact(self, game: TabularGame) -> dict[str, FloatArray]:
         config = ExactLearnerConfig(num_seeds=self.num_seeds)

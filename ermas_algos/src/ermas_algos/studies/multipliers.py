@@ -16,7 +16,7 @@ from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.exact_collection import JointPolicy
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
-from ermas_algos.studies.search import LEARNERS, Search, last_third, search, seed_batches
+from ermas_algos.studies.agent_adv_search import LEARNERS, AgentAdvSearch, agent_adv_search, last_third, seed_batches
 from ermas_envs.base.arguments import check_choice
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import TabularGame, evaluate, exact_regret, worst_equilibrium
@@ -42,7 +42,7 @@ _SEEDS = 2
 class Control:
     """Training with one way to move λ."""
 
-    run_settings: Search
+    run_settings: AgentAdvSearch
     control: str
     """Key of `CONTROLS`."""
     first_seed: int
@@ -54,20 +54,18 @@ class Control:
 
     @property
     def key(self) -> str:
-        """See `Job.key`."""
         run = self.run_settings
         number = list(CONTROLS).index(self.control)
         return f"{run.learner.replace(' ', '-')}_{number}_epsilon-{run.settings['epsilon']:g}_seed-{self.first_seed}"
 
     def configuration(self) -> dict[str, Any]:
-        """See `Job.configuration`."""
         return self.run_settings.as_json()
 
     def run(self) -> Tables:
         """Train; a row per seed and kind of iterate."""
         run = self.run_settings
         average = AveragePolicy(first=run.iterations - run.iterations // 3)
-        history = search(run, average.observe)
+        history = agent_adv_search(run, average.observe)
         assert average.game is not None
         epsilon = run.settings["epsilon"]
         worst = worst_equilibrium(average.game, epsilon)
@@ -144,7 +142,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
             for epsilon in EPSILONS:
                 for first, count in batches:
                     settings = {"epsilon": epsilon, "multiplier": multiplier, "seed": first}
-                    run = Search(learner, "own", "ERMAS", settings, count, iterations)
+                    run = AgentAdvSearch(learner, "own", "ERMAS", settings, count, iterations)
                     found.append(Control(run, control, first))
     return found
 

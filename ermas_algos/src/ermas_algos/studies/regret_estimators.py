@@ -12,7 +12,7 @@ from typing import Any
 from ermas_algos.algorithms.config import AGENT_PPO, to_json
 from ermas_algos.experiments.jobs import Job, Scale, Tables
 from ermas_algos.learners.sb3 import SB3LearnerConfig
-from ermas_algos.studies.search import LEARNERS, Search, binned, search, seed_batches
+from ermas_algos.studies.agent_adv_search import LEARNERS, AgentAdvSearch, agent_adv_search, binned, seed_batches
 
 NAME = "regret-estimators"
 TABLES = ("regret-estimators",)
@@ -47,7 +47,7 @@ ESTIMATORS: Mapping[str, Mapping[str, Any]] = {
 class Calibration:
     """Training with one estimator."""
 
-    run_settings: Search
+    run_settings: AgentAdvSearch
     estimator: str
     """Key of `ESTIMATORS`."""
     first_seed: int
@@ -55,13 +55,11 @@ class Calibration:
 
     @property
     def key(self) -> str:
-        """See `Job.key`."""
         run = self.run_settings
         number = list(ESTIMATORS).index(self.estimator)
         return f"{run.learner.replace(' ', '-')}_{number}_epsilon-{run.settings['epsilon']:g}_seed-{self.first_seed}"
 
     def configuration(self) -> dict[str, Any]:
-        """See `Job.configuration`."""
         return self.run_settings.as_json()
 
     def run(self) -> Tables:
@@ -74,7 +72,7 @@ class Calibration:
             **{f"estimated_regret_{i}": f"estimated_regret/agent_{i}" for i in (0, 1)},
             **{f"multiplier_{i}": f"multiplier/agent_{i}" for i in (0, 1)},
         }
-        return {NAME: [labels | row for row in binned(search(run), columns, BIN, self.first_seed)]}
+        return {NAME: [labels | row for row in binned(agent_adv_search(run), columns, BIN, self.first_seed)]}
 
 
 def jobs(scale: Scale) -> Sequence[Job]:
@@ -89,7 +87,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
                 continue
             for epsilon in EPSILONS:
                 for first, count in batches:
-                    run = Search(
+                    run = AgentAdvSearch(
                         learner, "own", "ERMAS", {**settings, "epsilon": epsilon, "seed": first}, count, iterations
                     )
                     found.append(Calibration(run, estimator, first))

@@ -49,7 +49,7 @@ CASES = (
         "rules and rewards only",
         NUM_ENVS,
         economy_player,
-        {"threads": 1, "looks": False},
+        {"threads": 1, "writes_observations": False},
         "economy",
     ),
     Case("batched_face", "EngineBatch.step, float32 maps", NUM_ENVS, FacePlayer, {"num_threads": 1}, "economy"),

@@ -71,11 +71,10 @@ class EnginePlayer:
 
     def _reset(self) -> None:
         episodes = np.full(self.num_envs, self._episode)
-        self._engine.reset(self._everybody, self._streams, episodes, anew=self._episode == 0)
+        self._engine.reset(self._everybody, self._streams, episodes, from_scratch=self._episode == 0)
         self._episode, self._time = self._episode + 1, 0
 
     def play(self) -> int:
-        """See `Player.play`."""
         for agents, planner in self._actions:
             self._advance(agents, planner)
             self._time += 1
@@ -110,20 +109,21 @@ class FacePlayer:
         self._env.reset(seed=0)
 
     def play(self) -> int:
-        """See `Player.play`."""
         for actions in self._actions:
             self._env.step(actions)
         return len(self._actions) * self.num_envs
 
 
-def economy_player(num_envs: int, looks: bool = True, threads: int | None = None, **settings: Any) -> EnginePlayer:
-    """Of economy_v0; `looks`: whether observations and masks are written."""
+def economy_player(
+    num_envs: int, writes_observations: bool = True, threads: int | None = None, **settings: Any
+) -> EnginePlayer:
+    """Of economy_v0; `writes_observations`: whether observations and masks are written."""
     engine = EconomyEngine("economy_v0", num_envs, EconomySettings(**settings), num_threads=threads)
     shape = (num_envs, engine.settings.num_agents, 1)
     actions = engine.rules.actions.table.shape[0]
 
     def advance(agents: IntArray, planner: IntArray) -> None:
-        engine.advance(agents, planner, looks)
+        engine.advance(agents, planner, writes_observations)
 
     return EnginePlayer(engine, advance, shape, actions)
 

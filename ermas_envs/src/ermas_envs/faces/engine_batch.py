@@ -99,26 +99,24 @@ class EngineBatch:
         self._seen: tuple[ByRole[Observation], ByRole[BoolArray]] = (nothing, nothing)
 
     def reset(self, seed: Seed | None = None, first_episode: int | None = None) -> BatchObservation:
-        """See `BatchedEnv.reset`."""
         if first_episode is not None:
             first_episode = check_integer("first_episode", first_episode, 0)
         if seed is None and self._streams is None:
             seed = fresh_seed()
-        anew = seed is not None
+        from_scratch = seed is not None
         if seed is not None:
             self._streams = ReplicaStreams(seed, self.num_envs, Purpose.RULES)
             if self._inside is not None:
                 self._inside.reseed(seed)
             self._tremble_streams = ReplicaStreams(seed, self.num_envs, Purpose.ACTION_NOISE)
         self._steps[:] = 0
-        begun = np.zeros_like(self._episodes) if anew else self._episodes + 1
+        begun = np.zeros_like(self._episodes) if from_scratch else self._episodes + 1
         self._episodes[:] = begun if first_episode is None else first_episode
         self._over[:] = False
-        self._reset_engine(np.arange(self.num_envs), anew)
+        self._reset_engine(np.arange(self.num_envs), from_scratch)
         return self._observe(fresh=not self.reuse_arrays)
 
     def step(self, actions: Mapping[str, Array]) -> BatchStep:
-        """See `BatchedEnv.step`."""
         if self._streams is None:
             raise RuntimeError("call reset() before step().")
         if self._over.any():
@@ -241,8 +239,8 @@ class EngineBatch:
         replicas = np.flatnonzero(ended)
         self._steps[replicas] = 0
         self._episodes = self._episodes + ended
-        self._reset_engine(replicas, anew=False)
+        self._reset_engine(replicas, from_scratch=False)
 
-    def _reset_engine(self, replicas: IntArray, anew: bool) -> None:
+    def _reset_engine(self, replicas: IntArray, from_scratch: bool) -> None:
         assert self._streams is not None
-        self.engine.reset(replicas, self._streams, self._episodes[replicas], anew=anew)
+        self.engine.reset(replicas, self._streams, self._episodes[replicas], from_scratch=from_scratch)

@@ -115,7 +115,6 @@ class ParallelEnvBatch:
         self._flags: list[dict[str, bool]] = [{} for _ in self._envs]  # last termination flag of each agent
 
     def reset(self, seed: Seed | None = None, first_episode: int | None = None) -> BatchObservation:
-        """See `BatchedEnv.reset`."""
         if first_episode is not None:
             first_episode = check_integer("first_episode", first_episode, 0)
         if seed is None and self._streams is None:
@@ -133,7 +132,6 @@ class ParallelEnvBatch:
         return BatchObservation(self._shown(seen.observations), masks, planner_acts=self._planner_acts(seen))
 
     def step(self, actions: Mapping[str, Array]) -> BatchStep:
-        """See `BatchedEnv.step`."""
         if self._streams is None:
             raise RuntimeError("call reset() before step().")
         checked = dict(self._check_actions(actions).items())

@@ -62,15 +62,15 @@ class Engine(ABC):
         return Roles.alike((*self.agents, self.planner), self.planner, self.observation_spaces, self.action_spaces)
 
     @abstractmethod
-    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
+    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, from_scratch: bool) -> None:
         """Start a new episode in some replicas.
 
         Args:
             replicas: (R,) int64, which ones.
             streams: one per replica of the engine; only those of `replicas` may be drawn from.
             episodes: (R,) int64, index of the episode that begins there, for schedules over episodes.
-            anew: True, for all replicas, where the caller gave a seed, and at the first reset: nothing may be left of
-                earlier episodes. False where episodes go on; an engine may then carry things over.
+            from_scratch: True, for all replicas, where the caller gave a seed, and at the first reset: nothing may be
+                left of earlier episodes. False where episodes go on; an engine may then carry things over.
         """
 
     @abstractmethod
@@ -93,7 +93,6 @@ class Engine(ABC):
         return None
 
     def facts(self) -> Mapping[str, FloatArray]:
-        """See `GameInfo.facts`."""
         return {}
 
     def metrics(self) -> dict[str, FloatArray] | None:

@@ -9,7 +9,7 @@ from ermas_envs.base.arrays import IntArray
 from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.games.one_step.engine import OneStepEngine
 from ermas_envs.games.one_step.settings import COMPATIBILITY, OneStepSettings, SimpleLabor
-from ermas_envs.games.one_step.step import advance, look
+from ermas_envs.games.one_step.step import advance, write_observations
 from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.games.taxation.tax_planners import tax_rule
 from ermas_envs.replay.actions import take_actions
@@ -17,8 +17,7 @@ from ermas_envs.replay.brackets import brackets_by_name, share_actions
 from ermas_envs.replay.comparison import EXACT, FLOAT64, Comparison
 from ermas_envs.replay.known_options import check_options
 from ermas_envs.replay.metrics import compare_metrics, original_names
-from ermas_envs.replay.options import tax_component, tax_setter
-from ermas_envs.replay.sight import (
+from ermas_envs.replay.observations import (
     Seen,
     compare_flat,
     compare_masks,
@@ -27,6 +26,7 @@ from ermas_envs.replay.sight import (
     mask_text,
     named,
 )
+from ermas_envs.replay.options import tax_component, tax_setter
 from ermas_envs.replay.taxes import TaxComparison, random_rates
 
 
@@ -79,13 +79,15 @@ class OneStepReplay:
         """Reset, then step and compare."""
         initial, engine = episode["initial"], self.engine
         self.comparison.where = f"episode {number}, reset"
-        engine.reset(np.zeros(1, np.int64), ReplicaStreams(0, 1), np.array([initial["completions"]]), anew=number == 0)
+        engine.reset(
+            np.zeros(1, np.int64), ReplicaStreams(0, 1), np.array([initial["completions"]]), from_scratch=number == 0
+        )
         self.comparison.numbers("skills", engine.rules.skills, [a["skill"] for a in initial["agents"]], EXACT)
         self._compare_state(initial["agents"], initial["planner_metric"])
         if self.taxed:
             tax = initial["tax"]
             self.taxes.schedule(engine.state.taxes, engine.state.saez, tax, tax["cycle_pos"])
-        self._compare_sight(initial)
+        self._compare_observations(initial)
         for step in episode["steps"]:
             self.comparison.where = f"episode {number}, step {step['t']}"
             self._step(step)
@@ -105,7 +107,7 @@ class OneStepReplay:
             raw = (step.get("tax") or self.taxes.recorded).get("saez", {}).get("raw_rates")
             engine.scratch.rates[0] = random_rates(engine.rules.tax, state.taxes, raw)
         advance(engine.rules, state, engine.scratch, hours, planner, 0, 0)
-        look(engine.rules, state, engine.views, engine.scratch, 0, 0)
+        write_observations(engine.rules, state, engine.views, engine.scratch, 0, 0)
         compare = self.comparison
         self._compare_state(step["agents"], step["planner"]["metric"])
         compare.numbers("rewards", state.progress.rewards[0], [agent["rew"] for agent in step["agents"]], FLOAT64)
@@ -114,7 +116,7 @@ class OneStepReplay:
         if self.taxed:
             self.taxes.schedule(state.taxes, state.saez, step.get("tax"), step["tax_pos"])
             self.taxes.collection(state.taxes, step.get("events", {}).get("tax"), engine.rules.tax)
-        self._compare_sight(step)
+        self._compare_observations(step)
 
     def _share_actions(self, planner: IntArray) -> None:
         rules = self.engine.rules
@@ -134,7 +136,7 @@ class OneStepReplay:
         compare.numbers("inventory: coin", state.agents.inventory[0, :, COIN], [a["inv"][2] for a in theirs], FLOAT64)
         compare.numbers("planner's objective", state.progress.planner_objective[0], planner, FLOAT64)
 
-    def _compare_sight(self, recorded: Mapping[str, Any]) -> None:
+    def _compare_observations(self, recorded: Mapping[str, Any]) -> None:
         compare_masks(self.comparison, masks(self.engine), recorded.get("masks", {}))
         seen = recorded.get("obs") or {}
         for role, theirs in seen.get("raw", {}).items():
@@ -152,17 +154,17 @@ def masks(engine: OneStepEngine) -> dict[str, str]:
 
 def raw(engine: OneStepEngine, role: str) -> Seen:
     """The unflattened observation of a role."""
-    sight, views = engine.sight, engine.views
+    observer, views = engine.observer, engine.views
     if role != "p":
-        return named(views.agent_vector[0, int(role)], sight.agent_entries)
+        return named(views.agent_vector[0, int(role)], observer.agent_entries)
     of_agents = enumerate(views.planner_agents[0])
-    found = named(views.planner_vector[0], sight.planner_entries)
-    return {**found, **{f"p{index}": named(row, sight.agent_of_planner) for index, row in of_agents}}
+    found = named(views.planner_vector[0], observer.planner_entries)
+    return {**found, **{f"p{index}": named(row, observer.agent_of_planner) for index, row in of_agents}}
 
 
 def flat(engine: OneStepEngine, role: str) -> Seen:
     """The flattened observation of a role."""
-    sight, views = engine.sight, engine.views
+    observer, views = engine.observer, engine.views
     if role != "p":
-        return flat_vector(views.agent_vector[0, int(role)], sight.agent_entries, ())
-    return flat_vector(views.planner_vector[0], sight.planner_entries, views.planner_agents[0])
+        return flat_vector(views.agent_vector[0, int(role)], observer.agent_entries, ())
+    return flat_vector(views.planner_vector[0], observer.planner_entries, views.planner_agents[0])

@@ -10,7 +10,7 @@ from ermas_envs.games.one_step.engine import OneStepEngine
 from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.replay.metrics import original_names
 from ermas_envs.replay.one_step import flat, masks, raw
-from ermas_envs.replay.own_state import written_sight
+from ermas_envs.replay.own_state import written_observations
 from ermas_envs.replay.own_taxes import TaxRecorder, plain
 
 
@@ -28,7 +28,7 @@ class OneStepRecorder:
     def reset(self, streams: ReplicaStreams, number: int) -> dict[str, Any]:
         """Start an episode, and write down all of its state."""
         engine = self.engine
-        engine.reset(np.zeros(1, np.int64), streams, np.array([number]), anew=number == 0)
+        engine.reset(np.zeros(1, np.int64), streams, np.array([number]), from_scratch=number == 0)
         found: dict[str, Any] = {
             "timestep": 0,
             "completions": number,
@@ -67,7 +67,9 @@ class OneStepRecorder:
 
     def seen(self) -> dict[str, Any]:
         """Observations of all roles."""
-        return written_sight({role: (raw(self.engine, role), flat(self.engine, role)) for role in masks(self.engine)})
+        return written_observations(
+            {role: (raw(self.engine, role), flat(self.engine, role)) for role in masks(self.engine)}
+        )
 
     def metrics(self) -> dict[str, float]:
         """Metrics of the episode under the original's names."""

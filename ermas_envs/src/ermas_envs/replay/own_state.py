@@ -16,7 +16,7 @@ from ermas_envs.games.economy.state import (
     WOOD,
 )
 from ermas_envs.games.taxation.holdings import COIN
-from ermas_envs.replay import sight
+from ermas_envs.replay import observations
 from ermas_envs.replay.events import trades
 from ermas_envs.replay.metrics import NOTHING, original_names
 from ermas_envs.replay.own_config import PLANES
@@ -40,7 +40,7 @@ class EconomyRecorder:
     def reset(self, streams: ReplicaStreams, number: int) -> dict[str, Any]:
         """Start an episode, and write down all of its state."""
         engine = self.engine
-        engine.reset(np.zeros(1, np.int64), streams, np.array([number]), anew=number == 0)
+        engine.reset(np.zeros(1, np.int64), streams, np.array([number]), from_scratch=number == 0)
         state = engine.state
         agents = self._agents()
         for index, agent in enumerate(agents):
@@ -57,7 +57,7 @@ class EconomyRecorder:
             "tax": None,
             "energy_weight": energy_weight(engine.rules.objectives, state.progress, 0),
             "warmup_integrator": plain(state.progress.positive_steps[0]),
-            "masks": sight.masks(engine),
+            "masks": observations.masks(engine),
         }
         if self.taxes is not None:
             found["tax"] = self.taxes.reset(state.taxes, state.saez)
@@ -80,7 +80,7 @@ class EconomyRecorder:
             "maps": {**{name: self._tiles(name) for name in ("Wood", "Stone")}, "House": self._houses()},
             "energy_weight": energy_weight(engine.rules.objectives, progress, 0),
             "warmup_integrator": plain(progress.positive_steps[0]),
-            "masks": sight.masks(engine),
+            "masks": observations.masks(engine),
             "done": bool(progress.timestep[0] >= engine.horizon),
         }
         for agent, reward in zip(found["agents"], plain(progress.rewards[0]), strict=True):
@@ -95,8 +95,11 @@ class EconomyRecorder:
 
     def seen(self) -> dict[str, Any]:
         """Observations of all roles."""
-        return written_sight(
-            {role: (sight.raw(self.engine, role), sight.flat(self.engine, role)) for role in sight.masks(self.engine)}
+        return written_observations(
+            {
+                role: (observations.raw(self.engine, role), observations.flat(self.engine, role))
+                for role in observations.masks(self.engine)
+            }
         )
 
     def metrics(self) -> dict[str, float]:
@@ -177,7 +180,7 @@ class EconomyRecorder:
         return {name: records for name, records in (("build", builds), ("gather", gathers), ("trade", sold)) if records}
 
 
-def written_sight(seen: dict[str, tuple[sight.Seen, sight.Seen]]) -> dict[str, Any]:
+def written_observations(seen: dict[str, tuple[observations.Seen, observations.Seen]]) -> dict[str, Any]:
     """(raw, flat) observations by role as a recording has them."""
     kinds: dict[str, Any] = {"raw": {}, "flat": {}}
     for role, pair in seen.items():

@@ -23,7 +23,7 @@ from ermas_envs.games.economy.state import (
     allocate_world,
 )
 from ermas_envs.games.economy.step import act, decode, settle
-from ermas_envs.games.economy.views import Sight
+from ermas_envs.games.economy.views import EconomyObserver
 from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.games.taxation.tax_planners import tax_rule
 from ermas_envs.replay.actions import take_actions
@@ -32,9 +32,9 @@ from ermas_envs.replay.comparison import EXACT, FLOAT64, Comparison
 from ermas_envs.replay.events import compare_events
 from ermas_envs.replay.known_options import check_options
 from ermas_envs.replay.metrics import NOTHING, compare_metrics, original_names
+from ermas_envs.replay.observations import compare_flat, compare_masks, compare_raw, flat, masks, raw
 from ermas_envs.replay.options import economy_settings, tax_setter
 from ermas_envs.replay.own_config import PLANES
-from ermas_envs.replay.sight import compare_flat, compare_masks, compare_raw, flat, masks, raw
 from ermas_envs.replay.taxes import TaxComparison, random_rates
 
 RECORDED = (WOOD, STONE, COIN)
@@ -84,15 +84,15 @@ class SpatialReplay:
         planes = {name: getattr(seen, name) for name in ("agent_planes", "planner_planes")}
         without = {name: values[values != WATER] for name, values in planes.items()}
         engine.rules = engine.rules._replace(observations=seen._replace(**without))
-        engine.sight = Sight(engine.settings, engine.rules, 1)
-        engine.views = engine.sight.views
+        engine.observer = EconomyObserver(engine.settings, engine.rules, 1)
+        engine.views = engine.observer.views
 
     def episode(self, number: int, episode: Mapping[str, Any]) -> None:
         """Set up an episode as recorded, then step and compare."""
         initial = episode["initial"]
         self.comparison.where = f"episode {number}, reset"
         self.engine.reset(
-            np.zeros(1, np.int64), ReplicaStreams(0, 1), np.array([initial["completions"]]), anew=number == 0
+            np.zeros(1, np.int64), ReplicaStreams(0, 1), np.array([initial["completions"]]), from_scratch=number == 0
         )
         self._set_map(initial)
         self._set_agents(initial)
@@ -103,7 +103,7 @@ class SpatialReplay:
             self.taxes.schedule(
                 self.engine.state.taxes, self.engine.state.saez, initial["tax"], initial["tax"]["cycle_pos"]
             )
-        self._compare_sight(initial)
+        self._compare_observations(initial)
         steps = [step for step in episode["steps"] if step["t"] <= self.engine.horizon]
         self.comparison.left_out += len(episode["steps"]) - len(steps)
         for step in steps:
@@ -150,7 +150,7 @@ class SpatialReplay:
             state.taxes.base_coin[0] = state.agents.inventory[0, :, COIN] + state.agents.escrow[0, :, COIN]
             self.comparison.numbers("tax: base of incomes", state.taxes.base_coin[0], initial["tax_last_coin"], FLOAT64)
         update_objectives(engine.rules.objectives, state.agents, state.progress, engine.scratch.objectives, 0, 0)
-        engine.look(np.zeros(1, np.int64))
+        engine.write_observations(np.zeros(1, np.int64))
 
     def _step(self, step: Mapping[str, Any]) -> None:
         engine = self.engine
@@ -159,7 +159,7 @@ class SpatialReplay:
         act(engine.rules, engine.state, engine.scratch, 0, 0)
         self._take_regeneration(step.get("draws", {}).get("regen_hits", {}))
         settle(engine.rules, engine.state, engine.scratch, 0, 0)
-        engine.look(np.zeros(1, np.int64))
+        engine.write_observations(np.zeros(1, np.int64))
         self._compare_state(step, step["agents"], step["planner"]["metric"])
         progress = engine.state.progress
         self.comparison.numbers("rewards", progress.rewards[0], [agent["rew"] for agent in step["agents"]], FLOAT64)
@@ -171,7 +171,7 @@ class SpatialReplay:
             recorded = step.get("events", {}).get("tax")
             self.taxes.collection(engine.state.taxes, recorded, engine.rules.tax)
         self._compare_market(step.get("books"))
-        self._compare_sight(step)
+        self._compare_observations(step)
 
     def _take_actions(self, given: Mapping[str, Any]) -> None:
         engine = self.engine
@@ -247,7 +247,7 @@ class SpatialReplay:
                 ours = market.orders[0, commodity, side, :count].tolist()
                 self.comparison.equal(f"book: {key} for {name}", ours, books[name][key])
 
-    def _compare_sight(self, recorded: Mapping[str, Any]) -> None:
+    def _compare_observations(self, recorded: Mapping[str, Any]) -> None:
         if "masks" in recorded:
             compare_masks(self.comparison, masks(self.engine), recorded["masks"])
         seen = recorded.get("obs") or {}

@@ -58,7 +58,7 @@ def check_batched_equals_single(make_batch: MakeBatch, make_env: Callable[[], An
     seen = batch.reset(seeds)
     for replica, (env, seed) in enumerate(zip(singles, seeds, strict=True)):
         observations, infos = env.reset(seed=seed)
-        _same_sight(batch.planner, seen, replica, observations, infos, "after reset")
+        _same_observations(batch.planner, seen, replica, observations, infos, "after reset")
     episodes = [0] * len(seeds)
     for step in range(enough_steps(batch)):
         actions = source.draw(seen)
@@ -70,7 +70,7 @@ def check_batched_equals_single(make_batch: MakeBatch, make_env: Callable[[], An
             if not env.agents:
                 episodes[replica] += 1
                 first = env.reset(options={"first_episode": episodes[replica]})
-                _same_sight(batch.planner, seen, replica, first[0], first[1], f"after the reset {when}")
+                _same_observations(batch.planner, seen, replica, first[0], first[1], f"after the reset {when}")
     assert min(episodes) > 0, "no episode ended: the check saw no auto-reset"
 
 
@@ -204,7 +204,9 @@ def _compare(histories: list[list[Any]], reference: list[list[Any]], between: st
             )
 
 
-def _same_sight(planner: str, seen: BatchObservation, replica: int, observations: Any, infos: Any, when: str) -> None:
+def _same_observations(
+    planner: str, seen: BatchObservation, replica: int, observations: Any, infos: Any, when: str
+) -> None:
     found = difference(_rows(seen.observations, replica), dict(observations), f"observations {when}")
     assert found is None, f"batched and single face differ: {found}"
     masks = {agent: flat_mask(info["action_mask"]) for agent, info in infos.items() if "action_mask" in info}
@@ -224,7 +226,7 @@ def _same_step(planner: str, seen: BatchStep, replica: int, single: Any, when: s
         found = difference(row["final_observations"], dict(observations), f"final observations {when}")
         assert found is None, f"batched and single face differ: {found}"
     else:
-        _same_sight(planner, seen, replica, observations, infos, when)
+        _same_observations(planner, seen, replica, observations, infos, when)
     payoffs = {agent: info["payoff"] for agent, info in infos.items() if "payoff" in info}
     for name, ours, theirs in (
         ("rewards", row["rewards"], rewards),

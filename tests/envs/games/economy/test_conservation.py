@@ -49,7 +49,7 @@ class Game:
         batch.reset(self.seed)
         material = np.random.default_rng(self.seed).integers(0, 4, (1, self.arguments["num_agents"], 2))
         batch.engine.state.agents.inventory[:, :, :2] += material
-        batch.engine.look(np.arange(1))
+        batch.engine.write_observations(np.arange(1))
         return batch
 
 
@@ -426,7 +426,7 @@ def after_acting(engine: EconomyEngine, saved: list[Any], agent: int, action: An
     agents = np.zeros((1, len(engine.agents), engine.agent_entries), np.int64)
     planner = np.zeros((1, engine.planner_entries), np.int64)
     (planner[0] if agent < 0 else agents[0, agent])[:] = action
-    engine.advance(agents, planner, looks=False)
+    engine.advance(agents, planner, writes_observations=False)
     return copied(engine)
 
 

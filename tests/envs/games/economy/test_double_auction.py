@@ -137,7 +137,7 @@ def test_kernel_trades_as_plain_python_does(
     plain = PlainAuction(state.agents.inventory[0], duration, most or duration, 0.25, top + 1)
     for _ in range(steps):
         orders = generator.integers(1, top + 2, (agents, 4)) * (generator.random((agents, 4)) < eagerness)
-        batch.engine.advance(orders[None], np.zeros((1, 1), np.int64), looks=False)
+        batch.engine.advance(orders[None], np.zeros((1, 1), np.int64), writes_observations=False)
         expected = plain.step(orders.tolist())
         trades = state.market.trades[0, : state.market.trade_counts[0]][:, COLUMNS].tolist()
         assert trades == expected

@@ -251,7 +251,7 @@ def test_resetting_some_replicas_leaves_the_others_as_they_are() -> None:
     engine, streams = batch.engine, batch._streams
     before = [array.copy() for part in engine.state for array in part]
     seen = {agent: values.copy() for agent, values in engine.observe()[0].items()}
-    engine.reset(np.array([1]), streams, np.array([1]), anew=False)
+    engine.reset(np.array([1]), streams, np.array([1]), from_scratch=False)
     for old, new in zip(before, [array for part in engine.state for array in part], strict=True):
         np.testing.assert_array_equal(old[[0, 2]], new[[0, 2]])
     for agent, values in engine.observe()[0].items():

@@ -58,7 +58,7 @@ def played(steps: int, seed: int = 0, **arguments: Any) -> tuple[Any, Any]:
 
 def named(batch: Any, vector: Any, planner: bool = False) -> dict[str, Any]:
     """Entries of a vector by name, float64."""
-    entries = batch.engine.sight.planner_entries if planner else batch.engine.sight.agent_entries
+    entries = batch.engine.observer.planner_entries if planner else batch.engine.observer.agent_entries
     assert size(entries) == len(vector)
     return {name: vector[where].astype(np.float64) for name, where in slices(entries).items()}
 
@@ -312,11 +312,13 @@ def test_single_entries_are_slices_of_the_flat_vector(full: bool) -> None:
     flat, entries = whole.engine.observe()[0], single.engine.observe()[0]
     for role, seen in entries.items():
         of_whole = {name: values for name, values in flat[role].items() if name.endswith("map")}
-        where = slices(whole.engine.sight.planner_entries if role == "planner" else whole.engine.sight.agent_entries)
+        where = slices(
+            whole.engine.observer.planner_entries if role == "planner" else whole.engine.observer.agent_entries
+        )
         of_whole |= {name: flat[role]["flat"][:, at] for name, at in where.items()}
         if role == "planner":
             for index in range(5):
-                where = slices(whole.engine.sight.agent_of_planner)
+                where = slices(whole.engine.observer.agent_of_planner)
                 of_whole |= {f"p{index}-{name}": flat[role][f"p{index}"][:, at] for name, at in where.items()}
         assert of_whole.keys() == seen.keys()
         for name, values in seen.items():

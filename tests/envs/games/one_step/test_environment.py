@@ -113,7 +113,7 @@ def test_resetting_some_replicas_leaves_the_others_as_they_are() -> None:
     before = batch.engine.observe()[0]["agent_0"]["flat"]
     streams = batch._streams
     assert streams is not None
-    batch.engine.reset(np.array([1]), streams, np.array([1]), anew=False)
+    batch.engine.reset(np.array([1]), streams, np.array([1]), from_scratch=False)
     after = batch.engine.observe()[0]["agent_0"]["flat"]
     np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
     assert (after[1] != before[1]).any()

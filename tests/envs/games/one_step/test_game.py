@@ -269,5 +269,5 @@ def test_schedules_over_episodes_follow_the_episode() -> None:
     taxes = PeriodicBracketTax(period=2, tax_annealing_schedule=(0.0, 0.25))
     settings_ = OneStepSettings(num_agents=2, components=[SimpleLabor(), taxes])
     engine = OneStepEngine("test", 2, settings_, tax_rule(USFederal(), settings_.taxes))
-    engine.reset(np.arange(2), ReplicaStreams(0, 2), np.array([0, 1]), anew=True)
+    engine.reset(np.arange(2), ReplicaStreams(0, 2), np.array([0, 1]), from_scratch=True)
     np.testing.assert_allclose(engine.state.taxes.rate_cap, [0.0, 0.25])

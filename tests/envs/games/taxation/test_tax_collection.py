@@ -56,7 +56,7 @@ def advance(batch: Any, planner_action: Any = 0) -> None:
     engine = batch.engine
     planner = np.zeros((1, engine.planner_entries), np.int64)
     planner[0] = planner_action
-    engine.advance(np.zeros((1, len(engine.agents), 1), np.int64), planner, looks=False)
+    engine.advance(np.zeros((1, len(engine.agents), 1), np.int64), planner, writes_observations=False)
 
 
 @settings(max_examples=100, suppress_health_check=list(HealthCheck))

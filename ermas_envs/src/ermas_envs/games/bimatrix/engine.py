@@ -95,7 +95,7 @@ class BimatrixEngine(Engine):
             self._planner_levels = np.zeros(self.num_envs, dtype=np.int64)
             self._steps = np.zeros(self.num_envs, dtype=np.int64)
 
-    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
+    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, from_scratch: bool) -> None:
         """Uniform start cell, planner level 0, full time left."""
         self._cells[replicas] = streams.integers(self.rules.next_cell.shape[0], replicas)
         self._planner_levels[replicas] = 0

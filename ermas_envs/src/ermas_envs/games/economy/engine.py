@@ -41,7 +41,7 @@ from ermas_envs.games.economy.step import (
     run_compactly,
 )
 from ermas_envs.games.economy.uniform_layout import uniform_scratch
-from ermas_envs.games.economy.views import Sight
+from ermas_envs.games.economy.views import EconomyObserver
 from ermas_envs.games.taxation.engine import TaxedEngine
 from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.games.taxation.saez import work_array
@@ -76,10 +76,10 @@ class EconomyEngine(TaxedEngine):
         self._first_map = first_map(settings, layout, self.size)
         self._entry = Entry(run_compactly if settings.observations == "compact" else run)
         with memory_for(self.num_envs):
-            self.sight = Sight(settings, self.rules, self.num_envs)
+            self.observer = EconomyObserver(settings, self.rules, self.num_envs)
             self._allocate()
-        self.views = self.sight.views
-        self.observation_spaces = self.sight.observation_spaces()
+        self.views = self.observer.views
+        self.observation_spaces = self.observer.observation_spaces()
         choices = agent_space(self.rules.actions)
         self.action_spaces = {**dict.fromkeys(self.agents, choices), PLANNER: self._planner_space()}
 
@@ -126,10 +126,10 @@ class EconomyEngine(TaxedEngine):
         arrays = [array for part in self.state for array in part] + list(self.views)
         return sum(array.nbytes for array in arrays) // self.num_envs
 
-    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
-        """See `Engine.reset`; the warm-up and Saez's samples go on over episodes, and begin again where `anew`."""
+    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, from_scratch: bool) -> None:
+        """See `Engine.reset`; the warm-up and Saez's samples go on over episodes, unless `from_scratch`."""
         self._streams = streams.state
-        if anew:
+        if from_scratch:
             self._forget_taxes(replicas)
             self.state.progress.positive_steps[replicas] = 0
         self._clear(replicas)
@@ -143,7 +143,7 @@ class EconomyEngine(TaxedEngine):
             replicas,
             episodes,
         )
-        self.look(replicas)
+        self.write_observations(replicas)
 
     def _clear(self, replicas: IntArray) -> None:
         """The first map, empty books, nothing tallied."""
@@ -181,22 +181,27 @@ class EconomyEngine(TaxedEngine):
         """`risk_aversion` (n,): η of each agent."""
         return {"risk_aversion": self.rules.objectives.eta}
 
-    def advance(self, agent_actions: IntArray, planner_actions: IntArray, looks: bool = True) -> None:
+    def advance(self, agent_actions: IntArray, planner_actions: IntArray, writes_observations: bool = True) -> None:
         """Step all replicas by actions (R, n, entries) and (R, entries) int64, which are not checked.
 
         Args:
             agent_actions: see `actions.ActionTable`.
             planner_actions: one entry per bracket, or one in all.
-            looks: False leaves observations and masks as they are.
+            writes_observations: False leaves observations and masks as they are.
         """
-        self._run(self._everybody, agent_actions, planner_actions, True, looks)
+        self._run(self._everybody, agent_actions, planner_actions, True, writes_observations)
 
-    def look(self, replicas: IntArray) -> None:
+    def write_observations(self, replicas: IntArray) -> None:
         """Write what is seen in some replicas, masks too, into `views`."""
         self._run(replicas, self._agent_actions, self._planner_actions, False, True)
 
     def _run(
-        self, replicas: IntArray, agent_actions: IntArray, planner_actions: IntArray, plays: bool, looks: bool
+        self,
+        replicas: IntArray,
+        agent_actions: IntArray,
+        planner_actions: IntArray,
+        plays: bool,
+        writes_observations: bool,
     ) -> None:
         structs = (self.rules, self.state, self.views, self.scratch)
         integers = (agent_actions, planner_actions, replicas)
@@ -205,20 +210,19 @@ class EconomyEngine(TaxedEngine):
             *(self.rules, self.state, self._streams, agent_actions, planner_actions),
             *(self.views, self.scratch),
         )
-        code = self._entry.code(structs, (*given, 0, replicas, plays, looks))
+        code = self._entry.code(structs, (*given, 0, replicas, plays, writes_observations))
 
         def share(slot: int, first: int, last: int) -> None:
-            code(*given, slot, replicas[first:last], plays, looks)
+            code(*given, slot, replicas[first:last], plays, writes_observations)
 
         self._threads.share(share, len(replicas))
 
     def observe(self, fresh: bool = True) -> tuple[ByRole[Observation], ByRole[BoolArray]]:
-        """See `Engine.observe`."""
         views = self.views
         if fresh:
             views = Views(*(array.copy() for array in views))
         masks = {AGENT_GROUP: views.agent_mask, PLANNER: views.planner_mask[:, None]}
-        return self.sight.observations(views), ByRole(self.roles, masks)
+        return self.observer.observations(views), ByRole(self.roles, masks)
 
     @property
     def last_actions(self) -> tuple[IntArray, IntArray]:

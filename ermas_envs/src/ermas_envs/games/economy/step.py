@@ -242,10 +242,10 @@ def write_masks(rules: Rules, state: EconomyState, views: Views, replica: int) -
 
 
 @internal
-def look(rules: Rules, state: EconomyState, views: Views, replica: int) -> None:
+def write_observations(rules: Rules, state: EconomyState, views: Views, replica: int) -> None:
     """Write the original observations of a replica."""
     for agent in range(state.agents.row.shape[1]):
-        _look_of_agent(rules, state, views, replica, agent)
+        _write_observations_of_agent(rules, state, views, replica, agent)
     seen = rules.observations
     observe.planner_vector(seen, state.market, state.taxes, state.progress, replica, views.planner_vector[replica])
     for agent in range(views.planner_agents.shape[1]):
@@ -257,7 +257,7 @@ def look(rules: Rules, state: EconomyState, views: Views, replica: int) -> None:
 
 
 @internal
-def _look_of_agent(rules: Rules, state: EconomyState, views: Views, replica: int, agent: int) -> None:
+def _write_observations_of_agent(rules: Rules, state: EconomyState, views: Views, replica: int, agent: int) -> None:
     seen, agents = rules.observations, state.agents
     vector = views.agent_vector[replica, agent]
     observe.agent_vector(seen, rules.tax, agents, state.market, state.taxes, state.progress, replica, agent, vector)
@@ -271,7 +271,9 @@ def _look_of_agent(rules: Rules, state: EconomyState, views: Views, replica: int
 
 
 @internal
-def look_compactly(rules: Rules, state: EconomyState, views: Views, scratch: Scratch, slot: int, replica: int) -> None:
+def write_compact_observations(
+    rules: Rules, state: EconomyState, views: Views, scratch: Scratch, slot: int, replica: int
+) -> None:
     """Write the compact observations of a replica."""
     for agent in range(state.agents.row.shape[1]):
         compact.agent_vector(
@@ -332,15 +334,15 @@ def run(
     slot: int,
     replicas: IntArray,
     plays: bool,
-    looks: bool,
+    writes_observations: bool,
 ) -> None:
-    """Some replicas, in work space number `slot`: a step if `plays`, masks and original observations if `looks`."""
+    """Some replicas, in work space number `slot`: a step if `plays`, and what is seen if it is to be written."""
     for replica in replicas:
         if plays:
             play(rules, state, streams, agent_actions, planner_actions, scratch, slot, replica)
-        if looks:
+        if writes_observations:
             write_masks(rules, state, views, replica)
-            look(rules, state, views, replica)
+            write_observations(rules, state, views, replica)
 
 
 @compiled
@@ -355,15 +357,15 @@ def run_compactly(
     slot: int,
     replicas: IntArray,
     plays: bool,
-    looks: bool,
+    writes_observations: bool,
 ) -> None:
     """`run` with compact observations; a kernel of its own, so that nobody waits for the compilation of both."""
     for replica in replicas:
         if plays:
             play(rules, state, streams, agent_actions, planner_actions, scratch, slot, replica)
-        if looks:
+        if writes_observations:
             write_masks(rules, state, views, replica)
-            look_compactly(rules, state, views, scratch, slot, replica)
+            write_compact_observations(rules, state, views, scratch, slot, replica)
 
 
 @compiled

@@ -9,11 +9,11 @@ from ermas_envs.games.economy.actions import ActionTable
 from ermas_envs.games.economy.observation_entries import agent_entries, planner_entries, planner_entries_of_agent
 from ermas_envs.games.economy.settings import EconomySettings
 from ermas_envs.games.economy.step import Rules, Views
-from ermas_envs.games.taxation.observations import Entries, VectorSight, size
+from ermas_envs.games.taxation.observations import Entries, VectorObserver, size
 from ermas_envs.games.taxation.planner_actions import planner_mask_size
 
 
-class Sight(VectorSight):
+class EconomyObserver(VectorObserver):
     """Names and shapes of everything that is seen, and its arrays.
 
     Args:

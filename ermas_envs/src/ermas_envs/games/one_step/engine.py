@@ -22,7 +22,7 @@ from ermas_envs.games.one_step.step import (
     reset_replicas,
     step_replicas,
 )
-from ermas_envs.games.one_step.views import OneStepSight
+from ermas_envs.games.one_step.views import OneStepObserver
 from ermas_envs.games.taxation.engine import TaxedEngine
 from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.games.taxation.saez import work_array
@@ -56,13 +56,13 @@ class OneStepEngine(TaxedEngine):
         super().__init__(name, num_envs, settings, rule, num_threads)
         self.rules = one_step_rules(settings, rule, skills)
         self._stepping, self._resetting = Entry(step_replicas), Entry(reset_replicas)
-        self.sight = OneStepSight(settings, self.rules, self.num_envs)
+        self.observer = OneStepObserver(settings, self.rules, self.num_envs)
         with memory_for(self.num_envs):
-            self.views = self.sight.arrays()
+            self.views = self.observer.arrays()
             self._allocate()
         self._seen: ByRole[Observation] = ByRole(self.roles, {})
         self._given_away = True
-        self.observation_spaces = self.sight.observation_spaces()
+        self.observation_spaces = self.observer.observation_spaces()
         hours: spaces.Space[object] = spaces.Discrete(HOURS + 1)
         self.action_spaces = {**dict.fromkeys(self.agents, hours), PLANNER: self._planner_space()}
 
@@ -107,17 +107,17 @@ class OneStepEngine(TaxedEngine):
         """New arrays of what is seen, if the caller may keep the present ones; `keep`: with their content."""
         if not self._given_away:
             return
-        before, self.views = self.views, self.sight.arrays()
+        before, self.views = self.views, self.observer.arrays()
         if keep:
             self._threads.share(lambda _, first, last: _copy(before, self.views, first, last), self.num_envs)
-        self._seen = self.sight.observations(self.views)
+        self._seen = self.observer.observations(self.views)
         self._given_away = False
 
-    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, anew: bool) -> None:
-        """See `Engine.reset`; Saez's samples go on over episodes, and begin again where `anew`."""
+    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, from_scratch: bool) -> None:
+        """See `Engine.reset`; Saez's samples go on over episodes, and begin again where `from_scratch`."""
         self._streams = streams.state
         self._own_views(keep=len(replicas) < self.num_envs)
-        if anew:
+        if from_scratch:
             self._forget_taxes(replicas)
 
         given = (self.rules, self.state, self.views, self.scratch, *_integers(replicas, episodes))
@@ -168,7 +168,7 @@ class OneStepEngine(TaxedEngine):
         """See `Engine.observe`; all agents have the same array as mask."""
         # Arrays that the caller may keep are given away, not copied: the next step or reset writes into new ones.
         self._given_away = self._given_away or fresh
-        return self.sight.copied(self._seen), self.sight.masks(self.views)
+        return self.observer.copied(self._seen), self.observer.masks(self.views)
 
     def metrics(self) -> dict[str, FloatArray]:
         """The episode so far, per metric (num_envs,) float64; see `one_step.metrics`."""

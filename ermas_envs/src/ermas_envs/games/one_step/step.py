@@ -116,7 +116,7 @@ def advance(
 
 
 @compiled
-def look(
+def write_observations(
     rules: OneStepRules, state: OneStepState, views: OneStepViews, scratch: OneStepScratch, slot: int, replica: int
 ) -> None:
     """Write everything that is seen in a replica, masks too."""
@@ -156,7 +156,7 @@ def step_replicas(
     for replica in range(first, last):
         draw(rules, state, streams, scratch, slot, replica)
         advance(rules, state, scratch, hours, planner_actions, slot, replica)
-        look(rules, state, views, scratch, slot, replica)
+        write_observations(rules, state, views, scratch, slot, replica)
 
 
 @compiled
@@ -184,7 +184,7 @@ def reset_replicas(
         update_objectives(rules.objectives, state, scratch.objectives, slot, replica)
         state.progress.rewards[replica] = 0.0
         state.progress.planner_reward[replica] = 0.0
-        look(rules, state, views, scratch, slot, replica)
+        write_observations(rules, state, views, scratch, slot, replica)
 
 
 @internal

@@ -8,11 +8,11 @@ from ermas_envs.base.groups import ByRole, same_for_all
 from ermas_envs.games.one_step import observe
 from ermas_envs.games.one_step.settings import OneStepSettings
 from ermas_envs.games.one_step.step import HOURS, OneStepRules, OneStepViews
-from ermas_envs.games.taxation.observations import Entries, VectorSight, size
+from ermas_envs.games.taxation.observations import Entries, VectorObserver, size
 from ermas_envs.games.taxation.planner_actions import planner_mask_size
 
 
-class OneStepSight(VectorSight):
+class OneStepObserver(VectorObserver):
     """Names and shapes of everything that is seen, and its arrays.
 
     Args:

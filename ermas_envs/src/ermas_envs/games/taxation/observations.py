@@ -83,7 +83,7 @@ def tax_roles(num_agents: int) -> Roles:
     return Roles({AGENT_GROUP: [agent_id(index) for index in range(num_agents)], PLANNER: [PLANNER]})
 
 
-class VectorSight:
+class VectorObserver:
     """Names of everything that is seen.
 
     Args:

@@ -27,7 +27,7 @@ def mask_text(mask: Any) -> str:
 
 def raw(engine: EconomyEngine, role: str) -> Seen:
     """The unflattened observation of a role."""
-    seen, views = engine.sight, engine.views
+    seen, views = engine.observer, engine.views
     if role == "p":
         found = named(views.planner_vector[0], seen.planner_entries)
         maps = seen.maps_of_planner(views)
@@ -41,7 +41,7 @@ def raw(engine: EconomyEngine, role: str) -> Seen:
 
 def flat(engine: EconomyEngine, role: str) -> Seen:
     """The flattened observation of a role, without maps."""
-    seen, views = engine.sight, engine.views
+    seen, views = engine.observer, engine.views
     if role == "p":
         return flat_vector(views.planner_vector[0], seen.planner_entries, views.planner_agents[0])
     return flat_vector(views.agent_vector[0, int(role)], seen.agent_entries, ())

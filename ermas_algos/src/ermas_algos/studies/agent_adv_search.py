@@ -23,7 +23,7 @@ Observer = Callable[[Trainer[Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Search:
+class AgentAdvSearch:
     """What is trained; data, so that it can be sent to a process and written into a file."""
 
     learner: str
@@ -74,7 +74,7 @@ class Search:
         return {**dataclasses.asdict(self), "settings": to_json(self.run().config)}
 
 
-def search(run: Search, observe: Observer | None = None) -> dict[str, FloatArray]:
+def agent_adv_search(run: AgentAdvSearch, observe: Observer | None = None) -> dict[str, FloatArray]:
     """Train; every metric as (iterations, number of seeds) float64."""
     trainer = run.run().trainer()
     rows: list[dict[str, Any]] = []
