@@ -1,9 +1,9 @@
-"""A learner of one's own as a plugin: REINFORCE in NumPy, by the name `reinforce` in files, commands and checkpoints.
+"""A learner of one's own as a plugin: REINFORCE in NumPy, `my_reinforce` in files, commands and checkpoints.
 
     export PYTHONPATH=examples ERMAS_PLUGINS=reinforce_plugin
     ermas train --environment augmented_bimatrix_v0 --algorithm MARL --iterations 60 --out runs/reinforce \
-        --settings agent_learner.kind reinforce planner_learner.kind reinforce
-    ermas evaluate runs/reinforce --gaps 0 0.6 --fresh-agents agent_learner.kind reinforce
+        --settings agent_learner.kind my_reinforce planner_learner.kind my_reinforce
+    ermas evaluate runs/reinforce --gaps 0 0.6 --fresh-agents agent_learner.kind my_reinforce
     ermas certify runs/reinforce
 """
 
@@ -19,7 +19,7 @@ from ermas_algos.learners import LearnerState, learner_registry
 class ReinforceConfig:
     """Settings of the learner."""
 
-    kind: ClassVar[str] = "reinforce"
+    kind: ClassVar[str] = "my_reinforce"
     needs: ClassVar[str] = "samples"
     learning_rate: float = 1.0
     """Step size of the gradient ascent, > 0."""

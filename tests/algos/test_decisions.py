@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ermas_algos.algorithms.decisions import Decisions, decision_rollout, idle_actions
 from ermas_algos.learners.protocol import Rollout
+from ermas_algos.metrics_log import read_progress
 from ermas_envs.base.arrays import Array, BoolArray
 
 
@@ -165,3 +166,25 @@ def test_idle_actions_are_what_masks_leave(space: Any, masks: Any, expected: Any
     found = idle_actions(space, None if masks is None else np.array(masks, np.bool_), 2)
     assert found.tolist() == expected
     assert all(space.contains(action) for action in found.astype(space.dtype))
+
+
+def test_a_training_goes_on_where_the_planner_has_nothing_to_decide(tmp_path: Any) -> None:
+    """Its columns are those of the first row; a planner that does not learn in an iteration has NaN there."""
+    from helpers.crowd import crowd
+
+    from ermas_algos import MARL, MARLConfig
+
+    make = crowd(2)
+
+    def now_and_then(num_envs: int) -> Any:
+        env = make(num_envs)
+        env.engine.planner_acts = lambda: np.full(num_envs, env.engine.time == 0 and len(told) != 1)
+        return env
+
+    told: list[Any] = []
+    trainer = MARL(now_and_then, MARLConfig(num_envs=4))
+    trainer.learn(3, tmp_path, progress=lambda _, metrics: told.append(metrics))
+    rows = read_progress(tmp_path / "progress.csv")
+    column = "train/planner/loss"
+    assert [np.isnan(row[column]) for row in rows] == [False, True, False]
+    assert column not in told[1]

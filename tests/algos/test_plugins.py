@@ -26,13 +26,13 @@ environment = "augmented_bimatrix_v0"
 algorithm = "MARL"
 [tasks.stakes.settings]
 num_envs = 8
-agent_learner = {kind = "reinforce"}
-planner_learner = {kind = "reinforce"}
+agent_learner = {kind = "my_reinforce"}
+planner_learner = {kind = "my_reinforce"}
 [methods.plain]
 [methods.fast.settings.agent_learner]
 learning_rate = 2.0
 [fresh_agents]
-agent_learner = {kind = "reinforce", gamma = 0.5}
+agent_learner = {kind = "my_reinforce", gamma = 0.5}
 num_envs = 8
 window = 2
 max_iterations = 4
@@ -46,10 +46,10 @@ def ermas(*arguments):
         assert stopped.code in (0, None), (arguments, stopped.code)
 
 if __name__ == "__main__":
-    learners = ("agent_learner.kind", "reinforce", "planner_learner.kind", "reinforce", "num_envs", "8")
+    learners = ("agent_learner.kind", "my_reinforce", "planner_learner.kind", "my_reinforce", "num_envs", "8")
     ermas("train", "--environment", "augmented_bimatrix_v0", "--algorithm", "MARL", "--iterations", "3", "--out", "run",
           "--settings", *learners)
-    ermas("evaluate", "run", "--gaps", "0", "--out", "rows.csv", "--fresh-agents", "agent_learner.kind", "reinforce",
+    ermas("evaluate", "run", "--gaps", "0", "--out", "rows.csv", "--fresh-agents", "agent_learner.kind", "my_reinforce",
           "num_envs", "8", "window", "2", "max_iterations", "4", "measured_envs", "8")
     with open("sweep.toml", "w") as file:
         file.write(SWEEP)
@@ -68,7 +68,7 @@ def test_a_learner_of_ones_own_is_trained_evaluated_swept_and_certified_by_name(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     resolved = (tmp_path / "run" / "train.toml").read_text()
-    assert 'kind = "reinforce"' in resolved
+    assert 'kind = "my_reinforce"' in resolved
     assert (tmp_path / "again" / "progress.csv").read_text().count("\n") == 4
     with open(tmp_path / "swept" / "sweep.csv", newline="") as file:
         assert [row["method_name"] for row in csv.DictReader(file)] == ["plain", "fast"]

@@ -62,6 +62,11 @@ class MetricsLog:
         if self._tensorboard:
             self._writer = _open_tensorboard(self._directory, purge_step=iteration)
 
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """Names of the metrics in every row; None before the first."""
+        return None if self._columns is None else tuple(self._columns)
+
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Write one row and flush it.
 

@@ -29,7 +29,7 @@ Uniform start cell. Truncation after `horizon` steps; nothing terminates.
 
 ### Arguments
 `payoffs`, `horizon`, `agents_observe`, `planner_observes` (`BimatrixSettings`), `planner` and `perturbation` (hooks),
-`render_mode`.
+`action_noise`, `agent_index` (`EngineBatch`), `render_mode`.
 
 ### Version history
 v0: first release.

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from helpers.goldens import GOLDENS, golden_path
 
+from ermas_envs.games.taxation.tax_planners import FixedBrackets
 from ermas_envs.replay import record
 from ermas_envs.replay.__main__ import main
 from ermas_envs.replay.brackets import share_actions
 from ermas_envs.replay.files import read_recording, replay_file, write_recording
+from ermas_envs.replay.own_config import _tax_model
 
 TRAJECTORIES = sorted((Path(__file__).parent / "trajectories").glob("*.json.gz"))
 RECORDED = (
@@ -167,3 +169,12 @@ def test_the_recorder_says_what_it_does_not_know(
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "x.json.gz").exists()
+
+
+def test_a_tax_rule_that_the_original_lacks_cannot_be_recorded() -> None:
+    class Flat(FixedBrackets):
+        """Like fixed rates, but not them."""
+
+    with pytest.raises(ValueError, match="planner: Flat is no tax model of the original's"):
+        _tax_model(Flat([0.1] * 7))
+    assert _tax_model(FixedBrackets([0.1] * 7))["tax_model"] == "fixed-bracket-rates"

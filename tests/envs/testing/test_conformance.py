@@ -27,6 +27,7 @@ from ermas_envs.testing import (
     check_perturbation,
     check_planner,
     check_replica_independence,
+    check_tables,
 )
 
 # --- sound environments ------------------------------------------------------------------------------------------
@@ -80,13 +81,13 @@ class Walk(ParallelEnv):
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
         self.seed_generator(seed)
         self.agents, self.count, self.place = list(self.possible_agents), 0, 5.0
-        return self.everyone(self.observer()), self.everyone({"action_mask": self.mask()})
+        return self.everyone(self.sight()), self.everyone({"action_mask": self.mask()})
 
     def step(self, actions: dict[str, int]) -> Any:
         self.count += 1
         self.place = float(np.clip(self.place + self.draw() + actions["agent_0"], 0, 9))
         result = (
-            self.everyone(self.observer()),
+            self.everyone(self.sight()),
             self.everyone(self.reward()),
             self.everyone(self.over()),
             self.everyone(False),
@@ -202,12 +203,12 @@ def test_determinism_check_gives_the_global_generators_back() -> None:
 
 class LeavesTheSpace(Walk):
     def sight(self) -> Any:
-        return super().observer() + (10 if self.count == 6 else 0)
+        return super().sight() + (10 if self.count == 6 else 0)
 
 
 class WrongDtype(Walk):
     def sight(self) -> Any:
-        return super().observer().astype(np.float16)
+        return super().sight().astype(np.float16)
 
 
 class WrongShape(Walk):
@@ -798,3 +799,46 @@ def with_dead_agents_in_infos(**arguments: Any) -> Any:
 def test_environment_check_fails(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_environment(module_with(**changes))
+
+
+# --- tables against play ---------------------------------------------------------------------------------------------
+
+
+def wrong_tables(change: Any) -> Any:
+    class WrongTables(EngineBatch):
+        def tabular_game(self) -> Any:
+            game = super().tabular_game()
+            return None if game is None else replace(game, **change(game))
+
+    def make(num_envs: int) -> EngineBatch:
+        batch = augmented_bimatrix_v0.batched_env(num_envs, horizon=4, agents_observe="own")
+        batch.__class__ = WrongTables
+        return batch
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda game: {"rewards": {**game.rewards, "planner": game.rewards["planner"] * 0 + 7}},
+            "rewards of 'planner'",
+        ),
+        (lambda game: {"rewards": {**game.rewards, "agent_1": -game.rewards["agent_1"]}}, "rewards of 'agent_1'"),
+        (lambda game: {"start": np.roll(np.eye(game.start.size)[0], 5)}, "first states"),
+        (lambda game: {"next_states": (game.next_states + 7) % game.start.size}, "next_states|rewards"),
+        (
+            lambda game: {"horizon": 3, "observations": {r: seen[:3] for r, seen in game.observations.items()}},
+            "horizon",
+        ),
+    ],
+    ids=["planner", "agent", "start", "next states", "horizon"],
+)
+def test_tables_that_are_not_the_game_are_found(change: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_tables(wrong_tables(change))
+
+
+def test_tables_that_are_the_game_pass() -> None:
+    check_tables(wrong_tables(lambda game: {}))

@@ -276,8 +276,9 @@ def _learner_from_json(name: str, value: Any, default: Any) -> Any:
         given = check_choice(f"{name}.kind", table.pop("kind"), learner_registry)
         config_type: Any = learner_registry[given]
     else:
-        fitting = [kind for kind in _OURS if table.keys() <= {entry.name for entry in dataclasses.fields(kind)}]
-        config_type = (fitting or _OURS)[0]
+        candidates = _OURS if type(default) in (*_OURS, type(None)) else (type(default), *_OURS)
+        fitting = [kind for kind in candidates if table.keys() <= {entry.name for entry in dataclasses.fields(kind)}]
+        config_type = (fitting or candidates)[0]
     return from_json(config_type, table, default if type(default) is config_type else None)
 
 

@@ -23,7 +23,8 @@ _ADDED: Mapping[str, Mapping[str, Any]] = {
     "ERMAS": {"policy_sharing": "none", "deviating_agents": None},
     "Population": {"policy_sharing": "none"},
 }
-"""Settings by trainer that checkpoints of earlier versions lack, with what these versions did."""
+"""Settings by trainer, tables inside tables, that checkpoints of earlier versions lack, with what these versions did;
+who adds a setting adds it here."""
 
 
 class Place(NamedTuple):
@@ -147,10 +148,21 @@ def _spec(value: object) -> EnvironmentSpec:
 
 def _as_of_now(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a checkpoint with what earlier versions did not write."""
-    complete = {**_ADDED.get(kind, {}), **config}
+    complete = _completed(_ADDED.get(kind, {}), config)
     for name, value in complete.items():
         if name.endswith("_learner") and isinstance(value, dict) and "kind" not in value:
             complete[name] = {"kind": "sb3" if "algorithm" in value else "exact", **value}
+    return complete
+
+
+def _completed(added: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """`config` with what it lacks of `added`, table by table."""
+    complete = dict(config)
+    for name, value in added.items():
+        if isinstance(value, Mapping) and isinstance(complete.get(name), Mapping):
+            complete[name] = _completed(value, complete[name])
+        elif name not in complete:
+            complete[name] = value
     return complete
 
 

@@ -165,7 +165,9 @@ class Trainer(ABC, Generic[ConfigT]):
             done = self.iteration >= total_iterations
             while not done:
                 metrics = self._timed_iteration()
-                log.log(self.iteration - 1, {name: float(np.mean(value)) for name, value in metrics.items()})
+                # A learner that had nothing to learn from says nothing; one that begins late is not in the table.
+                row = {name: metrics.get(name, np.nan) for name in (metrics if log.columns is None else log.columns)}
+                log.log(self.iteration - 1, {name: float(np.mean(value)) for name, value in row.items()})
                 asked = [callback.on_iteration(self, metrics) for callback in callbacks]
                 done = self.iteration == total_iterations or False in asked
                 if folder is not None and (done or self.iteration % checkpoint_every == 0):

@@ -15,6 +15,7 @@ from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
 from ermas_algos.commands.options import checkpoint_file, optional
 from ermas_algos.evaluation.certificate import read_any_training
 from ermas_algos.experiments.provenance import provenance
+from ermas_algos.learners.protocol import learner_registry
 from ermas_algos.presets import preset_registry
 from ermas_algos.studies.reproduction import experiment_registry
 from ermas_envs.games.bimatrix.payoffs import payoffs_registry
@@ -63,6 +64,7 @@ def _installation() -> dict[str, Any]:
         "commit": where["commit"],
         "environments": environment_registry.names(),
         "algorithms": tuple(TRAINERS),
+        "kinds of learners": learner_registry.names(),
         "presets": {name: preset_registry.make(name).purpose for name in preset_registry.names()},
         "experiments": experiment_registry.names(),
         "payoffs": payoffs_registry.names(),

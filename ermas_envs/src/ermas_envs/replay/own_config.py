@@ -15,7 +15,7 @@ from ermas_envs.games.economy.state import (
 )
 from ermas_envs.games.one_step.engine import OneStepEngine
 from ermas_envs.games.taxation.settings import PeriodicBracketTax
-from ermas_envs.games.taxation.tax_planners import FixedBrackets, FreeMarket, Saez, USFederal
+from ermas_envs.games.taxation.tax_planners import FixedBrackets, FreeMarket, Saez, TaxPlanner, USFederal
 from ermas_envs.replay.known_options import COMPONENT_OPTIONS, ONE_STEP
 from ermas_envs.replay.options import US_FEDERAL
 
@@ -98,6 +98,11 @@ def _effective(components: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, 
 def _tax_model(planner: object) -> dict[str, Any]:
     found: dict[str, Any] = {"tax_model": "model_wrapper"}
     found |= {"fixed_bracket_rates": None, "pareto_weight_type": "inverse_income", "saez_fixed_elas": None}
+    kind = type(planner)
+    if isinstance(planner, TaxPlanner) and kind not in (USFederal, FixedBrackets, Saez, FreeMarket):
+        raise ValueError(
+            f"planner: {kind.__name__} is no tax model of the original's; FixedBrackets has such rates, too."
+        )
     if isinstance(planner, USFederal):
         return {**found, "tax_model": US_FEDERAL}
     if isinstance(planner, FixedBrackets):

@@ -9,6 +9,7 @@ from ermas_envs.testing.batches import (
     check_groups,
     check_masks,
     check_replica_independence,
+    check_tables,
 )
 from ermas_envs.testing.environments import check_determinism, check_environment, check_observations
 from ermas_envs.testing.perturbations import check_perturbation
@@ -25,4 +26,5 @@ __all__ = [
     "check_perturbation",
     "check_planner",
     "check_replica_independence",
+    "check_tables",
 ]

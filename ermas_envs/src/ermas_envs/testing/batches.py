@@ -123,6 +123,53 @@ def check_masks(make_batch: MakeBatch) -> None:
         seen = batch.step(source.draw(seen))
 
 
+def check_tables(make_batch: MakeBatch) -> None:
+    """Tables are the game: first states, next states, rewards and the horizon are those of play.
+
+    Play does not tell the state. For every replica the check keeps all states that fit what was seen and earned so far;
+    none may be left over only where the tables are another game. Nothing is checked where a game has no tables, or a
+    planner object plays inside.
+    """
+    batch = make_batch(16)
+    game = batch.tabular_game()
+    if game is None or game.fixed_policies:
+        return
+    source, seen = BatchActionSource(batch, list(range(16))), batch.reset(13)
+    fits = _states_that_look_so(game, seen.observations, 0) & (game.start > 0)
+    assert fits.any(axis=1).all(), "first states: what is seen after a reset is not in tabular_game() with start > 0"
+    for step in range(2 * game.horizon):
+        within = step % game.horizon
+        actions = source.draw(seen)
+        joint = tuple(np.asarray(actions[role])[:, None] for role in game.roles)
+        states = np.broadcast_to(np.arange(game.start.size), fits.shape)
+        seen = batch.step(actions)
+        for role in game.roles:
+            earned = game.rewards[role][(states, *joint)]
+            fits &= np.isclose(earned, np.asarray(seen.rewards[role])[:, None], rtol=1e-6, atol=1e-9)
+            assert fits.any(axis=1).all(), f"rewards of {role!r} in step {within} are not those of tabular_game()"
+        over = within == game.horizon - 1
+        ended = seen.terminated | seen.truncated
+        assert (ended == over).all(), f"horizon: episodes end in step {within}, tabular_game() has {game.horizon} steps"
+        if over:
+            fits = _states_that_look_so(game, seen.observations, 0) & (game.start > 0)
+        else:
+            reached = np.zeros_like(fits)
+            rows, columns = np.nonzero(fits)
+            reached[rows, game.next_states[(states, *joint)][rows, columns]] = True
+            fits = reached & _states_that_look_so(game, seen.observations, within + 1)
+        assert fits.any(axis=1).all(), f"next_states: what is seen after step {within} follows in no table"
+
+
+def _states_that_look_so(game: TabularGame, seen: Mapping[str, Observation], step: int) -> BoolArray:
+    """(num_envs, states) whether all roles see in a state of a step what they were shown."""
+    alike = np.ones((1, game.start.size), dtype=np.bool_)
+    for role in game.roles:
+        shown, table = np.asarray(seen[role]), game.observations[role][step]
+        rows = shown.reshape(len(shown), 1, -1) == table.reshape(1, game.start.size, -1)
+        alike = alike & rows.all(axis=-1)
+    return alike
+
+
 def check_groups(make_batch: MakeBatch) -> None:
     """Groups hold every acting role once, in order, with equal spaces, the planner alone; arrays by group are those by
     role next to each other; and actions by group do what the same actions by role do."""

@@ -33,7 +33,13 @@ def _array_difference(first: Any, second: Any, where: str) -> str | None:
         return None if first == second else f"{where} is {first!r} and {second!r}"
     if a.shape != b.shape or a.dtype != b.dtype:
         return f"{where} is {a.dtype}{a.shape} and {b.dtype}{b.shape}"
-    return None if a.tobytes() == b.tobytes() else f"{where} is {first!r} and {second!r}"
+    if a.tobytes() == b.tobytes():
+        return None
+    apart = ""
+    if a.dtype.kind == "f":
+        with np.errstate(all="ignore"):
+            apart = f", {np.nanmax(np.abs(a - b), initial=0.0):.3g} apart at most"
+    return f"{where} is {first!r} and {second!r}{apart}"
 
 
 @contextmanager

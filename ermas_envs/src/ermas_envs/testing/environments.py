@@ -22,6 +22,7 @@ from ermas_envs.testing.batches import (
     check_groups,
     check_masks,
     check_replica_independence,
+    check_tables,
 )
 from ermas_envs.testing.comparison import difference, exposed_global_generators
 from ermas_envs.testing.perturbations import check_perturbation
@@ -81,6 +82,7 @@ def check_environment(module: EnvironmentModule) -> None:
     check_batch_observations(module.batched_env)
     check_masks(module.batched_env)
     check_groups(module.batched_env)
+    check_tables(module.batched_env)
     check_replica_independence(module.batched_env)
     check_batched_equals_single(module.batched_env, module.parallel_env)
     _check_hooks(module)
