@@ -89,8 +89,8 @@ def check_number(argument: str, given: object, minimum: float = -math.inf, maxim
 
 def check_positive(argument: str, given: object) -> float:
     """Return `given` as a float; ValueError unless it is finite and above 0."""
-    value = check_number(argument, given)
-    if value <= 0.0:
+    value = check_number(argument, given, 0.0)
+    if value == 0.0:
         raise ValueError(f"{argument} must be > 0, got {value!r}.")
     return value
 
