@@ -54,6 +54,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "games.economy.pictures": ("base", "game", "games.economy", "games.taxation", "faces", "testing"),
     "games.one_step": ("base", "game", "kernels", "games.taxation"),
     "oracles": ("base", "game", "games.bimatrix"),
+    "oracles.taxes": ("base", "games.taxation", "games.one_step"),
     "replay": ("base", "game", "games.economy", "games.taxation", "games.one_step"),
     "testing": ("base", "game", "faces", "make"),
 }
