@@ -82,8 +82,8 @@ def test_other_games_are_refused() -> None:
         Population.of(OneStepSettings(horizon=4))
     with pytest.raises(ValueError, match="rates"):
         economy([0.1, 0.2])
+    weighted = economy(FREE, planner_reward_type="inv_income_weighted_utility")
     with pytest.raises(ValueError, match="planner_reward_type 'coin_eq_times_productivity'"):
-        weighted = economy(FREE, planner_reward_type="inv_income_weighted_utility")
         worst_case(weighted, 1.0, pure([100] * 10))
 
 
@@ -227,5 +227,5 @@ def test_more_regret_is_worse_and_none_is_the_equilibrium() -> None:
 
 
 def test_a_start_with_too_much_regret_is_refused() -> None:
-    with pytest.raises(ValueError, match="start must have a regret of at most epsilon = 0.1"):
+    with pytest.raises(ValueError, match=r"start must have a regret of at most epsilon = 0\.1"):
         worst_case(economy(FREE), 0.1, pure([0] * 10))
