@@ -13,10 +13,11 @@ from ermas_envs.games.one_step.engine import OneStepEngine
 from ermas_envs.games.one_step.settings import OneStepSettings
 from ermas_envs.games.taxation.tax_planners import FixedBrackets, tax_rule
 from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_2018_RATES
-from ermas_envs.oracles.taxes import Population, equilibrium, pure, regrets, worst_case
+from ermas_envs.oracles.taxes import Population, best_schedule, equilibrium, pure, regrets, worst_case
 from ermas_envs.oracles.taxes.pairs import expected_welfare, worst_mixture
 from ermas_envs.oracles.taxes.population import CHOICES, TaxedPopulation
 from ermas_envs.oracles.taxes.response import action_values, lump_distribution, lump_distributions
+from ermas_envs.oracles.taxes.schedules import mean_welfare, worst_welfare
 
 ISOELASTIC: dict[str, Any] = {
     "agent_reward_type": "isoelastic_coin_minus_labor",
@@ -229,3 +230,37 @@ def test_more_regret_is_worse_and_none_is_the_equilibrium() -> None:
 def test_a_start_with_too_much_regret_is_refused() -> None:
     with pytest.raises(ValueError, match=r"start must have a regret of at most epsilon = 0\.1"):
         worst_case(economy(FREE), 0.1, pure([0] * 10))
+
+
+# --- best schedules --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("eta", "best"), [(0.23, 138.96), (0.27, 132.8), (0.31, 101.8)])
+def test_the_best_schedule_of_ten_agents(eta: float, best: float) -> None:
+    population = Population.of(OneStepSettings(num_agents=10, **{**ISOELASTIC, "isoelastic_eta": eta}))
+    found = best_schedule(population, starts=3)
+    assert found.value == pytest.approx(best, abs=0.05)
+    assert equilibrium(population.under(found.rates)).welfare == found.value
+    assert found.rates[-1] == 0.0  # nobody earns 510 coin
+    assert 1 <= found.agreed <= found.starts
+
+
+def test_the_best_schedule_is_the_best_of_all_on_a_small_grid() -> None:
+    population = Population.of(OneStepSettings(num_agents=3, **ISOELASTIC))
+    found = best_schedule(population, step=0.5, starts=8)
+    grid = [np.array([*rates, 0.0]) for rates in itertools.product((0.0, 0.5, 1.0), repeat=6)]
+    assert found.value == pytest.approx(max(equilibrium(population.under(rates)).welfare for rates in grid))
+
+
+def test_what_is_maximised_may_be_anything() -> None:
+    population = Population.of(OneStepSettings(num_agents=3, **ISOELASTIC))
+    several = [
+        Population.of(OneStepSettings(num_agents=3, **{**ISOELASTIC, "isoelastic_eta": eta})) for eta in (0.2, 0.4)
+    ]
+    over_the_range = best_schedule(population, mean_welfare(several), step=0.5, starts=2)
+    assert over_the_range.value == pytest.approx(
+        np.mean([equilibrium(one.under(over_the_range.rates)).welfare for one in several])
+    )
+    robust = best_schedule(population, worst_welfare(population, 0.5), step=0.5, starts=1)
+    start = equilibrium(population.under(robust.rates)).profile
+    assert robust.value == pytest.approx(worst_case(population.under(robust.rates), 0.5, start, starts=1).found)
