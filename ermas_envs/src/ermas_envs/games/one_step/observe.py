@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 from ermas_envs.games.one_step.state import OneStepState
-from ermas_envs.games.taxation.holdings import COIN, coin_endowments
+from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.games.taxation.observations import (
     TAXES_OF_AGENT,
     Entries,
@@ -104,14 +104,13 @@ def planner_vector(
     replica: int,
     out: Array,
 ) -> None:
-    """Write the planner's vector, (size of `planner_entries`,) float32; coins are work space (n,)."""
+    """Write the planner's vector, (size of `planner_entries`,) float32, for coins (n,)."""
     taxes = state.taxes
     cursor = 0
     if parameters.brackets > 0:
         cursor = shared_taxes(parameters.brackets, parameters.period, taxes, replica, out, 0)
         out[cursor] = taxes.position[replica] / parameters.period
         cursor += 1
-    coin_endowments(state.agents, replica, coins)
     out[cursor] = state.progress.timestep[replica] / parameters.time_scale
     out[cursor + 1] = state.progress.equality[replica]
     out[cursor + 2] = productivity(coins) / len(coins) / 1000.0
@@ -166,7 +165,7 @@ def compact_planner_vector(
     replica: int,
     out: Array,
 ) -> None:
-    """Write the planner's vector, (size of `compact_planner_entries`,) float32; coins are work space (n,)."""
+    """Write the planner's vector, (size of `compact_planner_entries`,) float32, for coins (n,)."""
     taxes, last = state.taxes, len(coins) - 1
     out[0] = state.progress.timestep[replica] / parameters.time_scale
     cursor = 1
@@ -176,7 +175,6 @@ def compact_planner_vector(
             income = taxes.sorted_income[replica, decile * last // (DECILES - 1)]
             out[cursor + decile] = income * parameters.coin_scale
         cursor += DECILES
-    coin_endowments(state.agents, replica, coins)
     out[cursor] = state.progress.equality[replica]
     out[cursor + 1] = productivity(coins) / len(coins) * parameters.coin_scale
 

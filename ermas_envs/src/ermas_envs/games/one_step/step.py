@@ -119,11 +119,11 @@ def advance(
 def write_observations(
     rules: OneStepRules, state: OneStepState, views: OneStepViews, scratch: OneStepScratch, slot: int, replica: int
 ) -> None:
-    """Write everything that is seen in a replica, masks too."""
+    """Write everything that is seen in a replica, masks too; the objective, updated just before, has left the coins."""
     seen, coins = rules.observations, scratch.objectives.coins[slot]
     marginal = scratch.marginal[slot]
     if rules.taxed:
-        marginal_rates_so_far(rules.tax.cutoffs, state.taxes, state.agents, replica, marginal)
+        marginal_rates_so_far(rules.tax.cutoffs, state.taxes, coins, replica, marginal)
     observe.agent_mask(seen, state, replica, views.agent_mask[replica])
     mask = views.planner_mask[replica]
     planner_mask(

@@ -140,14 +140,20 @@ def income_so_far(taxes: Taxes, agents: Holdings, replica: int, agent: int) -> f
 
 
 @internal
-def marginal_rates_so_far(cutoffs: FloatArray, taxes: Taxes, agents: Holdings, replica: int, out: FloatArray) -> None:
-    """Write the marginal rate of every agent's income since the period began into out (n,).
+def marginal_rates_so_far(cutoffs: FloatArray, taxes: Taxes, coins: FloatArray, replica: int, out: FloatArray) -> None:
+    """Write the marginal rate of every agent's income since the period began into out (n,); `marginal_rate` of each.
 
-    One call for all agents: passing the structs to a function costs more than the rate.
+    Coins (n,) are what agents have. Bracket by bracket, as a processor then takes several agents at once.
     """
-    rates = taxes.rates[replica]
+    rates, base = taxes.rates[replica], taxes.base_coin[replica]
     for agent in range(len(out)):
-        out[agent] = marginal_rate(income_so_far(taxes, agents, replica, agent), cutoffs, rates)
+        out[agent] = 0.0
+    for upper in range(1, len(cutoffs)):
+        cutoff = cutoffs[upper]
+        for agent in range(len(out)):
+            out[agent] += 1.0 if coins[agent] - base[agent] >= cutoff else 0.0
+    for agent in range(len(out)):
+        out[agent] = rates[int(out[agent])] if coins[agent] - base[agent] >= 0.0 else 0.0
 
 
 @internal
