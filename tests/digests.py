@@ -98,8 +98,8 @@ def digest_of_continuation(path: Path) -> str:
     found = hashlib.sha256()
     for name, tensor in sorted(saved.tensors.items()):
         found.update(name.encode() + tensor.numpy().tobytes())
-    # Versions may add settings; what was learned must not depend on that.
-    known = {name: value for name, value in saved.metadata.items() if name != "config"}
+    # Versions may add settings, and say how states are kept; what was learned must not depend on that.
+    known = {name: value for name, value in saved.metadata.items() if name not in ("config", "arrays")}
     found.update(repr(sorted(known.items())).encode())
     return found.hexdigest()[:16]
 
