@@ -282,7 +282,7 @@ def test_marl_finds_the_nash_equilibrium() -> None:
     assert max(rows[-1]["exact_regret/agent_0"]) < 1e-3
 
 
-@pytest.mark.parametrize(("epsilon", "worst"), [(0.05, 0.648), (0.2, 0.173)])
+@pytest.mark.parametrize(("epsilon", "worst"), [pytest.param(0.05, 0.648, marks=pytest.mark.slow), (0.2, 0.173)])
 def test_ermas_finds_the_worst_equilibrium(epsilon: float, worst: float) -> None:
     """The reference that SB3's learners are tested against: the optimum within .01, regret within 5 %."""
     rows: list[Any] = []

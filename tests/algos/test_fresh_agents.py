@@ -55,7 +55,7 @@ def test_training_ends_as_soon_as_the_criterion_holds() -> None:
     assert (agents.converged, agents.iterations) == (True, 6)
 
 
-@pytest.mark.parametrize(("q", "level"), [(0.0, 1.0), (0.4, 2 / 3)])
+@pytest.mark.parametrize(("q", "level"), [(0.0, 1.0), pytest.param(0.4, 2 / 3, marks=pytest.mark.slow)])
 def test_agents_that_count_as_converged_are_near_equilibrium(q: float, level: float) -> None:
     """Exact regret below 0.003 per step, and the planner earns what it earns at the exact equilibrium, a = 6.
 

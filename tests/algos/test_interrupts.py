@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.processes import descendants, wait_until
@@ -22,6 +23,11 @@ iterations = 5000
 tasks.game = { environment = "augmented_bimatrix_v0" }
 methods.MARL = { algorithm = "MARL" }
 """
+
+
+def slowly(pauses: list[float]) -> Any:
+    """Other pauses than the fast tests have."""
+    return pytest.param(pauses, marks=pytest.mark.slow)
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
@@ -44,7 +50,7 @@ def interrupted(process: subprocess.Popen[str], pauses: list[float]) -> str:
     return errors
 
 
-@pytest.mark.parametrize("pauses", [[0.0], [0.0, 0.0], [0.0, 0.05, 0.2, 0.2], [1.5, 0.1, 0.1]])
+@pytest.mark.parametrize("pauses", [[0.0], slowly([0.0, 0.0]), [0.0, 0.05, 0.2, 0.2], slowly([1.5, 0.1, 0.1])])
 def test_a_sweep_whose_workers_are_starting(pauses: list[float], tmp_path: Path) -> None:
     """They import for seconds before they know that Ctrl-C is not theirs."""
     (tmp_path / "sweep.toml").write_text(SWEEP)
@@ -54,7 +60,7 @@ def test_a_sweep_whose_workers_are_starting(pauses: list[float], tmp_path: Path)
     assert errors == "ermas sweep: interrupted; finished jobs are kept; the same command does the rest.\n"
 
 
-@pytest.mark.parametrize("pauses", [[0.0, 0.0], [0.0, 0.1, 0.1, 0.1]])
+@pytest.mark.parametrize("pauses", [slowly([0.0, 0.0]), [0.0, 0.1, 0.1, 0.1]])
 def test_a_training(pauses: list[float], tmp_path: Path) -> None:
     process = started("train", "--environment", "augmented_bimatrix_v0", "--algorithm", "MARL", "--iterations", "5000",
                       "--out", str(tmp_path))  # fmt: skip

@@ -89,6 +89,7 @@ def test_configuration_comes_back_from_json() -> None:
     assert from_json(MARLConfig, to_json(config)) == config
 
 
+@pytest.mark.slow
 def test_a_risk_averse_planner_stakes_less_on_the_same_agents() -> None:
     """Agents that play at random make r_p vary from episode to episode; then a higher stake is a higher risk.
 

@@ -1,15 +1,7 @@
 """ermas-algos: ε-robust multi-agent simulation (ERMAS) and its baselines around Stable-Baselines3 learners."""
 
-from ermas_algos.algorithms import (
-    ERMAS,
-    MARL,
-    Callback,
-    ERMASConfig,
-    MARLConfig,
-    Population,
-    PopulationConfig,
-    RiskConfig,
-)
+from ermas_algos import algorithms
+from ermas_algos.algorithms import *
 from ermas_algos.algorithms.run import Run
 from ermas_algos.evaluation import FreshAgentsConfig, certify_checkpoint, load_planner, transfer_evaluation
 from ermas_algos.learned_planner import LearnedPlanner
@@ -19,18 +11,10 @@ from ermas_algos.sb3_planner import SB3Planner
 __version__ = "0.1.0"
 
 __all__ = [
-    "ERMAS",
-    "MARL",
-    "Callback",
-    "ERMASConfig",
     "ExactLearner",
     "ExactLearnerConfig",
     "FreshAgentsConfig",
     "LearnedPlanner",
-    "MARLConfig",
-    "Population",
-    "PopulationConfig",
-    "RiskConfig",
     "Run",
     "SB3Learner",
     "SB3LearnerConfig",
@@ -40,3 +24,4 @@ __all__ = [
     "load_planner",
     "transfer_evaluation",
 ]
+__all__ += algorithms.__all__

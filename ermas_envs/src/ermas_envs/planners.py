@@ -1,17 +1,8 @@
 """Planner objects for users: the protocol `Planner`, those that we ship, and their registry."""
 
 from ermas_envs.game.planners import ConstantPlanner, FunctionPlanner, Planner, as_planner, planner_registry
-from ermas_envs.games.taxation.tax_planners import FixedBrackets, FreeMarket, Saez, TaxPlanner, USFederal
+from ermas_envs.games.taxation import tax_planners
+from ermas_envs.games.taxation.tax_planners import *
 
-__all__ = [
-    "ConstantPlanner",
-    "FixedBrackets",
-    "FreeMarket",
-    "FunctionPlanner",
-    "Planner",
-    "Saez",
-    "TaxPlanner",
-    "USFederal",
-    "as_planner",
-    "planner_registry",
-]
+__all__ = ["ConstantPlanner", "FunctionPlanner", "Planner", "as_planner", "planner_registry"]
+__all__ += tax_planners.__all__

@@ -72,7 +72,7 @@ class Deviations:
         for agents in self._sharers(chosen).values():
             learner, agent = self.learners[agents[0]], agents[0]
             before = learner.get_parameters()
-            rewards = {each: self._scales.in_units(each, experience.rewards[each]) for each in agents}
+            rewards = self._scales.rewards_in_units(experience, agents)
             rollout = experience.rollout([(each, blocks[each]) for each in agents], rewards)
             learner.update(rollout)
             if self.trust_region is not None:

@@ -51,9 +51,7 @@ class ERMAS(Trainer[ERMASConfig]):
     def __init__(self, make_env: MakeEnv, config: ERMASConfig, make_learner: LearnerFactory | None = None) -> None:
         super().__init__(make_env, config, make_learner)
         agents = self.env.agents
-        labels = self._agents_by_label().items()
-        made = {label: self._new_learner(f"{_DEVIATION}{label}", roles[0]) for label, roles in labels}
-        learners = {agent: made[label] for label, roles in labels for agent in roles}
+        learners = self._further_agents(lambda label: f"{_DEVIATION}{label}")
         self.deviations = Deviations(learners, config.trust_region, self.scales)
         epsilon = dict.fromkeys(agents, config.epsilon)
         self.multipliers = Multipliers(config.multiplier, epsilon)
@@ -125,7 +123,7 @@ class ERMAS(Trainer[ERMASConfig]):
         """One step of the learner of these agents on their Lagrangians, and the meta-step where it is due."""
         multipliers, learner = self.multipliers.values, self.learners[agents[0]]
         planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])
-        own = {agent: self.scales.in_units(agent, experience.rewards[agent]) for agent in agents}
+        own = self.scales.rewards_in_units(experience, agents)
         rewards = {agent: lagrangian_reward(own[agent], planner_payoff, multipliers[agent]) for agent in agents}
         metrics = learner.update(experience.rollout([(agent, 0) for agent in agents], rewards))
         meta_gradient = self.deviations.take_meta_gradient(agents[0], self.config.meta_gradient)

@@ -24,7 +24,7 @@ class MARL(Trainer[MARLConfig]):
     def _update_agents(self, experience: Experience) -> Metrics:
         metrics: Metrics = {}
         for label, agents in self._agents_by_label().items():
-            rewards = {agent: self.scales.in_units(agent, experience.rewards[agent]) for agent in agents}
+            rewards = self.scales.rewards_in_units(experience, agents)
             rollout = experience.rollout([(agent, 0) for agent in agents], rewards)
             metrics |= learner_metrics(label, self.learners[agents[0]].update(rollout))
         return metrics

@@ -67,6 +67,10 @@ class PayoffScales:
         """Rewards or payoffs of a role in units of its scale."""
         return rewards / self.values[role]
 
+    def rewards_in_units(self, experience: Experience, roles: Iterable[str]) -> dict[str, FloatArray]:
+        """Rewards of some roles, each in units of its scale."""
+        return {role: self.in_units(role, experience.rewards[role]) for role in roles}
+
     def state(self) -> dict[str, Any]:
         """What a checkpoint needs to go on bit for bit; JSON types."""
         return {"values": dict(self.values), "moments": {role: list(sums) for role, sums in self._moments.items()}}

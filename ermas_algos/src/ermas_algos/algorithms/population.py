@@ -4,6 +4,7 @@ After E. Vinitsky et al., "Robust reinforcement learning using adversarial popul
 the play of all members at once; here a member is a full set of agents that maximise (λ r_i − r_p)/(1 + λ).
 """
 
+import functools
 from typing import Any, ClassVar
 
 from ermas_algos.algorithms.collection import Experience, MakeEnv
@@ -32,9 +33,7 @@ class Population(Trainer[PopulationConfig]):
         first = {agent: self.learners[agent] for agent in self.env.agents}
         self.members: list[dict[str, Learner]] = [first]
         for member in range(1, len(config.multipliers)):
-            labels = self._agents_by_label().items()
-            made = {label: self._new_learner(_label(member, label), agents[0]) for label, agents in labels}
-            self.members.append({agent: made[label] for label, agents in labels for agent in agents})
+            self.members.append(self._further_agents(functools.partial(_label, member)))
 
     @classmethod
     def _places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
@@ -58,7 +57,7 @@ class Population(Trainer[PopulationConfig]):
         planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])
         metrics: Metrics = {}
         for label, agents in self._agents_by_label().items():
-            own = {agent: self.scales.in_units(agent, experience.rewards[agent]) for agent in agents}
+            own = self.scales.rewards_in_units(experience, agents)
             rewards = {agent: lagrangian_reward(units, planner_payoff, multiplier) for agent, units in own.items()}
             rollout = experience.rollout([(agent, block) for agent in agents], rewards)
             metrics |= learner_metrics(_label(block, label), self.members[block][agents[0]].update(rollout))

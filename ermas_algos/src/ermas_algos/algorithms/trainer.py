@@ -136,6 +136,12 @@ class Trainer(ABC, Generic[ConfigT]):
         seed = int(self._learner_seeds.integers(2**31))
         return self._make_learner(label, self.env.observation_spaces[role], self.env.action_spaces[role], seed)
 
+    def _further_agents(self, name: Callable[[str], str]) -> dict[str, Learner]:
+        """Another learner for all agents, shared as theirs are; `name` makes its label from theirs."""
+        labels = self._agents_by_label().items()
+        made = {label: self._new_learner(name(label), agents[0]) for label, agents in labels}
+        return {agent: made[label] for label, agents in labels for agent in agents}
+
     def learn(
         self,
         total_iterations: int,

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from ermas_envs.base.arguments import check_choice
 from ermas_envs.base.arrays import Array, FloatArray
@@ -117,6 +116,8 @@ def summary(
 
 def _iqm(returns: FloatArray) -> FloatArray:
     """A quarter of the seeds, rounded down, is trimmed at either end."""
+    from scipy import stats  # half a second, which not every command needs
+
     trimmed: FloatArray = stats.trim_mean(returns, 0.25, axis=returns.ndim - 2)
     return np.asarray(trimmed.mean(axis=-1))
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from scipy import stats
+from scipy.special import stdtrit
 
 from ermas_algos.plots.verbatim import named
 
@@ -14,7 +14,7 @@ def mean_and_half_width(values: Sequence[float]) -> tuple[float, float]:
     array = np.asarray(values, dtype=np.float64)
     if array.size < 2:
         return float(array.mean()), 0.0
-    half = stats.t.ppf(0.975, array.size - 1) * array.std(ddof=1) / np.sqrt(array.size)
+    half = stdtrit(array.size - 1, 0.975) * array.std(ddof=1) / np.sqrt(array.size)
     return float(array.mean()), float(half)
 
 

@@ -93,6 +93,7 @@ class Engine(ABC):
         return None
 
     def facts(self) -> Mapping[str, FloatArray]:
+        """What hooks may know of the game (`GameInfo.facts`), by name; nothing unless an engine has something."""
         return {}
 
     def metrics(self) -> dict[str, FloatArray] | None:

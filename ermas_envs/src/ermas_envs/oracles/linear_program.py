@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linprog
 
 from ermas_envs.base.arrays import FloatArray
 
@@ -79,6 +78,8 @@ class LinearProgram:
         Raises:
             LinearProgramError: the solver failed, or its solution does not hold in the numbers as they were given.
         """
+        from scipy.optimize import linprog  # a third of a second, which only solving takes
+
         cost_unit = unit(self.cost, self.magnitude)
         units = [unit(group.coefficients, group.magnitude) for group in self.limits]
         found = linprog(

@@ -41,8 +41,7 @@ from ermas_envs.games.economy.state import (
 from ermas_envs.games.economy.step import Rules
 from ermas_envs.games.economy.trade import TradeParameters
 from ermas_envs.games.economy.uniform_layout import UniformLayoutSettings
-from ermas_envs.games.taxation.rules import planner_choices, saez_constants, tax_parameters
-from ermas_envs.games.taxation.tax_planners import TaxRule
+from ermas_envs.games.taxation.tax_planners import TaxRule, planner_choices, saez_constants, tax_parameters
 from ermas_envs.games.taxation.taxes import TaxParameters
 
 

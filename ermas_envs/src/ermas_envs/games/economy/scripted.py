@@ -25,8 +25,8 @@ from ermas_envs.games.economy.compact import agent_entries
 from ermas_envs.games.economy.settings import EconomySettings
 from ermas_envs.games.economy.state import RESOURCES, STONE, WOOD
 from ermas_envs.games.taxation.observations import slices
-from ermas_envs.games.taxation.rules import tax_parameters
 from ermas_envs.games.taxation.settings import PeriodicBracketTax
+from ermas_envs.games.taxation.tax_planners import tax_parameters
 
 TRADING = 0.3
 """Probability per step that an agent who has something to trade places an order."""

@@ -11,9 +11,8 @@ from ermas_envs.games.one_step.observe import COIN_SCALE, OneStepObservations
 from ermas_envs.games.one_step.settings import OneStepSettings
 from ermas_envs.games.one_step.step import HOURS, OneStepRules
 from ermas_envs.games.taxation.ranges import check_amount
-from ermas_envs.games.taxation.rules import planner_choices, saez_constants, tax_parameters
 from ermas_envs.games.taxation.skill_ranks import rank_means
-from ermas_envs.games.taxation.tax_planners import TaxRule
+from ermas_envs.games.taxation.tax_planners import TaxRule, planner_choices, saez_constants, tax_parameters
 from ermas_envs.games.taxation.welfare import coin_minus_labor_cost
 
 

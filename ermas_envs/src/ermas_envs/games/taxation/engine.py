@@ -12,6 +12,7 @@ from ermas_envs.game.tabular import TabularGame
 from ermas_envs.games.taxation.observations import tax_roles
 from ermas_envs.games.taxation.planner_actions import planner_space
 from ermas_envs.games.taxation.saez import SaezState, fill_buffer, saez_state
+from ermas_envs.games.taxation.state import forget_taxes
 from ermas_envs.games.taxation.tax_planners import TaxRule
 from ermas_envs.games.taxation.tax_schedule import annealed_cap
 from ermas_envs.kernels.threads import ReplicaThreads
@@ -77,6 +78,5 @@ class TaxedEngine(Engine):
         """Leave nothing of earlier episodes: Saez's samples, the last rates, the cap."""
         parameters = self.rules.tax
         self.state = self.state._replace(saez=self._saez())
-        self.state.taxes.rates[replicas] = 0.0
         cap = annealed_cap(0, parameters.warmup, parameters.slope, parameters.rate_max)
-        self.state.taxes.rate_cap[replicas] = cap
+        forget_taxes(self.state.taxes, replicas, cap)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ermas_envs.base.arrays import Array, BoolArray, FloatArray
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray, IntArray
 from ermas_envs.kernels.allocation import allocate
 
 
@@ -74,6 +74,12 @@ def allocate_taxes(replicas: int, agents: int, brackets: int) -> Taxes:
         },
     )
     return taxes
+
+
+def forget_taxes(taxes: Taxes, replicas: IntArray, rate_cap: float) -> None:
+    """Leave nothing of earlier episodes in these replicas; `rate_cap` is the largest rate of the first episode."""
+    taxes.rates[replicas] = 0.0
+    taxes.rate_cap[replicas] = rate_cap
 
 
 def allocate_tax_tallies(replicas: int, agents: int, brackets: int) -> TaxTallies:

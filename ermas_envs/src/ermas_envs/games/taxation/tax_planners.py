@@ -2,7 +2,7 @@
 
 They are planner objects like any other (`ermas_envs.planners`), but the engine of the economy applies their rule
 itself, so that rates need not lie on the grid of a learned planner. Anywhere else they are refused. The engine is given
-the rule as data, a `TaxRule`, and knows no planner.
+the rule as data, a `TaxRule`, and knows no planner; kernels are given the rule's constants.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,21 @@ from ermas_envs.game.planners import planner_registry
 from ermas_envs.games.taxation.ranges import LARGEST_INCOME
 from ermas_envs.games.taxation.saez import WEIGHT_TYPES, SaezParameters, saez_parameters
 from ermas_envs.games.taxation.settings import PeriodicBracketTax
-from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_2018_RATES, check_bracket_rates
+from ermas_envs.games.taxation.tax_schedule import (
+    US_FEDERAL_2018_RATES,
+    check_annealing,
+    check_bracket_rates,
+    discretised_rates,
+)
+from ermas_envs.games.taxation.taxes import FIXED, LEARNED, SAEZ, TaxParameters
+
+__all__ = [
+    "FixedBrackets",
+    "FreeMarket",
+    "Saez",
+    "TaxPlanner",
+    "USFederal",
+]  # seen in `ermas_envs.planners`
 
 NO_SAEZ = saez_parameters(buffer_size=1)
 """Constants of the formula where it is not used: room for next to nothing."""
@@ -28,8 +42,10 @@ NO_SAEZ = saez_parameters(buffer_size=1)
 class TaxRule:
     """How rates are set where no actions set them."""
 
-    rates: FloatArray | None
-    """(B,) of a fixed schedule; None: Saez's formula."""
+    setter: int
+    """FIXED or SAEZ (`taxes`)."""
+    rates: FloatArray
+    """(B,) of a fixed schedule; zeros for other rules."""
     saez: SaezParameters = NO_SAEZ
     """Constants of the formula."""
     samples: FloatArray = field(default_factory=lambda: np.zeros((0, 2)))
@@ -61,7 +77,7 @@ class TaxPlanner:
         rates = self.rates(cutoffs, component.bracket_spacing)
         if rates is None:
             raise ValueError(f"{type(self).__name__}.rates must give one rate per bracket; only Saez gives None.")
-        return TaxRule(check_bracket_rates("rates of the planner", rates, len(cutoffs)))
+        return TaxRule(FIXED, check_bracket_rates("rates of the planner", rates, len(cutoffs)))
 
     def bind(self, observation_space: spaces.Space[object], action_space: spaces.Space[object]) -> None:
         """ValueError unless the game leaves the planner no choice, as the economy does for these planners."""
@@ -89,7 +105,7 @@ class FreeMarket(TaxPlanner):
 
     def rule(self, component: PeriodicBracketTax | None) -> TaxRule:
         """Rates of zero; nothing where there are no brackets."""
-        return TaxRule(np.zeros(0)) if component is None else super().rule(component)
+        return TaxRule(FIXED, np.zeros(0)) if component is None else super().rule(component)
 
     def rates(self, cutoffs: FloatArray, spacing: str) -> FloatArray:
         """Zeros."""
@@ -168,12 +184,37 @@ class Saez(TaxPlanner):
             saez_fixed_elas=self.fixed_elasticity,
             rate_min=0.0 if component.disable_taxes else component.rate_min,
         )
-        return TaxRule(None, constants, self.samples)
+        return TaxRule(SAEZ, np.zeros(len(component.cutoffs)), constants, self.samples)
 
 
 def tax_rule(planner: object, component: PeriodicBracketTax | None) -> TaxRule | None:
     """The rule of a `TaxPlanner`; None for anything else, which acts."""
     return planner.rule(component) if isinstance(planner, TaxPlanner) else None
+
+
+def tax_parameters(component: PeriodicBracketTax | None, rule: TaxRule | None, stale_rates: bool) -> TaxParameters:
+    """Constants of taxes under a rule; None: actions set the rates."""
+    if component is None:
+        nothing = np.zeros(0)
+        return TaxParameters(LEARNED, 1, nothing, np.zeros(1), nothing, 0.0, 0.0, -np.inf, 1.0, False)
+    cutoffs = component.cutoffs
+    low, high = (0.0, 0.0) if component.disable_taxes else (component.rate_min, component.rate_max)
+    warmup, slope = check_annealing(component.tax_annealing_schedule)
+    setter, fixed = (LEARNED, np.zeros(len(cutoffs))) if rule is None else (rule.setter, rule.rates)
+    choices = np.zeros(1) if component.disable_taxes else discretised_rates(low, high, component.rate_disc)
+    return TaxParameters(setter, component.period, cutoffs, choices, fixed, low, high, warmup, slope, stale_rates)
+
+
+def planner_choices(component: PeriodicBracketTax | None, constants: TaxParameters) -> tuple[int, int]:
+    """(brackets, rates) that the planner's actions choose; (0, 0) where they choose nothing."""
+    if component is None or component.disable_taxes or constants.setter != LEARNED:
+        return 0, 0
+    return len(constants.cutoffs), len(constants.choices)
+
+
+def saez_constants(rule: TaxRule | None) -> SaezParameters:
+    """Constants of Saez's formula; where actions set the rates it is not used."""
+    return NO_SAEZ if rule is None else rule.saez
 
 
 planner_registry.register("free_market", FreeMarket)
