@@ -367,6 +367,27 @@ def test_no_minibatch_size_means_one_gradient_step_per_epoch() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_annealing_is_linear_in_the_epochs_and_goes_on_after_a_resume(algorithm: str) -> None:
+    """Entropy coefficient and learning rate before the k-th update, as the algorithm itself uses them."""
+    kwargs = {} if algorithm in ("A2C", "TRPO") else {"n_epochs": 2}
+    settings: dict[str, Any] = {"learning_rate": 1e-2, "anneal_epochs": 4, "annealed_share": 0.1}
+    if algorithm != "TRPO":
+        kwargs["ent_coef"] = 0.5
+    learner, epochs = make(algorithm, algorithm_kwargs=kwargs, **settings), kwargs.get("n_epochs", 1)
+    shares = []
+    for update in range(6):
+        if update == 3:
+            state, learner = learner.state(), make(algorithm, seed=1, algorithm_kwargs=kwargs, **settings)
+            learner.load_state(state)
+        learner.update(play(learner, seed=update))
+        rate = learner.policy.optimizer.param_groups[0]["lr"] / 1e-2
+        shares.append(rate)
+        if algorithm != "TRPO":
+            assert learner._model.ent_coef == pytest.approx(0.5 * rate)
+    assert shares == pytest.approx([1.0 - 0.9 * min(update * epochs / 4, 1.0) for update in range(6)])
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_state_is_a_deep_copy(algorithm: str) -> None:
     learner = make(algorithm)
     learner.update(play(learner))

@@ -77,6 +77,12 @@ class TrainerConfig:
     """Learner of every agent."""
     planner_learner: LearnerConfig = PLANNER_PPO
     """Learner of the planner; exact where the agents' is, with as many seeds."""
+    planner_warmup: int = 0
+    """Outer iterations before the planner's first update: agents learn to answer before it learns from the answers."""
+    practice_updates: int = 0
+    """Further updates of every agent per outer iteration, each on a rollout in which the planner acts at random,
+    uniformly among what its masks allow: agents that know the answer to every policy do not mislead a planner that
+    moves (M. Gerstgrasser, D. Parkes, arXiv:2210.11942). Sampled learners only."""
     planner_risk: RiskConfig | None = None
     """The planner's attitude to risk; None maximises the expected payoff. Sampled learners only."""
     policy_sharing: PolicySharing = "none"
@@ -89,13 +95,17 @@ class TrainerConfig:
             self,
             num_envs=check_integer("num_envs", self.num_envs, 2, MOST_REPLICAS),
             seed=check_integer("seed", self.seed, 0),
+            planner_warmup=check_integer("planner_warmup", self.planner_warmup, 0),
+            practice_updates=check_integer("practice_updates", self.practice_updates, 0, MOST_UPDATES),
             policy_sharing=check_policy_sharing(self.policy_sharing),
         )
         if self.rollout_steps is not None:
             keep(self, rollout_steps=check_integer("rollout_steps", self.rollout_steps, 1, LONGEST_ROLLOUT))
         _check_alike("planner_learner", self.planner_learner, self.agent_learner)
-        if self.planner_risk is not None and self.planner_learner.needs != "samples":
-            raise ValueError(f"planner_risk needs sampled episodes; planner_learner is {self.planner_learner.kind}.")
+        sampled = {"planner_risk": self.planner_risk is not None, "practice_updates": self.practice_updates > 0}
+        for name, used in sampled.items():
+            if used and self.planner_learner.needs != "samples":
+                raise ValueError(f"{name} needs sampled episodes; planner_learner is {self.planner_learner.kind}.")
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""A planner that decides in some steps only is a decision process of its own: its steps are its decisions.
+"""Who decides in some steps only has a decision process of its own: its steps are its decisions.
 
-The reward of a decision is the sum of the rewards from its step up to the next decision of the episode, without
-discounting in between; the learner's discount counts decisions. What is earned before an episode's first decision
-belongs to none. A decision that the rollout's end leaves unfinished is left out: what was seen there is what the
-rollout ends with.
+That is a planner that says when it acts, and everybody in steps in which masks leave nobody of a group a choice. The
+reward of a decision is the sum of the rewards from its step up to the next decision of the episode, without discounting
+in between; the learner's discount counts decisions. What is earned before an episode's first decision belongs to none.
+A decision that the rollout's end leaves unfinished is left out: what was seen there is what the rollout ends with.
 """
 
 from dataclasses import dataclass
@@ -42,6 +42,14 @@ def idle_actions(space: spaces.Space[Any], masks: BoolArray | None, rows: int) -
     parts = [part.argmax(axis=-1) for part in split_mask(space, masks)]
     first = parts[0] if isinstance(space, spaces.Discrete) else np.stack(parts, axis=-1)
     return np.asarray(first + space.start, dtype=space.dtype)
+
+
+def leaves_a_choice(masks: BoolArray, action: Array) -> BoolArray:
+    """(…) whether masks (…, mask size) leave more than one action, each of the shape of `action`.
+
+    A mask has at least one value for every component of an action.
+    """
+    return np.asarray(masks.sum(axis=-1) > np.size(action))
 
 
 def decision_rollout(

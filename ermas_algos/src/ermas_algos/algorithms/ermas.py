@@ -69,6 +69,8 @@ class ERMAS(Trainer[ERMASConfig]):
         return max(1, self.config.warmup_iterations)
 
     def _iterate(self) -> Metrics:
+        for actors in self._practice():
+            self._train_at_random(actors)
         experience, regret = self._collect_with_regret()
         metrics = self._outcome_metrics(experience)
         for agent in self.env.agents:
@@ -77,6 +79,14 @@ class ERMAS(Trainer[ERMASConfig]):
         for label, agents in self._agents_by_label().items():
             metrics |= learner_metrics(label, self._update_agents(agents, list(regret), experience))
         return metrics | self._update_planner(experience)
+
+    def _train_at_random(self, actors: Mapping[str, Any]) -> None:
+        """Agents learn their Lagrangians, and deviations their answers, while the planner acts at random."""
+        deviators = self._deviators() if self.iteration > self.config.warmup_iterations else ()
+        played = self._collect(self.deviations.cast(actors, True, deviators))
+        self.deviations.update(played, self.learners, 1, deviators)
+        for agents in self._agents_by_label().values():
+            self._update_agents(agents, deviators, played)
 
     def _watched(self, metrics: Metrics) -> Metrics:
         if self.iteration >= self.config.warmup_iterations:

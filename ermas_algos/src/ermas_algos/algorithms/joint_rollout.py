@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from gymnasium import spaces
 
-from ermas_algos.algorithms.decisions import Decisions, decision_rollout, idle_actions
+from ermas_algos.algorithms.decisions import Decisions, decision_rollout, idle_actions, leaves_a_choice
 from ermas_algos.algorithms.seats import Part, Seat, parts_of, per_replica, rewards_of, rows_of
 from ermas_algos.learners.protocol import Learner, Rollout, arrays
 from ermas_envs import BatchedEnv, BatchStep
@@ -86,6 +86,11 @@ class Trajectories:
         if role in self.decisions:
             decided = self.decisions[role].of(np.concatenate([np.r_[part.replicas] for part in parts]))
             return decision_rollout(decided, observations, actions, masks, received, ended, cut, finals)
+        free = None if masks is None else np.flatnonzero(leaves_a_choice(masks, actions[0, 0]).any(axis=1))
+        if masks is not None and free is not None and 0 < len(free) < len(masks):
+            everywhere = np.ones((len(free), masks.shape[1]), dtype=np.bool_)
+            decided, seen = Decisions(free, everywhere, everywhere[0]), observations[[*free, -1]]
+            return decision_rollout(decided, seen, actions[free], masks[free], received, ended, cut, finals)
         return Rollout(observations[:-1], actions, masks, received, ended, finals, cut, observations[-1])
 
 
@@ -96,7 +101,8 @@ def joint_rollout(
 
     A time limit is part of the game where `env.horizon` is known: J is a mean over exactly that many steps. Elsewhere
     values are bootstrapped behind it. A planner that decides in some steps only (`BatchObservation.planner_acts`) is
-    asked in these alone, and plays in the others what its mask leaves.
+    asked in these alone, and plays in the others what its mask leaves; so is a group in a step in which masks leave
+    none of its roles a choice, in no replica.
 
     Args:
         env: num_envs must be a multiple of the number of blocks; arrays that it gives must be the caller's to keep, and
@@ -186,6 +192,14 @@ def _act(
     actions, decides = _idle(roles, masks, seen.planner_acts, env), {}
     if seen.planner_acts is not None and env.planner in roles.seats:
         decides = {roles.seats[env.planner][0]: seen.planner_acts}
+    for group in masks.by_group.keys() - decides.keys():
+        allowed, played = masks.by_group[group], actions[group]
+        if not leaves_a_choice(allowed, played[0, 0]).any():
+            decides[group] = np.zeros(env.num_envs, dtype=np.bool_)
+            flat = idle_actions(
+                _space(env, roles, group), allowed.reshape(-1, allowed.shape[-1]), played.shape[0] * played.shape[1]
+            )
+            actions[group] = flat.reshape(played.shape)
     for learner, parts in players:
         group = parts[0].group
         if group in decides and not decides[group].any():

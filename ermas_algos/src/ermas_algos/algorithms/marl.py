@@ -15,6 +15,8 @@ class MARL(Trainer[MARLConfig]):
 
     def _iterate(self) -> Metrics:
         cast = {role: [learner] for role, learner in self.learners.items()}
+        for actors in self._practice():
+            self._update_agents(self._collect({role: [actor] for role, actor in actors.items()}))
         for _ in range(self.config.extra_agent_updates):
             self._update_agents(self._collect(cast))
         experience = self._collect(cast)

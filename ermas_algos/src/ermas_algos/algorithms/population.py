@@ -5,11 +5,13 @@ the play of all members at once; here a member is a full set of agents that maxi
 """
 
 import functools
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ermas_algos.algorithms.collection import Experience, MakeEnv
 from ermas_algos.algorithms.config import PopulationConfig
 from ermas_algos.algorithms.deviations import lagrangian_reward
+from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.algorithms.saved_training import Place
 from ermas_algos.algorithms.trainer import Metrics, Trainer, learner_metrics
 from ermas_algos.learners.protocol import Learner, LearnerFactory
@@ -43,15 +45,22 @@ class Population(Trainer[PopulationConfig]):
         return first | {_label(k, label): place for k in members for label, place in others.items()}
 
     def _iterate(self) -> Metrics:
-        seats = {agent: [member[agent] for member in self.members] for agent in self.env.agents}
-        planner = {role: [self.learners[role]] * len(self.members) for role in self.learners if role not in seats}
-        experience = self._collect({**seats, **planner})
+        for actors in self._practice():
+            practice = self._collect(self._cast(actors))
+            for block, multiplier in enumerate(self.config.multipliers):
+                self._update_member(block, multiplier, practice)
+        experience = self._collect(self._cast(self.learners))
         metrics = self._outcome_metrics(experience)
         for block, multiplier in enumerate(self.config.multipliers):
             payoff = experience.mean(experience.payoffs[self.env.planner], block)
             metrics |= {f"payoff/{self.env.planner}/{block}": payoff}
             metrics |= self._update_member(block, multiplier, experience)
         return metrics | self._update_planner(experience, range(len(self.members)))
+
+    def _cast(self, actors: Mapping[str, Any]) -> Cast:
+        """A block for every member; who else acts plays in all of them."""
+        seats = {agent: [member[agent] for member in self.members] for agent in self.env.agents}
+        return seats | {role: [actor] * len(self.members) for role, actor in actors.items() if role not in seats}
 
     def _update_member(self, block: int, multiplier: float, experience: Experience) -> Metrics:
         planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])

@@ -18,13 +18,16 @@ from ermas_envs.oracles import TabularGame
 
 _ARRAYS = "arrays"
 """Entry of the metadata: labels of the learners whose states are NumPy arrays."""
+_OF_ALL: Mapping[str, Any] = {"policy_sharing": "none", "planner_warmup": 0, "practice_updates": 0}
 _ADDED: Mapping[str, Mapping[str, Any]] = {
-    "MARL": {"policy_sharing": "none"},
-    "ERMAS": {"policy_sharing": "none", "deviating_agents": None},
-    "Population": {"policy_sharing": "none"},
+    "MARL": _OF_ALL,
+    "ERMAS": {**_OF_ALL, "deviating_agents": None},
+    "Population": _OF_ALL,
 }
 """Settings by trainer, tables inside tables, that checkpoints of earlier versions lack, with what these versions did;
 who adds a setting adds it here."""
+_ADDED_TO_LEARNERS: Mapping[str, Mapping[str, Any]] = {"sb3": {"anneal_epochs": None, "annealed_share": 0.05}}
+"""The same for learners, by their kind."""
 
 
 class Place(NamedTuple):
@@ -150,8 +153,9 @@ def _as_of_now(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a checkpoint with what earlier versions did not write."""
     complete = _completed(_ADDED.get(kind, {}), config)
     for name, value in complete.items():
-        if name.endswith("_learner") and isinstance(value, dict) and "kind" not in value:
-            complete[name] = {"kind": "sb3" if "algorithm" in value else "exact", **value}
+        if name.endswith("_learner") and isinstance(value, dict):
+            table = {"kind": "sb3" if "algorithm" in value else "exact", **value}
+            complete[name] = {**_ADDED_TO_LEARNERS.get(table["kind"], {}), **table}
     return complete
 
 

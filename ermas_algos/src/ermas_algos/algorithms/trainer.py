@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -34,6 +34,7 @@ from ermas_algos.learners.protocol import (
     check_array_observations,
     num_seeds,
 )
+from ermas_algos.learners.uniform import UniformPolicy
 from ermas_algos.metrics_log import MetricsLog
 from ermas_algos.saved_state import check_finite, saved_table
 from ermas_envs import BatchedEnv, EnvironmentSpec
@@ -214,14 +215,21 @@ class Trainer(ABC, Generic[ConfigT]):
         self.scales.observe(experience, self.iteration)
         return experience
 
+    def _practice(self) -> Iterator[dict[str, Any]]:
+        """Who acts in the rollouts of the agents' further updates: everybody as now, but the planner at random."""
+        planner = self.env.planner
+        for _ in range(self.config.practice_updates if planner in self.learners else 0):
+            yield {**self.learners, planner: UniformPolicy(self.env.action_spaces[planner])}
+
     def _estimating_iterations(self) -> int:
         """Outer iterations whose play scales are estimated from."""
         return ESTIMATED_DURING
 
     def _update_planner(self, experience: Experience, blocks: Sequence[int] = (0,)) -> Metrics:
-        """Ordinary update of the planner on its own reward in some blocks, if it is a learner that has had a choice."""
+        """Ordinary update of the planner on its own reward in some blocks, if it is a learner that has had a choice and
+        whose warm-up is over."""
         planner = self.env.planner
-        if planner not in self.learners:
+        if planner not in self.learners or self.iteration < self.config.planner_warmup:
             return {}
         rewards = self.scales.in_units(planner, experience.rewards[planner])
         if self.config.planner_risk is not None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sb3_contrib import TRPO, MaskablePPO
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.utils import FloatSchedule
 
 from ermas_algos.checkpoint import prefixed, with_prefix
 from ermas_algos.learners import action_sampling, optimizer_state
@@ -73,6 +74,11 @@ class SB3LearnerConfig:
     minibatch_size: int | None = None
     """Samples per gradient step of PPO and MaskablePPO; None takes the whole rollout.
     A2C always does; TRPO uses it for its critic only."""
+    anneal_epochs: int | None = None
+    """Epochs (passes over a rollout; a PPO update has n_epochs of them) over which learning rate and entropy
+    coefficient fall linearly to `annealed_share` of their values, where they stay; None: they do not fall."""
+    annealed_share: float = 0.05
+    """What is left of learning rate and entropy coefficient in the end, in [0, 1]."""
     algorithm_kwargs: Mapping[str, float | int | bool] = field(default_factory=dict)
     """Further arguments of the algorithm's constructor, such as n_epochs, ent_coef, clip_range, target_kl; checked by
     name (`sb3_arguments`)."""
@@ -87,7 +93,10 @@ class SB3LearnerConfig:
             gamma=check_number("gamma", self.gamma, 0.0, 1.0),
             gae_lambda=check_number("gae_lambda", self.gae_lambda, 0.0, 1.0),
             hidden_layers=_checked_layers(layers),
+            annealed_share=check_number("annealed_share", self.annealed_share, 0.0, 1.0),
         )
+        if self.anneal_epochs is not None:
+            keep(self, anneal_epochs=check_integer("anneal_epochs", self.anneal_epochs, 1))
         if self.minibatch_size is not None:
             keep(self, minibatch_size=check_integer("minibatch_size", self.minibatch_size, 2))
         known = set(inspect.signature(ALGORITHMS[self.algorithm].__init__).parameters) - _OURS
@@ -159,6 +168,7 @@ class SB3Learner:
         if self._masked and isinstance(action_space, spaces.Box):
             raise ValueError(f"MaskablePPO acts in Discrete, MultiDiscrete and MultiBinary spaces, got {action_space}.")
         self._model = self._build(seed)
+        self._ent_coef = getattr(self._model, "ent_coef", 0.0)
         self.policy = self._model.policy
         self.policy.set_training_mode(False)
 
@@ -195,12 +205,24 @@ class SB3Learner:
         model.rollout_buffer = self._filled_buffer(rollout)
         if self.config.minibatch_size is None:
             model.batch_size = rollout.rewards.size
+        self._anneal()
         with _global_seeds(int(self._shuffling.integers(2**32))):
             model.train()
         self.policy.set_training_mode(False)
         metrics = {name.removeprefix("train/"): float(value) for name, value in model.logger.name_to_value.items()}
         model.logger.name_to_value.clear()
         return metrics
+
+    def _anneal(self) -> None:
+        """Learning rate and entropy coefficient as they are after so many epochs."""
+        config, model = self.config, self._model
+        if config.anneal_epochs is None:
+            return
+        done = min(model._n_updates / config.anneal_epochs, 1.0)
+        share = 1.0 - done * (1.0 - config.annealed_share)
+        model.lr_schedule = FloatSchedule(config.learning_rate * share)
+        if hasattr(model, "ent_coef"):  # TRPO has none
+            model.ent_coef = self._ent_coef * share
 
     def _filled_buffer(self, rollout: Rollout) -> Any:
         steps, rows = rollout.rewards.shape
