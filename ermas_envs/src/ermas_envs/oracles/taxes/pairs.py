@@ -10,7 +10,7 @@ linear in each agent's mixture.
 
 import numpy as np
 
-from ermas_envs.base.arrays import FloatArray
+from ermas_envs.base.arrays import FloatArray, IntArray
 from ermas_envs.oracles.taxes.population import TaxedPopulation, pair_weights
 from ermas_envs.oracles.taxes.response import Profile
 
@@ -22,22 +22,26 @@ class Pairs:
         self.taxed = taxed
         self.grid = np.unique(np.append(taxed.kept.ravel(), 0.0))
         self.widths = np.diff(self.grid)  # of the intervals [t_k, t_{k+1})
-        self.above: list[FloatArray] = [
-            (row[:, None] > self.grid[None, :-1]).astype(np.float64) for row in taxed.kept
-        ]  # (101, intervals) 1 where y > t on the interval
+        self.places: IntArray = np.searchsorted(
+            self.grid, taxed.kept
+        )  # (n, 101) where y stands: y > t_k for k below it
         self.weight, self.single = pair_weights(taxed.size)
 
     def survival(self, agent: int, mixture: FloatArray) -> FloatArray:
         """(intervals,) P(y > t)."""
-        return np.asarray(mixture @ self.above[agent])
+        masses = np.bincount(self.places[agent], mixture, len(self.grid))
+        return np.asarray(np.cumsum(masses[::-1])[-2::-1])
+
+    def integral(self, survival: FloatArray) -> FloatArray:
+        """(grid,) of a survival function (intervals,), up to each point."""
+        return np.append(0.0, np.cumsum(survival * self.widths))
 
     def linear(self, agent: int, others: FloatArray) -> FloatArray:
         """(101,) what each choice of an agent adds to welfare, where `others` is the sum of the others' survivals."""
         taxed = self.taxed
         shared = taxed.taxes[agent] / taxed.size
-        return np.asarray(
-            shared + self.weight * (self.above[agent] @ (others * self.widths)) + self.single * taxed.kept[agent]
-        )
+        both = self.integral(others)[self.places[agent]]
+        return np.asarray(shared + self.weight * both + self.single * taxed.kept[agent])
 
 
 def worst_mixture(coefficients: FloatArray, losses: FloatArray, epsilon: float) -> FloatArray:
