@@ -128,11 +128,12 @@ def _most_likely(
     if not engine.settings.multi_action_mode_planner:
         schedules = np.repeat(kept[None], NOISE_LEVELS, axis=0)
         sets = np.flatnonzero(drawn > 0)
-        bracket, choice = np.divmod(drawn[sets] - 1, len(choices))
-        schedules[sets, bracket] = choices[choice]
+        brackets, chosen = np.divmod(drawn[sets] - 1, len(choices))
+        schedules[sets, brackets] = choices[chosen]
         likeliest, share = _mode(schedules[:, reached])
         return np.asarray(drawn[likeliest]), share
-    action, probability = np.zeros(len(kept), dtype=np.int64), 1.0
+    action: Array = np.zeros(len(kept), dtype=np.int64)
+    probability = 1.0
     for bracket, column in enumerate(drawn.T):
         first, share = _mode(np.where(column == 0, kept[bracket], choices[np.maximum(column - 1, 0)])[:, None])
         action[bracket] = column[first]
