@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ermas_envs.games.one_step.settings import OneStepSettings
-from ermas_envs.oracles.taxes import Population, equilibrium, worst_case
+from ermas_envs.oracles.taxes import Population, equilibrium, pure, worst_case
 from ermas_envs.oracles.taxes.bound import _envelope_minimum, _survivals, _Vertices
 from ermas_envs.oracles.taxes.pairs import Pairs
 from ermas_envs.oracles.taxes.population import CHOICES, TaxedPopulation
@@ -88,6 +88,17 @@ def test_turns_give_what_the_others_pay_when_it_is_ones_turn() -> None:
         np.testing.assert_allclose(action_values(taxed, agent, lump), action_values(taxed, agent, exact), atol=1e-4)
         profile[agent] = np.roll(profile[agent], 7)
         turns.end(agent, profile[agent])
+
+
+def test_what_is_certain_is_exact_in_turns() -> None:
+    taxed = economy(5, [0.3] * 7)
+    hours = np.array([0, 3, 17, 50, 99])
+    turns = Turns(taxed, pure(hours), np.arange(5))
+    for agent in range(5):
+        paid = taxed.taxes[np.arange(5), hours] / 5
+        lump = turns.others()
+        assert lump.values == pytest.approx([paid.sum() - paid[agent]], rel=1e-12)
+        turns.end(agent, pure(hours)[agent])
 
 
 def test_a_hundred_agents_take_seconds() -> None:
