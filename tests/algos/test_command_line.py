@@ -11,7 +11,7 @@ import pytest
 
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig, command_line
 from ermas_algos.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
-from ermas_algos.commands.certify import _number
+from ermas_algos.commands.number_text import number
 from ermas_algos.evaluation.certificate import certify_checkpoint
 from ermas_algos.experiments.backends import Processes, RayCluster
 from ermas_algos.learners.exact import ExactLearnerConfig
@@ -84,7 +84,7 @@ def test_certify_prints_no_bound_that_does_not_hold(
      (-0.00049782, "-0.0004978"), (1234567.0, "1234567.0000")],
 )  # fmt: skip
 def test_numbers_of_a_certificate_have_digits_in_every_unit(value: float, shown: str) -> None:
-    assert _number(value) == shown
+    assert number(value) == shown
 
 
 def test_certify_a_checkpoint_that_does_not_name_its_environment(

@@ -32,9 +32,9 @@ labor_cost · hours, with the hours last worked. Planner: the agents' utilities 
 taxes), or equality times mean coin.
 
 ### Start and end
-No coin, no labor; wages are drawn once, by `skill_seed`. In the first step agents' masks allow no work. Taxes are
-collected, and their sum is shared out equally, at the end of every period (2 steps). Truncation after `horizon` steps;
-nothing terminates.
+No coin, no labor; wages are drawn once, by `skill_seed`, or given: `skills`, ascending. In the first step agents' masks
+allow no work. Taxes are collected, and their sum is shared out equally, at the end of every period (2 steps).
+Truncation after `horizon` steps; nothing terminates.
 
 ### Arguments
 `OneStepSettings` lists all; `planner` and `perturbation` (hooks); `action_noise`, `autoreset`, `reuse_arrays`,

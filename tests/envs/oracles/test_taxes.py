@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.games.one_step.engine import OneStepEngine
-from ermas_envs.games.one_step.settings import OneStepSettings
+from ermas_envs.games.one_step.settings import OneStepSettings, SimpleLabor
+from ermas_envs.games.taxation.settings import PeriodicBracketTax
 from ermas_envs.games.taxation.tax_planners import FixedBrackets, tax_rule
 from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_2018_RATES
 from ermas_envs.oracles.taxes import Population, best_schedule, equilibrium, pure, regrets, worst_case
@@ -81,6 +82,10 @@ def test_payoffs_and_welfare_are_the_engines(options: dict[str, Any]) -> None:
 def test_other_games_are_refused() -> None:
     with pytest.raises(ValueError, match="one period of two steps"):
         Population.of(OneStepSettings(horizon=4))
+    with pytest.raises(ValueError, match="one period of two steps"):
+        Population.of(OneStepSettings(components=[SimpleLabor(), PeriodicBracketTax(True, period=2)]))
+    with pytest.raises(ValueError, match="mask_first_step must be True"):
+        Population.of(OneStepSettings(components=[SimpleLabor(False), PeriodicBracketTax(period=2)]))
     with pytest.raises(ValueError, match="rates"):
         economy([0.1, 0.2])
     weighted = economy(FREE, planner_reward_type="inv_income_weighted_utility")
@@ -169,7 +174,7 @@ def test_reference_of_ten_agents() -> None:
     ids=["free market", "US federal", "Saez", "published best", "ours"],
 )
 def test_the_public_studys_schedules(rates: Any, exact: float, price_taking: float | None) -> None:
-    taxed = Population.of(OneStepSettings(**STUDY), STUDY_WAGES).under(rates)
+    taxed = Population.of(OneStepSettings(**STUDY, skills=STUDY_WAGES)).under(rates)
     assert 4 * equilibrium(taxed).welfare == pytest.approx(exact, abs=0.06)
     if price_taking is not None:
         found = equilibrium(taxed, price_taking=True)

@@ -78,6 +78,13 @@ def test_recordings_of_the_original_are_replayed(name: str) -> None:
             assert found.quantities[quantity].compared > 0
 
 
+def test_a_recording_of_the_one_step_economy_with_given_wages_is_replayed(tmp_path: Path) -> None:
+    wages = [0.25, 1.5, 2.75]
+    found = record.record("one_step_economy_v0", {"num_agents": 3, "skills": wages}, episodes=2)
+    assert [agent["skill"] for agent in found["episodes"][1]["initial"]["agents"]] == wages
+    assert passes(found, tmp_path)
+
+
 def test_no_recording_of_the_original_is_forgotten() -> None:
     if not GOLDENS.exists():
         pytest.skip(f"{GOLDENS} is not there")

@@ -11,8 +11,17 @@ from rich.table import Table
 
 from ermas_algos.commands.console import print_table
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
+from ermas_algos.commands.number_text import number
 from ermas_algos.commands.options import checkpoint_file, environment_spec, json_values, optional
+from ermas_algos.commands.tax_schedule import print_tax_certificate, schedule_rates
 from ermas_algos.evaluation.certificate import certify_trainer, load_trainer
+from ermas_algos.evaluation.tax_certificate import (
+    TaxCertificate,
+    certify_given_schedule,
+    certify_taxes,
+    is_one_step,
+)
+from ermas_envs import EnvironmentSpec
 from ermas_envs.oracles import Certificate
 
 
@@ -20,18 +29,23 @@ from ermas_envs.oracles import Certificate
 class Certify:
     """Exact regret of the agents in a checkpoint, the planner's payoff, and the worst ε-equilibrium for this planner.
 
-    Example: ermas certify runs/ermas
+    Examples: ermas certify runs/ermas; ermas certify --environment one_step_economy_v0 --schedule 0.1 0.1 0.2 0.2 0.3
+    0.3 0.4
 
-    For tabular games. Payoffs and regrets are undiscounted means per step; best responses see the whole state and the
-    clock. Exit status: 0 if every agent's exact regret is at most ε, 1 if not, 2 if nothing could be certified.
+    For tabular games, and for the one-step economy, there also of a tax schedule alone. Payoffs and regrets are
+    undiscounted means per step; best responses see the whole state and the clock. Exit status: 0 if every agent's exact
+    regret is at most ε, 1 if not, 2 if nothing could be certified.
     """
 
-    checkpoint: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    checkpoint: Annotated[tyro.conf.Positional[Path | None], optional("RUN")] = None
     """A run's directory, or its checkpoint.safetensors."""
-    epsilon: Annotated[float | None, optional("EPSILON", "ε of the training; for MARL the largest regret found")] = None
+    schedule: Annotated[tuple[str, ...], optional("RATE ... | FILE")] = ()
+    """Tax schedule to be certified in the place of a run: one marginal rate per bracket of --environment, or a file of
+    them, a list in JSON (.json) or `rates = [...]` in TOML or YAML."""
+    epsilon: Annotated[float | None, optional("EPSILON", "ε of the training; else the largest regret found")] = None
     """Bound ε on every agent's regret that is asked about, payoff per step."""
     environment: Annotated[str | None, optional("NAME", "what the checkpoint names")] = None
-    """Registered environment that the agents were trained in."""
+    """Registered environment that the agents were trained in, or that is taxed."""
     arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
     """Arguments of that environment: names, each followed by its value in JSON (text may be bare)."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -42,9 +56,17 @@ class Certify:
         if self.arguments and self.environment is None:
             raise ValueError("arguments: they are those of --environment; name it, too.")
         spec = None if self.environment is None else environment_spec(self.environment, json_values(self.arguments))
+        if (self.checkpoint is None) == (not self.schedule):
+            raise ValueError("name a run or its checkpoint, or give a --schedule: one of the two.")
+        if self.checkpoint is None:
+            return self._schedule(console, spec)
         path = checkpoint_file(self.checkpoint)
         trainer = load_trainer(path, spec)
-        certificates, notices = certify_trainer(trainer, self.epsilon), trainer.notices()
+        notices = trainer.notices()
+        if is_one_step(trainer.env):
+            taxes = certify_taxes(trainer, self.epsilon)
+            return self._taxes(console, f"{path}", taxes, {"training_notices": notices})
+        certificates = certify_trainer(trainer, self.epsilon)
         if self.json:
             told = [{**certificate.as_dict(), "training_notices": notices} for certificate in certificates]
             print(json.dumps(told, indent=1))
@@ -52,10 +74,25 @@ class Certify:
             for member, certificate in enumerate(certificates):
                 title = f"{path}" + (f", seed {member} of the batch" if len(certificates) > 1 else "")
                 _print(console, title, certificate)
-            for notice in notices:
-                console.print(f"Note from the training: {notice}", markup=False, highlight=False, soft_wrap=True)
+            _print_notices(console, notices)
         exceeded = any(certificate.certified_epsilon > certificate.epsilon for certificate in certificates)
         return FAILED if exceeded else DONE
+
+    def _schedule(self, console: Console, spec: EnvironmentSpec | None) -> int:
+        """Exit status for a tax schedule."""
+        if spec is None:
+            raise ValueError("schedule: in which game? Name its --environment, too.")
+        rates = schedule_rates(self.schedule)
+        return self._taxes(console, "tax schedule", certify_given_schedule(spec(1), rates, self.epsilon), {})
+
+    def _taxes(self, console: Console, title: str, found: TaxCertificate, notices: dict[str, list[str]]) -> int:
+        """Exit status for a certificate of a tax schedule, which is shown."""
+        if self.json:
+            print(json.dumps([{**found.as_dict(), **notices}], indent=1))
+        else:
+            print_tax_certificate(console, title, found)
+            _print_notices(console, notices.get("training_notices", []))
+        return DONE if found.schedule.holds else FAILED
 
     def after_interrupt(self) -> str:
         """What the same command does next."""
@@ -69,13 +106,13 @@ def _print(console: Console, title: str, certificate: Certificate) -> None:
         table.add_column(column, justify="left" if column == "role" else "right")
     for role, value in certificate.values.items():
         regret = certificate.regrets.get(role)
-        table.add_row(role, _number(value), "" if regret is None else _number(regret))
+        table.add_row(role, number(value), "" if regret is None else number(regret))
     print_table(console, table)
     held = "holds" if certificate.certified_epsilon <= certificate.epsilon else "does NOT hold"
     worst = certificate.worst_planner_payoff
-    found = _number(worst) if worst is not None else f"not known ({certificate.worst_reason})"
+    found = number(worst) if worst is not None else f"not known ({certificate.worst_reason})"
     lines = (
-        f"These agents are an ε-equilibrium for ε = {_number(certificate.certified_epsilon)}.",
+        f"These agents are an ε-equilibrium for ε = {number(certificate.certified_epsilon)}.",
         f"The bound ε = {certificate.epsilon:g} {held}.",
         f"Worst planner payoff over all ε-equilibria, ε = {certificate.epsilon:g}: {found}",
         "All per step, undiscounted.",
@@ -84,6 +121,7 @@ def _print(console: Console, title: str, certificate: Certificate) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _number(value: float) -> str:
-    """Four decimals; of payoffs in a small unit, which would all be 0.0000, four digits instead."""
-    return f"{value:z.4f}" if value == 0 or abs(value) >= 0.001 else f"{value:.4g}"
+def _print_notices(console: Console, notices: list[str]) -> None:
+    """What the training had to say."""
+    for notice in notices:
+        console.print(f"Note from the training: {notice}", markup=False, highlight=False, soft_wrap=True)

@@ -18,6 +18,7 @@ from ermas_algos.commands.console import progress_bar
 from ermas_algos.commands.exit_status import DONE
 from ermas_algos.commands.options import json_values, optional, prepare_directory
 from ermas_algos.directory_lock import locked_directory
+from ermas_algos.evaluation.tax_certificate import is_one_step
 from ermas_algos.learners.protocol import num_seeds
 from ermas_algos.presets import NO_PRESET
 from ermas_envs.base.arguments import check_integer, unknown_name
@@ -133,10 +134,10 @@ def _resumed(path: Path, run: Run) -> Trainer[Any]:
 def _next_commands(trainer: Trainer[Any]) -> list[str]:
     """Commands that have something to say of this run."""
     batch = num_seeds(trainer.config.agent_learner) > 1
-    tabular = trainer.env.tabular_game() is not None
+    certified = trainer.env.tabular_game() is not None or is_one_step(trainer.env)
     gap = "q" in argument_names(trainer.env.name)
     evaluate = ["evaluate"] if gap and not batch and trainer.env.planner in trainer.learners else []
-    return [*evaluate, *(["certify"] if tabular else [])] or ["info"]
+    return [*evaluate, *(["certify"] if certified else [])] or ["info"]
 
 
 def _news(trainer: Trainer[Any], metrics: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Replays a recording of the one-step economy in our engine, with its skills, actions and Saez's random rates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,8 @@ def replay_one_step(recording: Mapping[str, Any]) -> Comparison:
     return replay.comparison
 
 
-def one_step_settings(config: Mapping[str, Any]) -> OneStepSettings:
-    """Settings of a recording; ValueError for an option that this engine does not have."""
+def one_step_settings(config: Mapping[str, Any], skills: Sequence[float]) -> OneStepSettings:
+    """Settings of a recording with these wages; ValueError for an option that this engine does not have."""
     labor, taxes, kwargs = config["SimpleLabor"], config.get("PeriodicBracketTax"), config["kwargs"]
     components: list[Any] = [SimpleLabor(labor["mask_first_step"], labor["payment_max_skill_multiplier"])]
     if taxes is not None:
@@ -54,6 +54,7 @@ def one_step_settings(config: Mapping[str, Any]) -> OneStepSettings:
         multi_action_mode_planner=config["multi_action_mode_planner"],
         allow_observation_scaling=kwargs.get("allow_observation_scaling", True),
         compatibility=COMPATIBILITY,
+        skills=skills,
     )
 
 
@@ -69,9 +70,9 @@ class OneStepReplay:
         config = recording["config"]
         check_options(config["kwargs"])
         taxes = config.get("PeriodicBracketTax")
-        self.taxed, settings = taxes is not None, one_step_settings(config)
         skills = [agent["skill"] for agent in recording["episodes"][0]["initial"]["agents"]]
-        self.engine = OneStepEngine("replay", 1, settings, tax_rule(tax_setter(taxes), settings.taxes), 1, skills)
+        self.taxed, settings = taxes is not None, one_step_settings(config, skills)
+        self.engine = OneStepEngine("replay", 1, settings, tax_rule(tax_setter(taxes), settings.taxes), 1)
         self.comparison = comparison
         self.taxes = TaxComparison(self.engine.rules.tax, self.comparison)
 

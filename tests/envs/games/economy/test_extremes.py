@@ -196,15 +196,17 @@ def test_everything_is_finite_at_the_ends_of_the_ranges(arguments: dict[str, Any
 
 
 @st.composite
-def one_step_economies(draw: st.DrawFn) -> tuple[OneStepSettings, Any, Any]:
-    """Settings, a planner, and wages, drawn or given."""
+def one_step_economies(draw: st.DrawFn) -> tuple[OneStepSettings, Any]:
+    """Settings, wages drawn or given among them, and a planner."""
     labor = SimpleLabor(
         draw(FLAG), draw(st.sampled_from([1.0, 1000.0])), draw(st.sampled_from([SMALLEST, 0.01, 4.0, 1e308]))
     )
     tax = draw(st.none() | taxes())
     agents = draw(st.sampled_from([2, 40]))
+    wages = draw(st.sampled_from([None, SMALLEST, labor.payment_max_skill_multiplier]))
     chosen = OneStepSettings(
         num_agents=agents,
+        skills=None if wages is None else [SMALLEST] + [wages] * (agents - 1),
         horizon=draw(st.sampled_from([1, 3, 10**9])),
         components=(labor,) if tax is None else (labor, tax),
         agent_reward_type=draw(st.sampled_from(["coin_minus_labor_cost", "isoelastic_coin_minus_labor"])),
@@ -216,19 +218,18 @@ def one_step_economies(draw: st.DrawFn) -> tuple[OneStepSettings, Any, Any]:
         observations=draw(st.sampled_from(["original", "compact"])),
         allow_observation_scaling=draw(FLAG),
     )
-    wages = draw(st.sampled_from([None, 0.0, SMALLEST, 1e9]))
-    return chosen, draw(planners(tax)), None if wages is None else [0.0] + [wages] * (agents - 1)
+    return chosen, draw(planners(tax))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(game=one_step_economies(), perturbation=PERTURBATIONS, seed=st.integers(0, 2**20))
 def test_everything_is_finite_at_the_ends_of_the_ranges_of_the_one_step_economy(
-    game: tuple[OneStepSettings, Any, Any], perturbation: Any, seed: int
+    game: tuple[OneStepSettings, Any], perturbation: Any, seed: int
 ) -> None:
-    chosen, planner, wages = game
+    chosen, planner = game
     if isinstance(perturbation, RiskAversion) and chosen.agent_reward_type != "isoelastic_coin_minus_labor":
         perturbation = None
-    engine = OneStepEngine("one_step_economy_v0", 2, chosen, tax_rule(planner, chosen.taxes), skills=wages)
+    engine = OneStepEngine("one_step_economy_v0", 2, chosen, tax_rule(planner, chosen.taxes))
     env = EngineBatch(engine, planner, perturbation=perturbation)
     source = BatchActionSource(env, [seed, seed + 1])
     seen: Any = env.reset(seed)
@@ -295,9 +296,9 @@ MAKERS: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "one step: labor_exponent": (lambda x: OneStepSettings(labor_exponent=x), 10, 1000),
     "SimpleLabor: payment_max_skill_multiplier": (lambda x: SimpleLabor(payment_max_skill_multiplier=x), 1000, 1e308),
     "skills": (
-        lambda x: OneStepEngine("game", 1, OneStepSettings(num_agents=2), skills=[0.0, x]),
-        1e9,
-        1e308,
+        lambda x: OneStepSettings(num_agents=2, components=[SimpleLabor(True, 1000)], skills=[SMALLEST, x]),
+        1000,
+        1000.1,
     ),
     "samples: income": (lambda x: Saez(samples=[(x, 0.5)]), 1e30, 1e308),
     "height": (lambda x: open_quadrant(x, 3, 2) if x > 1000 else open_quadrant(x, 9), 1000, 10**20),
@@ -324,11 +325,11 @@ NO_AXIS: dict[str, tuple[Callable[[], Any], str]] = {
     "rows": (lambda: Layout.of_text(3), "layout: rows must be a sequence such as .*, got 3"),  # type: ignore[arg-type]
     "rows without axis": (lambda: Layout.of_text(np.array("W.S")), "layout: rows must be a sequence"),  # type: ignore[arg-type]
     "skills": (
-        lambda: OneStepEngine("game", 1, OneStepSettings(num_agents=2), skills=np.array(3.0)),
+        lambda: OneStepSettings(num_agents=2, skills=np.array(3.0)),
         "skills must be a sequence such as",
     ),
     "skills as a number": (
-        lambda: OneStepEngine("game", 1, OneStepSettings(num_agents=2), skills=3.0),  # type: ignore[arg-type]
+        lambda: OneStepSettings(num_agents=2, skills=3.0),  # type: ignore[arg-type]
         "skills must be a sequence such as",
     ),
     "rates": (

@@ -104,15 +104,16 @@ def test_rewards_are_the_change_of_each_term(eta: float, warmup: dict[str, Any])
 
 @pytest.mark.parametrize("eta", [0.3, 3.0, 30.0])
 def test_hours_cost_their_labor_in_the_one_step_economy(eta: float) -> None:
-    """Wages of nothing: hours change labor alone."""
+    """Wages of next to nothing: hours change labor alone."""
     settings = OneStepSettings(
         num_agents=2,
+        skills=[1e-300, 1e-300],
         components=(SimpleLabor(),),
         agent_reward_type="isoelastic_coin_minus_labor",
         isoelastic_eta=eta,
         labor_cost=0.01,
     )
-    engine = OneStepEngine("one_step_economy_v0", 3, settings, skills=[0.0, 0.0])
+    engine = OneStepEngine("one_step_economy_v0", 3, settings)
     env = EngineBatch(engine, "learned")
     hours = np.array([[10, 20, 30], [0, 0, 5]])
     for _ in range(2):  # nothing of an episode is left in the next one

@@ -190,12 +190,27 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "num_threads": (lambda: one_step_economy_v0.batched_env(1, num_threads=0), "num_threads must be an integer >= 1"),
     "planner": (lambda: one_step_economy_v0.batched_env(1, num_agents=2, planner="saez"), "planner"),
     "too few skills": (
-        lambda: OneStepEngine("test", 1, OneStepSettings(num_agents=3), skills=[1.0]),
+        lambda: OneStepSettings(num_agents=3, skills=[1.0]),
         "skills must be 3 wages, one per agent, got 1",
     ),
     "bad skill": (
-        lambda: OneStepEngine("test", 1, OneStepSettings(num_agents=2), skills=[1.0, -1.0]),
+        lambda: OneStepSettings(num_agents=2, skills=[1.0, -1.0]),
         "skills must be a finite number >= 0, got -1",
+    ),
+    "no skill": (lambda: OneStepSettings(num_agents=2, skills=[0.0, 1.0]), "skills must be > 0, got 0"),
+    "endless skill": (lambda: OneStepSettings(num_agents=2, skills=[1.0, float("inf")]), "skills must be a finite num"),
+    "skill as text": (lambda: OneStepSettings(num_agents=2, skills=["1", "2"]), "skills must be a finite number"),
+    "skills out of order": (
+        lambda: OneStepSettings(num_agents=3, skills=[1.0, 2.0, 1.5]),
+        r"skills must be in ascending order, got 1\.5 after 2\.0",
+    ),
+    "too large a skill": (
+        lambda: OneStepSettings(num_agents=2, skills=[1.0, 3.5]),
+        r"skills must be at most 3, the payment_max_skill_multiplier of SimpleLabor, got 3\.5",
+    ),
+    "skills as data": (
+        lambda: batched_env("one_step_economy_v0", 1, skills=[1.0, 2.0]),
+        "skills must be 100 wages, one per agent, got 2",
     ),
 }
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ermas_envs import one_step_economy_v0
+from ermas_envs import EnvironmentSpec, one_step_economy_v0
 from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.games.one_step.engine import OneStepEngine
@@ -16,6 +16,7 @@ from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.games.taxation.settings import PeriodicBracketTax
 from ermas_envs.games.taxation.tax_planners import FixedBrackets, FreeMarket, Saez, USFederal, tax_rule
 from ermas_envs.games.taxation.tax_schedule import bracket_cutoffs, tax_due
+from ermas_envs.testing.actions import BatchActionSource
 
 CUTOFFS = bracket_cutoffs()
 HOURS = st.lists(st.integers(0, 100), min_size=4, max_size=4)
@@ -64,8 +65,8 @@ def test_optimal_hours_under_a_flat_tax(rate: float) -> None:
     for index, wage in enumerate(wages):
         returns = []
         for hours in range(101):
-            settings = OneStepSettings(num_agents=agents, **options)
-            engine = OneStepEngine("test", 1, settings, tax_rule(planner, settings.taxes), skills=wages)
+            settings = OneStepSettings(num_agents=agents, skills=wages, **options)
+            engine = OneStepEngine("test", 1, settings, tax_rule(planner, settings.taxes))
             batch = EngineBatch(engine, planner, autoreset=False)
             batch.reset(0)
             batch.step(actions(batch, np.zeros(agents)))
@@ -156,6 +157,37 @@ def test_wages_are_drawn_once_by_their_own_seed() -> None:
     assert one[-1] <= 3.0
     third = OneStepEngine("test", 1, OneStepSettings(skill_seed=1)).rules.skills
     assert (third != one).any()
+
+
+def test_given_wages_are_those_of_the_game_and_need_no_seed() -> None:
+    for wages in ((0.5, 1.0, 1.0, 2.5), np.array([0.5, 1, 1, 2.5])):  # below the least drawn one; two alike
+        spec = EnvironmentSpec("one_step_economy_v0", {"num_agents": 4, "skills": wages, "skill_seed": 7})
+        rules: Any = [
+            spec(2).engine.rules,  # type: ignore[attr-defined]
+            one_step_economy_v0.parallel_env(num_agents=4, skills=wages).batch.engine.rules,
+            one_step_economy_v0.env(num_agents=4, skills=wages).unwrapped.batch.engine.rules,
+        ]
+        for found in rules:
+            assert found.skills.tolist() == [0.5, 1.0, 1.0, 2.5]
+    assert OneStepSettings(num_agents=2, skills=np.array([1, 2])).skills == (1.0, 2.0)
+    largest = {"payment_max_skill_multiplier": 1.1, "pareto_param": 0.01}  # nearly all draws are the largest wage
+    drawn = started(3, components=[{"SimpleLabor": largest}]).engine.rules.skills
+    assert started(3, components=[{"SimpleLabor": largest}], skills=drawn).engine.rules.skills.tolist() == list(drawn)
+
+
+@pytest.mark.parametrize("observations", ["original", "compact"])
+def test_drawn_wages_given_explicitly_are_the_same_game_bit_for_bit(observations: str) -> None:
+    options: dict[str, Any] = {"num_agents": 5, "labor_cost": 0.01, "observations": observations}
+    drawn = one_step_economy_v0.batched_env(3, skill_seed=4, **options)
+    wages = drawn.engine.rules.skills.tolist()  # type: ignore[attr-defined]
+    envs = [drawn, one_step_economy_v0.batched_env(3, skills=wages, **options)]
+    sources = [BatchActionSource(env, [1, 2, 3]) for env in envs]
+    seen: list[Any] = [env.reset(3) for env in envs]
+    for _ in range(5):
+        seen = [env.step(source.draw(last)) for env, source, last in zip(envs, sources, seen, strict=True)]
+        for name in ("rewards", "payoffs", "observations", "action_masks"):
+            first, second = (getattr(step, name).by_group for step in seen)
+            np.testing.assert_equal(first, second)
 
 
 def test_no_taxes_leave_the_planner_without_a_choice() -> None:

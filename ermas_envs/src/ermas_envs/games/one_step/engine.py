@@ -1,7 +1,5 @@
 """Batched engine of the one-step economy: settings in, kernels over replicas, arrays out."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from gymnasium import spaces
 
@@ -37,7 +35,6 @@ class OneStepEngine(TaxedEngine):
 
     Args:
         name: as in `TaxedEngine`, like `num_envs`, `settings`, `rule` and `num_threads`.
-        skills: (n,) wages, coin per hour, instead of drawn ones.
     """
 
     settings: OneStepSettings
@@ -51,10 +48,9 @@ class OneStepEngine(TaxedEngine):
         settings: OneStepSettings,
         rule: TaxRule | None = None,
         num_threads: int | None = None,
-        skills: Sequence[float] | FloatArray | None = None,
     ) -> None:
         super().__init__(name, num_envs, settings, rule, num_threads)
-        self.rules = one_step_rules(settings, rule, skills)
+        self.rules = one_step_rules(settings, rule)
         self._stepping, self._resetting = Entry(step_replicas), Entry(reset_replicas)
         self.observer = OneStepObserver(settings, self.rules, self.num_envs)
         with memory_for(self.num_envs):

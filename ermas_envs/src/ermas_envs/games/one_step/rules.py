@@ -1,37 +1,31 @@
 """From settings to the constants that kernels take (`step.OneStepRules`), the agents' wages among them."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ermas_envs.base.arguments import check_integer, check_positive, check_sequence
+from ermas_envs.base.arguments import check_integer, check_positive
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.games.one_step.objectives import OneStepObjectives
 from ermas_envs.games.one_step.observe import COIN_SCALE, OneStepObservations
 from ermas_envs.games.one_step.settings import OneStepSettings
 from ermas_envs.games.one_step.step import HOURS, OneStepRules
-from ermas_envs.games.taxation.ranges import check_amount
 from ermas_envs.games.taxation.skill_ranks import rank_means
 from ermas_envs.games.taxation.tax_planners import TaxRule, planner_choices, saez_constants, tax_parameters
 from ermas_envs.games.taxation.welfare import coin_minus_labor_cost
 
 
-def one_step_rules(
-    settings: OneStepSettings, rule: TaxRule | None, skills: Sequence[float] | FloatArray | None = None
-) -> OneStepRules:
+def one_step_rules(settings: OneStepSettings, rule: TaxRule | None) -> OneStepRules:
     """All constants of the game under a rule.
 
     Args:
         settings: the game.
         rule: how rates are set; None: by actions.
-        skills: wages of the agents, coin per hour; None draws them.
     """
     labor, taxes = settings.labor, settings.taxes
     constants = tax_parameters(taxes, rule, "stale_first_rates" in settings.compatibility)
     brackets, rates = planner_choices(taxes, constants)
     scaled = settings.allow_observation_scaling
     return OneStepRules(
-        skills=_drawn_skills(settings) if skills is None else _given_skills(settings, skills),
+        skills=_drawn_skills(settings) if settings.skills is None else np.array(settings.skills, dtype=np.float64),
         planner_multi=settings.multi_action_mode_planner,
         planner_brackets=max(brackets, 1),
         planner_rates=rates,
@@ -67,14 +61,6 @@ def _drawn_skills(settings: OneStepSettings) -> FloatArray:
     labor = settings.labor
     generator = np.random.default_rng(settings.skill_seed)
     return one_step_skills(settings.num_agents, labor.payment_max_skill_multiplier, labor.pareto_param, generator)
-
-
-def _given_skills(settings: OneStepSettings, skills: Sequence[float] | FloatArray) -> FloatArray:
-    wages = check_sequence("skills", skills, "[1.0, 2.5]")
-    values = [check_amount("skills", value) for value in wages]
-    if len(values) != settings.num_agents:
-        raise ValueError(f"skills must be {settings.num_agents} wages, one per agent, got {len(values)}.")
-    return np.array(values, dtype=np.float64)
 
 
 def one_step_skills(

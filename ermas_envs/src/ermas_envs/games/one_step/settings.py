@@ -1,5 +1,6 @@
 """What a user can set in the one-step economy (SPEC section 17): dataclasses with the original's option names."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,7 +97,11 @@ class OneStepSettings:
     compatibility: Sequence[str] = ()
     """Defects of the original to be reproduced: stale_first_rates; see `economy.settings.COMPATIBILITY`."""
     skill_seed: int = 0
-    """Seed of the agents' wages, which are drawn once; agent 0 has the lowest."""
+    """Seed of the agents' wages, which are drawn once; agent 0 has the lowest. Where `skills` are given it has no
+    effect."""
+    skills: Sequence[float] | FloatArray | None = None
+    """Wages of the agents, coin per hour, one each in ascending order, above 0 and up to SimpleLabor's
+    payment_max_skill_multiplier; None draws them."""
 
     def __post_init__(self) -> None:
         """ValueError naming the argument."""
@@ -114,6 +119,9 @@ class OneStepSettings:
             **{name: check_flag(name, getattr(self, name)) for name in FLAGS},
         )
         keep(self, isoelastic_eta=checked_risk_aversion(self.isoelastic_eta, self.num_agents))
+        if self.skills is not None:
+            most = self.labor.payment_max_skill_multiplier
+            keep(self, skills=_checked_skills(self.skills, self.num_agents, most))
         check_choice("agent_reward_type", self.agent_reward_type, AGENT_OBJECTIVES)
         check_choice("planner_reward_type", self.planner_reward_type, PLANNER_OBJECTIVES)
         check_choice("observations", self.observations, OBSERVATIONS)
@@ -132,6 +140,20 @@ class OneStepSettings:
     def etas(self) -> tuple[float, ...]:
         """η of each agent."""
         return risk_aversions(self.isoelastic_eta, self.num_agents)
+
+
+def _checked_skills(given: object, num_agents: int, most: float) -> tuple[float, ...]:
+    """Wages in plain numbers; ValueError naming `skills` unless there is one per agent, ascending in (0, most]."""
+    wages = tuple(check_positive("skills", wage) for wage in check_sequence("skills", given, "[1.0, 2.5]"))
+    if len(wages) != num_agents:
+        raise ValueError(f"skills must be {num_agents} wages, one per agent, got {len(wages)}.")
+    for lower, higher in itertools.pairwise(wages):
+        if higher < lower:
+            raise ValueError(f"skills must be in ascending order, got {higher!r} after {lower!r}.")
+    if wages[-1] > most * (1.0 + 1e-12):  # means of drawn wages that are all the largest one may round to above it
+        name = "payment_max_skill_multiplier of SimpleLabor"
+        raise ValueError(f"skills must be at most {most:g}, the {name}, got {wages[-1]!r}.")
+    return wages
 
 
 def _as_components(given: Any) -> tuple[Any, ...]:

@@ -55,11 +55,12 @@ def lower_bound(pairs: Pairs, epsilon: float) -> float:
     )
     for _ in range(ROUNDS):
         before = sum(len(part.low) for part in vertices)
+        all_least, all_most = least.sum(axis=0), most.sum(axis=0)
         for agent, own in enumerate(vertices):
-            low = np.append(0.0, np.cumsum((least.sum(axis=0) - least[agent]) * pairs.widths))
-            high = np.append(0.0, np.cumsum((most.sum(axis=0) - most[agent]) * pairs.widths))
-            own.keep(_undominated(pairs, agent, own, low, high))
+            all_least, all_most = all_least - least[agent], all_most - most[agent]
+            own.keep(_undominated(pairs, agent, own, pairs.integral(all_least), pairs.integral(all_most)))
             least[agent], most[agent] = _survivals(pairs, agent, own)
+            all_least, all_most = all_least + least[agent], all_most + most[agent]
         if sum(len(part.low) for part in vertices) == before:
             break
     total, value = least.sum(axis=0), 0.0
@@ -70,14 +71,20 @@ def lower_bound(pairs: Pairs, epsilon: float) -> float:
 
 
 def _survivals(pairs: Pairs, agent: int, own: _Vertices) -> tuple[FloatArray, FloatArray]:
-    """(intervals,) the least and the largest P(y > t) among an agent's vertices."""
-    above, step = pairs.above[agent], 256
-    least, most = np.full(len(pairs.widths), np.inf), np.full(len(pairs.widths), -np.inf)
-    for first in range(0, len(own.low), step):
-        part = slice(first, first + step)
-        share = own.share[part, None]
-        survival = (1.0 - share) * above[own.low[part]] + share * above[own.high[part]]
-        least, most = np.minimum(least, survival.min(axis=0)), np.maximum(most, survival.max(axis=0))
+    """(intervals,) the least and the largest P(y > t) among an agent's vertices.
+
+    That of one vertex falls from 1 to its chance of the larger income at the smaller one, and to 0 at the larger one.
+    """
+    low, high = pairs.places[agent][own.low], pairs.places[agent][own.high]
+    first, last = np.minimum(low, high), np.maximum(low, high)
+    chance = np.where(low < high, own.share, 1.0 - own.share)
+    mixed = first < last
+    count = len(pairs.widths)
+    least, most = np.ones(count + 1), np.zeros(count + 1)
+    np.minimum.at(least, first[mixed], chance[mixed])
+    np.maximum.at(most, last[mixed] - 1, chance[mixed])
+    least, most = np.minimum.accumulate(least)[:count], np.maximum.accumulate(most[::-1])[::-1][:count]
+    least[last.min() :], most[: first.max()] = 0.0, 1.0
     return least, most
 
 
@@ -94,7 +101,7 @@ def _undominated(pairs: Pairs, agent: int, own: _Vertices, low: FloatArray, high
     Returns:
         False for those that leave more welfare, whatever the survival, than the vertex that is the worst at the middle.
     """
-    taxed, places = pairs.taxed, np.searchsorted(pairs.grid, pairs.taxed.kept[agent])
+    taxed, places = pairs.taxed, pairs.places[agent]
     fixed = taxed.taxes[agent] / taxed.size + pairs.single * taxed.kept[agent]
     middle = own.mean(fixed + pairs.weight * (low[places] + high[places]) / 2.0)
     rival = int(middle.argmin())
@@ -162,28 +169,24 @@ def _least_expected_loss(
 
 
 def _envelope_minimum(places: FloatArray, values: FloatArray, means: tuple[float, float]) -> FloatArray:
-    """(columns,) the least value, at the means, of the lower convex envelope of each column.
+    """(columns,) the least value, between the means, of the lower convex envelope of each column.
 
-    Between the points the functions are smooth; what a finer grid would still find is allowed for by the largest second
-    difference.
+    An envelope falls up to its least value and rises from there: where that lies outside, the nearer mean has the
+    least. Between the points the functions are smooth; what a finer grid would still find is allowed for by the largest
+    second difference.
     """
-    found = np.empty(values.shape[1])
+    found = values.min(axis=0)
+    lowest = places[values.argmin(axis=0)]
+    for mean, beyond in ((means[0], lowest < means[0]), (means[1], lowest > means[1])):
+        found[beyond] = _envelope(places, values[:, beyond], mean)
     slack = np.abs(np.diff(values, 2, axis=0)).max(axis=0, initial=0.0) / 8.0
-    ends = np.linspace(*means, 9)
-    for column in range(values.shape[1]):
-        hull = _lower_hull(places, values[:, column])
-        found[column] = np.interp(ends, places[hull], values[hull, column]).min()
     return np.asarray(found - slack)
 
 
-def _lower_hull(x: FloatArray, y: FloatArray) -> list[int]:
-    """Indices of the lower convex hull of points with ascending x (A. Andrew 1979)."""
-    hull: list[int] = []
-    for index in range(len(x)):
-        while len(hull) > 1:
-            a, b = hull[-2], hull[-1]
-            if (y[b] - y[a]) * (x[index] - x[a]) < (y[index] - y[a]) * (x[b] - x[a]):
-                break
-            hull.pop()
-        hull.append(index)
-    return hull
+def _envelope(places: FloatArray, values: FloatArray, mean: float) -> FloatArray:
+    """(columns,) the lower convex envelopes at one of the places: the least of the mixtures of two with this mean."""
+    here = int(np.searchsorted(places, mean))
+    below, above = mean - places[:here, None], places[None, here + 1 :] - mean
+    share = (below / (below + above))[..., None]
+    mixed = (1.0 - share) * values[:here, None] + share * values[None, here + 1 :]
+    return np.asarray(np.minimum(values[here], mixed.min(axis=(0, 1), initial=np.inf)))

@@ -8,11 +8,17 @@ y_i = income after taxes and G_i(t) = P(y_i > t), for agents who mix independent
 linear in each agent's mixture.
 """
 
+import itertools
+import math
+
 import numpy as np
 
-from ermas_envs.base.arrays import FloatArray
+from ermas_envs.base.arrays import FloatArray, IntArray
 from ermas_envs.oracles.taxes.population import TaxedPopulation, pair_weights
 from ermas_envs.oracles.taxes.response import Profile
+
+MOST_OUTCOMES = 1024
+"""Of mixed choices, that are looked at one by one."""
 
 
 class Pairs:
@@ -22,22 +28,26 @@ class Pairs:
         self.taxed = taxed
         self.grid = np.unique(np.append(taxed.kept.ravel(), 0.0))
         self.widths = np.diff(self.grid)  # of the intervals [t_k, t_{k+1})
-        self.above: list[FloatArray] = [
-            (row[:, None] > self.grid[None, :-1]).astype(np.float64) for row in taxed.kept
-        ]  # (101, intervals) 1 where y > t on the interval
+        self.places: IntArray = np.searchsorted(
+            self.grid, taxed.kept
+        )  # (n, 101) where y stands: y > t_k for k below it
         self.weight, self.single = pair_weights(taxed.size)
 
     def survival(self, agent: int, mixture: FloatArray) -> FloatArray:
         """(intervals,) P(y > t)."""
-        return np.asarray(mixture @ self.above[agent])
+        masses = np.bincount(self.places[agent], mixture, len(self.grid))
+        return np.asarray(np.cumsum(masses[::-1])[-2::-1])
+
+    def integral(self, survival: FloatArray) -> FloatArray:
+        """(grid,) of a survival function (intervals,), up to each point."""
+        return np.append(0.0, np.cumsum(survival * self.widths))
 
     def linear(self, agent: int, others: FloatArray) -> FloatArray:
         """(101,) what each choice of an agent adds to welfare, where `others` is the sum of the others' survivals."""
         taxed = self.taxed
         shared = taxed.taxes[agent] / taxed.size
-        return np.asarray(
-            shared + self.weight * (self.above[agent] @ (others * self.widths)) + self.single * taxed.kept[agent]
-        )
+        both = self.integral(others)[self.places[agent]]
+        return np.asarray(shared + self.weight * both + self.single * taxed.kept[agent])
 
 
 def worst_mixture(coefficients: FloatArray, losses: FloatArray, epsilon: float) -> FloatArray:
@@ -67,15 +77,23 @@ def worst_mixture(coefficients: FloatArray, losses: FloatArray, epsilon: float) 
 
 
 def expected_welfare(taxed: TaxedPopulation, profile: Profile) -> float:
-    """Expected equality times mean coin of a profile; of other objectives only where nobody mixes.
+    """Expected equality times mean coin of a profile; other objectives outcome by outcome, where these are few.
 
     Raises:
-        ValueError: another objective than equality times productivity, and somebody mixes.
+        ValueError: another objective than equality times productivity, and mixtures with more than `MOST_OUTCOMES`.
     """
-    if (profile.max(axis=1) == 1.0).all():
+    supports = [np.flatnonzero(row) for row in profile]
+    outcomes = math.prod(len(support) for support in supports)
+    if outcomes == 1:
         return taxed.welfare(profile.argmax(axis=1))
-    check_objective(taxed)
-    return Welfare(Pairs(taxed), profile).value()
+    if outcomes > MOST_OUTCOMES or is_sum_of_pairs(taxed):
+        check_objective(taxed)
+        return Welfare(Pairs(taxed), profile).value()
+    everybody, expected = np.arange(taxed.size), 0.0
+    for outcome in itertools.product(*supports):
+        hours = np.array(outcome)
+        expected += float(profile[everybody, hours].prod()) * taxed.welfare(hours)
+    return expected
 
 
 class Welfare:
@@ -105,11 +123,19 @@ class Welfare:
         return float(linear + pairs.weight * (both @ pairs.widths))
 
 
+def is_sum_of_pairs(taxed: TaxedPopulation) -> bool:
+    """Whether the planner's objective is equality times productivity."""
+    settings = taxed.population.settings
+    return settings.planner_reward_type == "coin_eq_times_productivity" and not settings.mixing_weight_gini_vs_coin
+
+
 def check_objective(taxed: TaxedPopulation) -> None:
     """ValueError unless the planner's objective is equality times productivity."""
-    settings = taxed.population.settings
-    if settings.planner_reward_type != "coin_eq_times_productivity" or settings.mixing_weight_gini_vs_coin:
+    if not is_sum_of_pairs(taxed):
+        settings = taxed.population.settings
+        weight = settings.mixing_weight_gini_vs_coin
+        got = repr(settings.planner_reward_type) + (f" with a mixing weight of {weight:g}" if weight else "")
         raise ValueError(
             "mixed choices and worst cases are known for planner_reward_type 'coin_eq_times_productivity' without a "
-            f"mixing weight, got {settings.planner_reward_type!r}."
+            f"mixing weight, got {got}."
         )

@@ -41,20 +41,19 @@ class Population:
     """(n,) risk aversion of each agent; isoelastic utility only."""
 
     @classmethod
-    def of(cls, settings: OneStepSettings, skills: Sequence[float] | FloatArray | None = None) -> "Population":
+    def of(cls, settings: OneStepSettings) -> "Population":
         """Those of a game.
 
-        Args:
-            settings: the game.
-            skills: wages; None takes the game's, which are drawn by `skill_seed`.
-
         Raises:
-            ValueError: a game without taxes, or whose episode is not one period of two steps.
+            ValueError: a game without taxes, or whose episode is not one period of two steps, or whose masks allow work
+                in both of them.
         """
         taxes = settings.taxes
-        if taxes is None or taxes.period != 2 or settings.horizon != 2:
+        if taxes is None or taxes.disable_taxes or taxes.period != 2 or settings.horizon != 2:
             raise ValueError("the oracles know games with taxes, one period of two steps per episode.")
-        rules = one_step_rules(settings, None, skills)
+        if not settings.labor.mask_first_step:
+            raise ValueError("the oracles know agents who choose their hours once: mask_first_step must be True.")
+        rules = one_step_rules(settings, None)
         return cls(settings, np.asarray(rules.skills), np.asarray(rules.tax.cutoffs), np.array(settings.etas()))
 
     @property

@@ -14,7 +14,8 @@ from ermas_envs.base.arrays import FloatArray, IntArray
 from ermas_envs.oracles.taxes.bound import lower_bound
 from ermas_envs.oracles.taxes.pairs import Pairs, Welfare, check_objective, worst_mixture
 from ermas_envs.oracles.taxes.population import TaxedPopulation
-from ermas_envs.oracles.taxes.response import Lump, Profile, action_values, lump_distribution, regrets
+from ermas_envs.oracles.taxes.response import Profile, action_values, regrets
+from ermas_envs.oracles.taxes.turns import Turns
 
 SWEEPS = 40
 """Rounds over all agents of one search at most."""
@@ -75,21 +76,18 @@ def _search(pairs: Pairs, epsilon: float, start: Profile, order: IntArray) -> We
     allowed = np.full(taxed.size, epsilon)
     for _ in range(SWEEPS):
         before = welfare.value()
+        turns = Turns(taxed, welfare.profile, order)
         for agent in map(int, order):
-            values = action_values(taxed, agent, lump_distribution_of(taxed, welfare.profile, agent))
-            welfare.change(agent, worst_mixture(welfare.coefficients(agent), values.max() - values, allowed[agent]))
+            values = action_values(taxed, agent, turns.others())
+            mixture = worst_mixture(welfare.coefficients(agent), values.max() - values, allowed[agent])
+            welfare.change(agent, mixture)
+            turns.end(agent, mixture)
         found = regrets(taxed, welfare.profile)
         if found.max() <= epsilon * (1 + 1e-9) and welfare.value() < feasible.value():
             feasible = Welfare(pairs, welfare.profile)
-        if np.abs(found - epsilon).max() < 1e-6 * epsilon and abs(before - welfare.value()) <= 1e-9 * abs(before):
+        mixing = welfare.profile.max(axis=1) < 1.0  # the others may have no choice that costs more and harms more
+        spent = np.abs(found - epsilon)[mixing].max(initial=0.0) <= 1e-6 * epsilon
+        if spent and abs(before - welfare.value()) <= 1e-9 * abs(before):
             break
         allowed = np.clip(allowed + (epsilon * (1 - 1e-7) - found), 0.0, 2.0 * epsilon)
     return feasible
-
-
-def lump_distribution_of(taxed: TaxedPopulation, profile: Profile, agent: int) -> Lump:
-    """`lump_distributions` of one agent: the mean alone where utility is linear in coin, which is all that counts."""
-    if taxed.population.settings.agent_reward_type != "isoelastic_coin_minus_labor":
-        means = (profile * taxed.taxes).sum(axis=1) / taxed.size
-        return Lump(np.array([means.sum() - means[agent]]), np.ones(1))
-    return lump_distribution(taxed, profile, agent)
