@@ -70,6 +70,22 @@ def certify_taxes(trainer: Trainer[Any], epsilon: float | None = None) -> TaxCer
         ValueError: another game, one that the oracles do not know; agents who work in the first step; a planner object
             whose schedule is not fixed.
     """
+    engine = _engine(trainer.env)
+    rates, probability, seen = _frozen_at_its_likeliest(trainer)
+    wanted = getattr(trainer.config, "epsilon", None) if epsilon is None else epsilon
+    population = Population.of(engine.settings)
+    return TaxCertificate(certify_schedule(population, rates, wanted, _hours(trainer, seen)), probability)
+
+
+def most_likely_schedule(trainer: Trainer[Any]) -> tuple[FloatArray, float]:
+    """(B,) marginal rates of the most likely schedule of a trainer's planner, and its probability, as to the brackets
+    that incomes can reach; errors as those of `certify_taxes`."""
+    rates, probability, _ = _frozen_at_its_likeliest(trainer)
+    return rates, probability
+
+
+def _frozen_at_its_likeliest(trainer: Trainer[Any]) -> tuple[FloatArray, float, BatchObservation]:
+    """The planner's most likely schedule, its probability, and what is seen under it in the second step."""
     env, engine = trainer.env, _engine(trainer.env)
     population = Population.of(engine.settings)
     episode = trainer.iteration * (trainer.steps // engine.horizon)  # the next one of the training
@@ -87,9 +103,7 @@ def certify_taxes(trainer: Trainer[Any], epsilon: float | None = None) -> TaxCer
     elif engine.rules.tax.setter != FIXED:
         raise ValueError("the planner that plays inside the environment has no fixed schedule; certify one of its own.")
     seen = env.step(actions)
-    rates = engine.state.taxes.rates[0].copy()
-    wanted = getattr(trainer.config, "epsilon", None) if epsilon is None else epsilon
-    return TaxCertificate(certify_schedule(population, rates, wanted, _hours(trainer, seen)), probability)
+    return engine.state.taxes.rates[0].copy(), probability, seen
 
 
 def _engine(env: BatchedEnv) -> OneStepEngine:

@@ -15,6 +15,7 @@ from ermas_algos.studies import (
     figure_2,
     figure_3,
     figure_4,
+    figure_5_one_step,
     meta_gradient,
     mixing,
     multipliers,
@@ -76,10 +77,18 @@ def _register_figure_4(name: str, payoffs: str) -> None:
     experiment_registry.register(name, lambda: experiment)
 
 
+def _register_figure_5(module: Any) -> None:
+    """An experiment that trains, and then tests what it has chosen."""
+    stages = (module.trainings, module.tests)
+    experiment = Experiment(module.NAME, stages, module.TABLES, module.collect, module.describe, module.plot)
+    experiment_registry.register(module.NAME, lambda: experiment)
+
+
 for _module in (figure_2, figure_3, regret_estimators, meta_gradient, mixing, multipliers):
     _register(_module)
 for _name, _payoffs in figure_4.EXPERIMENTS.items():
     _register_figure_4(_name, _payoffs)
+_register_figure_5(figure_5_one_step)
 
 
 def reproduce(

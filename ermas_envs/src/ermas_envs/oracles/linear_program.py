@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its submodule optimize is imported by the first solution, as it takes a third of a second
 from scipy import sparse
 
 from ermas_envs.base.arrays import FloatArray
@@ -78,11 +79,9 @@ class LinearProgram:
         Raises:
             LinearProgramError: the solver failed, or its solution does not hold in the numbers as they were given.
         """
-        from scipy.optimize import linprog  # a third of a second, which only solving takes
-
         cost_unit = unit(self.cost, self.magnitude)
         units = [unit(group.coefficients, group.magnitude) for group in self.limits]
-        found = linprog(
+        found = scipy.optimize.linprog(
             self.cost / cost_unit,
             A_ub=np.vstack([group.coefficients / size for group, size in zip(self.limits, units, strict=True)]),
             b_ub=np.concatenate([_bounds(group, size) for group, size in zip(self.limits, units, strict=True)]),

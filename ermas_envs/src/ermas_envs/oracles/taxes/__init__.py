@@ -2,9 +2,10 @@
 
 from ermas_envs.oracles.taxes.certificate import AgentsUnder, ScheduleCertificate, certify_schedule
 from ermas_envs.oracles.taxes.equilibrium import Equilibrium, equilibrium
+from ermas_envs.oracles.taxes.pairs import expected_welfare
 from ermas_envs.oracles.taxes.population import Population, TaxedPopulation
 from ermas_envs.oracles.taxes.response import pure, regrets
-from ermas_envs.oracles.taxes.schedules import BestSchedule, best_schedule
+from ermas_envs.oracles.taxes.schedules import BestSchedule, best_schedule, mean_welfare, worst_welfare
 from ermas_envs.oracles.taxes.worst_case import WorstCase, worst_case
 
 __all__ = [
@@ -18,7 +19,10 @@ __all__ = [
     "best_schedule",
     "certify_schedule",
     "equilibrium",
+    "expected_welfare",
+    "mean_welfare",
     "pure",
     "regrets",
     "worst_case",
+    "worst_welfare",
 ]

@@ -1,0 +1,107 @@
+"""Tax schedules at another risk aversion of the one-step economy: by the exact equilibrium and by fresh agents."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ermas_algos.evaluation.fresh_agents import FreshAgents, FreshAgentsConfig, train_fresh_agents
+from ermas_algos.learners.protocol import arrays
+from ermas_algos.learners.sb3 import SB3LearnerConfig
+from ermas_envs import BatchedEnv, one_step_economy_v0
+from ermas_envs.base.arrays import Array, FloatArray
+from ermas_envs.games.one_step.settings import OneStepSettings
+from ermas_envs.oracles.taxes import Population, equilibrium, expected_welfare, regrets
+from ermas_envs.planners import FixedBrackets
+
+_ITERATIONS = 100
+
+FRESH_TAXPAYERS = FreshAgentsConfig(
+    agent_learner=SB3LearnerConfig(
+        "MaskablePPO",
+        learning_rate=6e-3,
+        gamma=1.0,
+        gae_lambda=0.95,
+        hidden_layers=(64, 64),
+        minibatch_size=640,
+        anneal_epochs=4 * _ITERATIONS,
+        annealed_share=0.02,
+        algorithm_kwargs={"n_epochs": 4, "ent_coef": 0.2, "clip_range": 0.2},
+    ),
+    num_envs=128,
+    policy_sharing="group",
+    window=_ITERATIONS // 2,
+    max_iterations=_ITERATIONS,
+)
+"""Fresh agents who share a policy and whose entropy falls to nearly nothing."""
+
+
+@dataclass(frozen=True)
+class ScheduleTest:
+    """What a schedule is worth to the planner, at the end of an episode."""
+
+    exact_welfare: float
+    """Of the exact equilibrium."""
+    equality: float
+    """Welfare of the equilibrium divided by its productivity."""
+    productivity: float
+    """Mean coin of an agent in the equilibrium, expected where somebody mixes."""
+    equilibrium_regret: float
+    """The largest regret in what was taken for an equilibrium, payoff per step; 0 for a true one."""
+    fresh_welfare: float | None
+    """Of fresh agents, the expectation over their mixed hours; None without fresh agents."""
+    fresh_regret: float | None
+    """The largest exact regret of the fresh agents, payoff per step."""
+    fresh_converged: bool | None
+    """Whether their training met the criterion of convergence before its end."""
+
+
+def evaluate_schedule(
+    arguments: Mapping[str, Any], rates: Sequence[float] | FloatArray, fresh: FreshAgentsConfig | None, seed: int = 0
+) -> ScheduleTest:
+    """A schedule in the one-step economy.
+
+    Args:
+        arguments: of `one_step_economy_v0`.
+        rates: (B,) marginal rates.
+        fresh: how fresh agents are trained; None leaves them out.
+        seed: of the fresh agents.
+
+    Raises:
+        ValueError: see `Population.of` and `Population.under`; a planner's objective other than equality times
+            productivity, and somebody mixes.
+    """
+    taxed = Population.of(OneStepSettings(**arguments)).under(rates)
+    found = equilibrium(taxed)
+    productivity = float((found.profile * taxed.incomes).sum() / taxed.size)
+    exact = found.welfare, found.welfare / productivity, productivity, found.largest_regret
+    if fresh is None:
+        return ScheduleTest(*exact, None, None, None)
+
+    def game(num_envs: int) -> BatchedEnv:
+        return one_step_economy_v0.batched_env(num_envs, planner=FixedBrackets(taxed.rates), **arguments)
+
+    agents = train_fresh_agents(game, fresh, seed)
+    profile = mixed_hours(game(1), agents)
+    largest = float(regrets(taxed, profile).max())
+    return ScheduleTest(*exact, expected_welfare(taxed, profile), largest, agents.converged)
+
+
+def mixed_hours(env: BatchedEnv, agents: FreshAgents) -> FloatArray:
+    """(n, 101) probabilities of hours of frozen agents, in the second step of an episode, in which they work.
+
+    Args:
+        env: the one-step economy with a schedule inside.
+        agents: whose masks leave them nothing to do in the first step.
+    """
+    env.reset(seed=0)
+    idle: dict[str, Array] = {agent: np.zeros(env.num_envs, dtype=np.int64) for agent in env.agents}
+    seen = env.step(idle)
+    observations = arrays(seen.observations)
+    rows = [
+        agents.learners[agent].action_probabilities(observations[agent][:1], seen.action_masks[agent][:1])[0]
+        for agent in env.agents
+    ]
+    probabilities = np.asarray(rows, dtype=np.float64)
+    return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
