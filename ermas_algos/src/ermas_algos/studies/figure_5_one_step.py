@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ermas_algos.algorithms.callbacks import Callback
+from ermas_algos.algorithms.config import ERMASConfig, TrainerConfig
 from ermas_algos.algorithms.run import Run, data_key
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.evaluation.schedule_transfer import FRESH_TAXPAYERS, evaluate_schedule
@@ -74,13 +75,19 @@ def methods(quick: bool) -> dict[str, Method]:
 
 def _equal_envs() -> int:
     """Replicas with which MARL takes as many environment steps as ERMAS in as many iterations."""
-    config: Any = _run(Method("ERMAS"), 0, ITERATIONS).config
-    blocks = config.deviating_agents + 1
-    warm = config.warmup_iterations * (config.practice_updates + 1)
-    practice = config.practice_updates * blocks
-    measured = (ITERATIONS - config.warmup_iterations) * (practice + config.deviation_updates * blocks - 1)
-    share = (warm + measured) / (ITERATIONS * (config.practice_updates + 1))
-    return int(round(config.num_envs * share, 0))
+    marl, ermas = (_run(Method(name), 0, ITERATIONS).config for name in ("MARL", "ERMAS"))
+    return round(ermas.num_envs * blocks_played(ermas, ITERATIONS) / blocks_played(marl, ITERATIONS))
+
+
+def blocks_played(config: TrainerConfig, iterations: int) -> int:
+    """Blocks of `num_envs` replicas that so many outer iterations of MARL or ERMAS play, an episode each; deviations
+    that are not synchronised before the first practice after the warm-up are counted there nevertheless."""
+    practice = config.practice_updates
+    if not isinstance(config, ERMASConfig):
+        return iterations * (practice + 1)
+    warm, blocks = min(config.warmup_iterations, iterations), (config.deviating_agents or 1) + 1
+    measured = practice * blocks + (config.deviation_updates - 1) * (blocks - 1) + blocks
+    return warm * (practice + 1) + (iterations - warm) * measured
 
 
 def _run(method: Method, seed: int, iterations: int) -> Run:

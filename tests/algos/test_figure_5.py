@@ -1,0 +1,186 @@
+"""Figure 5 in the one-step economy: tests of schedules against the oracles, the choice of a schedule, tables."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ermas_algos.algorithms.run import Run
+from ermas_algos.evaluation import schedule_transfer
+from ermas_algos.evaluation.fresh_agents import FreshAgents
+from ermas_algos.evaluation.schedule_transfer import FRESH_TAXPAYERS, ScheduleTest, evaluate_schedule, mixed_hours
+from ermas_algos.experiments.jobs import Finished, Scale
+from ermas_algos.learners import SB3Learner, SB3LearnerConfig
+from ermas_algos.studies import figure_5_one_step as study
+from ermas_algos.studies.figure_5_tables import choice_rows, claim_rows, returns_of, summary_rows
+from ermas_envs import one_step_economy_v0
+from ermas_envs.games.one_step.settings import OneStepSettings
+from ermas_envs.games.taxation.welfare import equality
+from ermas_envs.oracles.taxes import Population, equilibrium
+from ermas_envs.planners import FixedBrackets
+
+BEST = [0.0, 0.0, 0.0, 0.15, 0.5, 0.6, 0.0]
+"""The best schedule on the 5 % grid at η = .23."""
+FEW = {**study.arguments(0.23), "num_agents": 3}
+
+
+def test_an_exact_test_is_the_equilibrium() -> None:
+    found = evaluate_schedule(study.arguments(0.23), BEST, None)
+    assert found.exact_welfare == pytest.approx(138.9618, abs=1e-4)
+    assert found.equilibrium_regret == 0.0
+    assert (found.fresh_welfare, found.fresh_regret, found.fresh_converged) == (None, None, None)
+    taxed = Population.of(OneStepSettings(**study.arguments(0.23))).under(BEST)
+    coins = taxed.coins(equilibrium(taxed).profile.argmax(axis=1))
+    assert found.productivity == pytest.approx(coins.mean())
+    assert found.equality == pytest.approx(equality(coins, np.empty_like(coins)))
+
+
+def test_untrained_agents_have_the_regret_of_their_policies() -> None:
+    env = one_step_economy_v0.batched_env(1, planner=FixedBrackets(BEST), **FEW)
+    spaces = env.observation_spaces["agent_0"], env.action_spaces["agent_0"]
+    learner = SB3Learner(SB3LearnerConfig("MaskablePPO"), *spaces, 0)
+    profile = mixed_hours(env, FreshAgents(dict.fromkeys(env.agents, learner), False, 0, 0))
+    assert profile.shape == (3, 101)
+    assert profile.sum(axis=1) == pytest.approx([1.0] * 3)
+    assert profile.max() < 0.02  # near the uniform distribution
+
+
+QUICK_FRESH = dataclasses.replace(FRESH_TAXPAYERS, num_envs=16, window=2, max_iterations=4)
+
+
+def test_fresh_agents_follow_from_their_seed() -> None:
+    first, again = (evaluate_schedule(FEW, BEST, QUICK_FRESH, seed=3) for _ in range(2))
+    assert first == again
+    assert first.fresh_regret is not None
+    assert first.fresh_regret > 0.1  # four updates are few
+    assert evaluate_schedule(FEW, BEST, QUICK_FRESH, seed=4).fresh_welfare != first.fresh_welfare
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("eta", [0.11, 0.23])
+def test_fresh_agents_answer_as_in_equilibrium(eta: float) -> None:
+    """Welfare within 1 %, and regret below 1 % of the smallest utility per step, 33 and more."""
+    found = evaluate_schedule(study.arguments(eta), BEST, FRESH_TAXPAYERS)
+    assert found.fresh_welfare == pytest.approx(found.exact_welfare, rel=0.01)
+    assert found.fresh_regret is not None
+    assert found.fresh_regret < 0.2
+
+
+def test_the_budget_of_equal_compute_is_that_of_ermas() -> None:
+    settings = {"num_envs": 4, "warmup_iterations": 3, "planner_warmup": 1}
+    run = study._run(study.Method("ERMAS", 0.5, settings), 0, 8)
+    trainer = run.trainer().learn(8)
+    blocks = trainer.env_steps / (4 * 2)
+    extra = run.config.practice_updates * run.config.deviating_agents  # the first practice has no deviations yet
+    assert blocks == study.blocks_played(run.config, 8) - extra
+    marl = study._run(study.Method("MARL", None, {"num_envs": 4, "planner_warmup": 1}), 0, 3)
+    assert marl.trainer().learn(3).env_steps == 4 * 2 * study.blocks_played(marl.config, 3)
+
+
+def test_a_training_keeps_what_is_worth_most_to_fresh_agents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither exact values nor the sampled ones take part in the choice."""
+
+    def worth(arguments: Mapping[str, Any], rates: Any, fresh: Any, seed: int) -> ScheduleTest:
+        assert arguments["isoelastic_eta"] == 0.23
+        return ScheduleTest(1000.0 - sum(rates), 0.0, 0.0, 0.0, sum(rates), 0.0, True)
+
+    monkeypatch.setattr(study, "evaluate_schedule", worth)
+    method = study.Method("MARL", None, {"num_envs": 8, "planner_warmup": 2})
+    (rows,) = study.Training("MARL", method, 1, 6, 2).run().values()
+    assert [row["iteration"] for row in rows] == [4, 6]
+    assert [row["seed"] for row in rows] == [1, 1]
+    best = max(rows, key=lambda row: row["fresh_welfare"])
+    assert [row["chosen"] for row in rows] == [row["schedule"] == best["schedule"] for row in rows]
+    assert all(0.0 < row["probability"] <= 1.0 for row in rows)
+    assert all(row["env_steps"] == 2 * 8 * 2 * row["iteration"] for row in rows)
+
+
+def finished(key: str, tables: Mapping[str, Any]) -> Finished:
+    return Finished(key, {}, dict(tables), {}, 0.0)
+
+
+def test_what_is_tested() -> None:
+    """An oracle at its η only; of a training what was chosen, once, though two snapshots share it."""
+    exact = {"method": "per-η oracle", "epsilon": None, "eta": 0.27, "schedule": "0 0"}
+    snapshots = [
+        {"method": "MARL", "epsilon": None, "seed": 2, "env_steps": steps, "schedule": "0 1", "chosen": steps > 1}
+        for steps in (1, 2, 3)
+    ]
+    done = [finished("a", {study.SCHEDULES: [exact]}), finished("b", {study.TRAINING: snapshots})]
+    oracle, learned = study.tests(Scale(1), done, Path())
+    assert oracle.configuration()["etas"] == (0.27,)
+    assert learned.configuration()["labels"] == {"method": "MARL", "epsilon": None, "seed": 2, "env_steps": 2}
+    assert set(study.TEST_ETAS) | set(study.VALIDATION_ETAS) == set(learned.configuration()["etas"])
+
+
+def test_keys_are_distinct_and_configurations_json() -> None:
+    jobs = study.trainings(Scale(2), [], Path())
+    assert len({job.key for job in jobs}) == len(jobs)
+    run = study._run(study.methods(False)["MARL"], 0, 5)
+    assert Run.from_options(run.as_options()) == run
+    assert run.config.policy_sharing == "group"
+
+
+def rows_by(welfare: Mapping[tuple[str, float | None, int], list[float]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "method": method,
+            "epsilon": epsilon,
+            "seed": seed,
+            "eta_test": eta,
+            "exact_welfare": value,
+            "fresh_welfare": value - 1.0,
+        }
+        for (method, epsilon, seed), values in welfare.items()
+        for eta, value in zip((0.19, 0.23, 0.27), values, strict=True)
+    ]
+
+
+WELFARE = {
+    ("MARL", None, 0): [140.0, 140.0, 100.0],
+    ("MARL", None, 1): [138.0, 138.0, 110.0],
+    ("ERMAS", 0.5, 0): [137.0, 137.0, 120.0],
+    ("ERMAS", 0.5, 1): [135.0, 135.0, 122.0],
+    ("ERMAS", 1.0, 0): [130.0, 130.0, 125.0],
+    ("ERMAS", 1.0, 1): [128.0, 128.0, 125.0],
+}
+
+
+def test_epsilon_is_chosen_by_fresh_agents() -> None:
+    rows = choice_rows(rows_by(WELFARE))
+    means = {row["epsilon"]: (row["validation_welfare"], row["chosen"]) for row in rows}
+    assert means == {0.5: (pytest.approx(130.0), True), 1.0: (pytest.approx(766 / 6 - 1.0), False)}
+    assert {row["evaluation"] for row in rows} == {"fresh"}
+
+
+def test_claims_are_differences_to_marl() -> None:
+    rows = rows_by(WELFARE)
+    exact, fresh = claim_rows(rows, choice_rows(rows))
+    assert [(row["evaluation"], row["baseline"]) for row in (exact, fresh)] == [("exact", "MARL"), ("fresh", "MARL")]
+    assert exact["epsilon"] == 0.5
+    assert exact["mean_difference"] == pytest.approx(131.0 - 766 / 6)
+    assert exact["worst_case_difference"] == pytest.approx(121.0 - 105.0)
+    assert exact["share_at_home"] == pytest.approx(136.0 / 139.0)
+    assert exact["gain_percent_eta_0.27"] == pytest.approx(100 * (121.0 / 105.0 - 1))
+
+
+def test_regret_to_the_oracle_is_the_mean_over_eta() -> None:
+    oracle = {("per-η oracle", None, 0): [141.0, 141.0, 131.0]}
+    rows = summary_rows(rows_by({**WELFARE, **oracle}))
+    values = {(row["evaluation"], row["method"], row["epsilon"]): row["regret_to_oracle"] for row in rows}
+    assert values["exact", "MARL", None] == pytest.approx((2.0 + 2.0 + 26.0) / 3)
+    assert values["fresh", "ERMAS", 0.5] == pytest.approx((6.0 + 6.0 + 11.0) / 3)
+
+
+def test_a_missing_test_is_named() -> None:
+    rows = rows_by(WELFARE)[:-1]
+    with pytest.raises(ValueError, match=r"lacks a test of seed 1"):
+        returns_of(rows, "exact")
+
+
+def test_schedules_survive_a_table() -> None:
+    assert study.rates_of(study.schedule_text(BEST)) == BEST
+    assert schedule_transfer.FRESH_TAXPAYERS.policy_sharing == "group"
