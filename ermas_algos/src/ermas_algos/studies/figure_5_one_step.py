@@ -201,7 +201,7 @@ class Exact:
     @property
     def key(self) -> str:
         """See `Job.key`."""
-        return data_key(f"exact_{self.method.replace(' ', '-')}", self.configuration())
+        return data_key(f"exact_eta-{self.eta:g}", self.configuration())
 
     def configuration(self) -> dict[str, Any]:
         return {**asdict(self), "arguments": arguments(self.eta)}
@@ -323,4 +323,4 @@ def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write welfare over η, schedules, and productivity against equality."""
     from ermas_algos.studies.figure_5_picture import plot_figure_5  # Matplotlib takes a second to import
 
-    plot_figure_5(path, tables[NAME], tables[f"{NAME}-choice"])
+    plot_figure_5(path, tables[NAME], tables[f"{NAME}-choice"], TRAINING_ETA)

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from ermas_algos.plots.intervals import draw_line
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write_figure
-from ermas_algos.studies.figure_5_tables import ORACLE, TRAINING_ETA
 from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_CUTOFFS_USD
 
 Rows = Sequence[Mapping[str, Any]]
@@ -26,24 +25,28 @@ _STYLES: Mapping[str, tuple[str, str]] = {
     "exact robust": ("#7c3aed", "^"),
 }
 """Colour and marker of the methods that are drawn; all others are in the table."""
+_ORACLE = "per-η oracle"
 _CUTOFFS = [usd / 1000.0 for usd in US_FEDERAL_CUTOFFS_USD]
 
 
-def plot_figure_5(path: Path, rows: Rows, choice: Rows) -> None:
+def plot_figure_5(path: Path, rows: Rows, choice: Rows, training_eta: float) -> None:
     """Write the figure.
 
     Args:
         path: file to write.
         rows: table `figure-5-one-step`; welfare is equality times mean coin at the end of an episode.
         choice: table of the choice of ε; ERMAS is drawn at the chosen one.
+        training_eta: η of the training.
     """
     drawn = _drawn(rows, choice)
     figure = Figure(figsize=(12.5, 9.0), dpi=120, layout="constrained")
     grid = figure.subplots(2, 2)
     _welfare(grid[0, 0], rows, drawn)
     _relative(grid[0, 1], rows, drawn)
+    for axes in grid[0]:
+        axes.axvline(training_eta, color="0.85", linewidth=6, zorder=0)
     _schedules(grid[1, 0], rows, drawn)
-    _trade_off(grid[1, 1], rows, drawn)
+    _trade_off(grid[1, 1], rows, drawn, training_eta)
     for axes in grid.flat:
         axes.spines[["top", "right"]].set_visible(False)
     entries = legend_entries(grid.flat)
@@ -75,7 +78,7 @@ def _by_eta(rows: Rows, key: Key, column: str) -> dict[float, list[float]]:
 
 def _welfare(axes: Axes, rows: Rows, drawn: Sequence[Key]) -> None:
     """Lines of the exact equilibrium; hollow marks of fresh agents."""
-    oracle = sorted((row["eta_test"], row["exact_welfare"]) for row in rows if row["method"] == ORACLE)
+    oracle = sorted((row["eta_test"], row["exact_welfare"]) for row in rows if row["method"] == _ORACLE)
     if oracle:
         axes.plot(*zip(*oracle, strict=True), ":", color="0.2", label=named("best schedule for each η (told η)"))
     for key in drawn:
@@ -84,7 +87,6 @@ def _welfare(axes: Axes, rows: Rows, drawn: Sequence[Key]) -> None:
         fresh = _by_eta(rows, key, "fresh_welfare")
         means = [float(np.mean(fresh[eta])) for eta in sorted(fresh)]
         axes.plot(sorted(fresh), means, marker, color=color, markersize=9, fillstyle="none", linestyle="none")
-    axes.axvline(TRAINING_ETA, color="0.85", linewidth=6, zorder=0)
     axes.set_title("Welfare: lines exact equilibria, hollow marks fresh agents", loc="left", fontsize=10)
     axes.set_xlabel("risk aversion η of the agents (bar: η of training)")
     axes.set_ylabel("equality × productivity (coin per agent)")
@@ -97,7 +99,6 @@ def _relative(axes: Axes, rows: Rows, drawn: Sequence[Key]) -> None:
         gains = {eta: [100.0 * (value / base[eta] - 1.0) for value in values[eta]] for eta in values}
         draw_line(axes, gains, *_STYLES[key[0]], _label(key))
     axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
-    axes.axvline(TRAINING_ETA, color="0.85", linewidth=6, zorder=0)
     axes.set_title("The same relative to MARL", loc="left", fontsize=10)
     axes.set_xlabel("risk aversion η of the agents")
     axes.set_ylabel("welfare compared with MARL's mean (%)")
@@ -116,14 +117,14 @@ def _schedules(axes: Axes, rows: Rows, drawn: Sequence[Key]) -> None:
     axes.set_ylabel("marginal tax rate")
 
 
-def _trade_off(axes: Axes, rows: Rows, drawn: Sequence[Key]) -> None:
+def _trade_off(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
     """Exact equilibria at the η of training (full) and at the largest but one (hollow), with lines of equal welfare."""
     etas = sorted({row["eta_test"] for row in rows})
-    away = next((eta for eta in etas if eta > TRAINING_ETA), etas[-1])
+    away = next((eta for eta in etas if eta > home), etas[-1])
     points = []
     for key in drawn:
         color, marker = _STYLES[key[0]]
-        for eta, fill in ((TRAINING_ETA, "full"), (away, "none")):
+        for eta, fill in ((home, "full"), (away, "none")):
             equal, productive = (_by_eta(rows, key, name).get(eta, []) for name in ("equality", "productivity"))
             points += list(zip(equal, productive, strict=True))
             axes.plot(equal, productive, marker, color=color, fillstyle=fill, markersize=7)
@@ -137,8 +138,6 @@ def _trade_off(axes: Axes, rows: Rows, drawn: Sequence[Key]) -> None:
                 axes.text(right, welfare / right, f" {welfare}", color="0.5", fontsize=8, va="center")
         axes.set_xlim(left, right)
         axes.set_ylim(low, high)
-    axes.set_title(
-        f"Full marks η = {TRAINING_ETA:g}, hollow η = {away:g}; grey: equal welfare", loc="left", fontsize=10
-    )
+    axes.set_title(f"Full marks η = {home:g}, hollow η = {away:g}; grey: equal welfare", loc="left", fontsize=10)
     axes.set_xlabel("equality (1 − Gini index)")
     axes.set_ylabel("productivity (mean coin of an agent)")
