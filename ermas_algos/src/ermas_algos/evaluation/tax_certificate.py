@@ -5,7 +5,7 @@ and acts once. Under it the agents' hours are their policies' probabilities in t
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -77,11 +77,21 @@ def certify_taxes(trainer: Trainer[Any], epsilon: float | None = None) -> TaxCer
     return TaxCertificate(certify_schedule(population, rates, wanted, _hours(trainer, seen)), probability)
 
 
-def most_likely_schedule(trainer: Trainer[Any]) -> tuple[FloatArray, float]:
-    """(B,) marginal rates of the most likely schedule of a trainer's planner, and its probability, as to the brackets
-    that incomes can reach; errors as those of `certify_taxes`."""
-    rates, probability, _ = _frozen_at_its_likeliest(trainer)
-    return rates, probability
+class LikeliestPlay(NamedTuple):
+    """The most likely schedule of a trainer's planner, and what its agents do under it."""
+
+    rates: FloatArray
+    """(B,) marginal rates."""
+    probability: float
+    """Of the schedule, as to the brackets that incomes can reach."""
+    profile: FloatArray
+    """(n, 101) the agents' probabilities of hours."""
+
+
+def likeliest_play(trainer: Trainer[Any]) -> LikeliestPlay:
+    """What a trainer's planner and agents are most likely to do; errors as those of `certify_taxes`."""
+    rates, probability, seen = _frozen_at_its_likeliest(trainer)
+    return LikeliestPlay(rates, probability, _hours(trainer, seen))
 
 
 def _frozen_at_its_likeliest(trainer: Trainer[Any]) -> tuple[FloatArray, float, BatchObservation]:

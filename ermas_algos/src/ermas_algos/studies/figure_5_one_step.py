@@ -17,7 +17,7 @@ from ermas_algos.algorithms.config import ERMASConfig, TrainerConfig
 from ermas_algos.algorithms.run import Run, data_key
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.evaluation.schedule_transfer import FRESH_TAXPAYERS, evaluate_schedule
-from ermas_algos.evaluation.tax_certificate import most_likely_schedule
+from ermas_algos.evaluation.tax_certificate import likeliest_play
 from ermas_algos.experiments.jobs import Finished, Job, Row, Scale, Tables
 from ermas_algos.experiments.results import rows_of
 from ermas_algos.presets import preset_registry
@@ -25,7 +25,17 @@ from ermas_algos.studies.figure_5_tables import ORACLE, TRAINING_ETA, choice_row
 from ermas_envs import one_step_economy_v0
 from ermas_envs.games.one_step.settings import OneStepSettings
 from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_2018_RATES
-from ermas_envs.oracles.taxes import Population, best_schedule, mean_welfare, worst_welfare
+from ermas_envs.oracles.taxes import (
+    BestSchedule,
+    Population,
+    best_schedule,
+    equilibrium,
+    expected_welfare,
+    mean_welfare,
+    regrets,
+    worst_case,
+    worst_welfare,
+)
 
 NAME = "figure-5-one-step"
 TEST_ETAS = (0.11, 0.15, 0.19, 0.23, 0.27, 0.31, 0.35)
@@ -105,23 +115,34 @@ def _run(method: Method, seed: int, iterations: int) -> Run:
 class Snapshots(Callback):
     """Keeps the planner's most likely schedule every so many iterations after its warm-up."""
 
-    def __init__(self, every: int) -> None:
-        self.every = every
+    def __init__(self, every: int, population: Population) -> None:
+        self.every, self.population = every, population
         self.rows: list[Row] = []
+        self._estimates: list[list[float]] = []
 
     def on_iteration(self, trainer: Trainer[Any], metrics: Mapping[str, Any]) -> None:
-        """One row: iteration, environment steps, sampled welfare (of an episode), schedule, its probability."""
+        """One row: iteration, environment steps, sampled welfare of an episode, schedule and its probability; expected
+        welfare with the trained agents, the mean and the largest exact regret of these, and the mean of what was
+        estimated since the row before (payoff per step; None where nothing is)."""
+        names = [f"estimated_regret/{agent}" for agent in trainer.env.agents]
+        self._estimates.append([float(metrics.get(name, np.nan)) for name in names])
         if trainer.iteration % self.every or trainer.iteration <= trainer.config.planner_warmup:
             return
-        rates, probability = most_likely_schedule(trainer)
-        steps = trainer.env.horizon or 1
+        play, steps = likeliest_play(trainer), trainer.env.horizon or 1
+        taxed = self.population.under(play.rates)
+        regret, estimates = regrets(taxed, play.profile), np.array(self._estimates)
+        self._estimates = []
         self.rows.append(
             {
                 "iteration": trainer.iteration,
                 "env_steps": trainer.env_steps,
                 "sampled_welfare": float(metrics[f"payoff/{trainer.env.planner}"]) * steps,
-                "probability": probability,
-                "schedule": schedule_text(rates),
+                "probability": play.probability,
+                "trained_welfare": expected_welfare(taxed, play.profile),
+                "trained_regret": float(regret.mean()),
+                "trained_regret_largest": float(regret.max()),
+                "estimated_regret": None if np.isnan(estimates).all() else float(np.nanmean(estimates)),
+                "schedule": schedule_text(play.rates),
             }
         )
 
@@ -162,7 +183,8 @@ class Training:
 
     def run(self) -> Tables:
         """Rows of all snapshots, with what they are worth to fresh agents at η = .23; the best is `chosen`."""
-        snapshots = Snapshots(self.every)
+        population = Population.of(OneStepSettings(**arguments(TRAINING_ETA)))
+        snapshots = Snapshots(self.every, population)
         _run(self.method, self.seed, self.iterations).trainer().learn(self.iterations, callbacks=[snapshots])
         worth = {
             text: evaluate_schedule(arguments(TRAINING_ETA), rates_of(text), FRESH_TAXPAYERS, self.seed)
@@ -174,12 +196,21 @@ class Training:
             "epsilon": self.method.epsilon,
             "seed": self.seed,
         }
+        worst = {} if self.method.epsilon is None else _worst(population, best, self.method.epsilon)
         rows = []
         for row in snapshots.rows:
             found = worth[row["schedule"]]
             values = {"fresh_welfare": found.fresh_welfare, "exact_welfare": found.exact_welfare}
-            rows.append({**labels, **row, **values, "chosen": row["schedule"] == best})
+            kept = row["schedule"] == best
+            rows.append({**labels, **row, **values, "chosen": kept, **(worst if kept else {})})
         return {TRAINING: rows}
+
+
+def _worst(population: Population, schedule: str, epsilon: float) -> Row:
+    """The worst ε-equilibrium of a schedule: welfare found, and its proven lower bound."""
+    taxed = population.under(rates_of(schedule))
+    found = worst_case(taxed, epsilon, equilibrium(taxed).profile)
+    return {"worst_case_found": found.found, "worst_case_bound": found.bound}
 
 
 TRAINING, SCHEDULES, TESTS = f"{NAME}-training", f"{NAME}-schedules", f"{NAME}-tests"
@@ -208,11 +239,13 @@ class Exact:
 
     def run(self) -> Tables:
         """One row: the schedule."""
-        rates, agreed = self._search()
+        rates, found = self._search()
         row = {"method": self.method, "epsilon": self.epsilon, "eta": self.eta, "schedule": schedule_text(rates)}
-        return {SCHEDULES: [{**row, "starts": self.starts if agreed else None, "agreed": agreed}]}
+        searched = {"value": found.value, "starts": found.starts, "agreed": found.agreed} if found else {}
+        return {SCHEDULES: [row | searched]}
 
-    def _search(self) -> tuple[Sequence[float], int | None]:
+    def _search(self) -> tuple[Sequence[float], BestSchedule | None]:
+        """Rates, and how they were found if by a search."""
         population = Population.of(OneStepSettings(**arguments(self.eta)))
         if self.method == "free market":
             return [0.0] * len(population.cutoffs), None
@@ -224,7 +257,7 @@ class Exact:
         elif self.epsilon is not None:
             value = worst_welfare(population, self.epsilon)
         found = best_schedule(population, value, starts=self.starts)
-        return found.rates.tolist(), found.agreed
+        return found.rates.tolist(), found
 
 
 @dataclass(frozen=True)
