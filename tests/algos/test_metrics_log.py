@@ -81,6 +81,27 @@ def test_rows_survive_a_process_that_exits_at_once(tmp_path: Path) -> None:
     assert [row["a"] for row in read_progress(tmp_path / "progress.csv")] == [1.0, 2.0]
 
 
+def test_columns_that_begin_later_are_nan_before(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path, tensorboard=False) as log:
+        with pytest.raises(ValueError, match="after the first row"):
+            log.add_columns(["b"])
+        log.log(0, {"a": 1.0})
+        log.add_columns(["b", "c"])
+        log.log(1, {"a": 2.0, "b": 3.0, "c": 4.0})
+        for names, message in ((["a"], "different names"), (["d,e"], "cannot be the name"), (["f", "f"], "different")):
+            with pytest.raises(ValueError, match=message):
+                log.add_columns(names)
+    assert (tmp_path / "progress.csv").read_text() == "iteration,a,b,c\n0,1.0,nan,nan\n1,2.0,3.0,4.0\n"
+
+
+def test_a_log_without_a_file_grows_too() -> None:
+    with MetricsLog(None) as log:
+        log.log(0, {"a": 1.0})
+        log.add_columns(["b"])
+        assert log.columns == ("a", "b")
+        log.log(1, {"a": 1.0, "b": 2.0})
+
+
 def test_changed_names_are_refused_and_write_nothing(tmp_path: Path) -> None:
     with MetricsLog(tmp_path, tensorboard=False) as log:
         log.log(0, {"a": 1.0, "b": 2.0})

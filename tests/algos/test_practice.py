@@ -1,5 +1,6 @@
 """Agents that practise against a planner who acts at random, a planner who waits, and steps in which nobody chooses."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ermas_algos.algorithms.decisions import leaves_a_choice
 from ermas_algos.algorithms.joint_rollout import joint_rollout
 from ermas_algos.learners import ExactLearnerConfig, SB3Learner
 from ermas_algos.learners.uniform import UniformPolicy
+from ermas_algos.metrics_log import read_progress
 from ermas_envs import EnvironmentSpec
 
 QUICK = SB3LearnerConfig("MaskablePPO", algorithm_kwargs={"n_epochs": 1})
@@ -56,6 +58,21 @@ def test_agents_practise_and_the_planner_waits(name: str, monkeypatch: pytest.Mo
     training.learn(3)
     assert (planner.get_parameters() != before).any()
     assert len(agents) == 3 * 3  # practice twice, and the joint rollout
+
+
+def test_what_the_planner_says_begins_with_its_first_update(tmp_path: Path) -> None:
+    """A training that is resumed within the warm-up leaves the same table as one that goes through."""
+    for name, stops in (("straight", (4,)), ("resumed", (1, 4))):
+        training = trainer("MARL", planner_warmup=2)
+        for stop in stops:
+            training.learn(stop, tmp_path / name)
+            training = MARL.resume(tmp_path / name, economy)
+    straight, resumed = (read_progress(tmp_path / name / "progress.csv") for name in ("straight", "resumed"))
+    losses = [row["train/planner/loss"] for row in straight]
+    assert np.isnan(losses).tolist() == [True, True, False, False]
+    timeless = [{k: v for k, v in row.items() if k != "steps_per_second"} for row in straight]
+    again = [{k: v for k, v in row.items() if k != "steps_per_second"} for row in resumed]
+    np.testing.assert_equal(timeless, again)
 
 
 def test_in_practice_every_schedule_is_met() -> None:

@@ -1,6 +1,6 @@
 """Metrics of a run: one row per outer iteration in ``progress.csv``, and the same scalars in TensorBoard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -20,8 +20,9 @@ ITERATION = "iteration"
 class MetricsLog:
     """Writes the scalars of every outer iteration; a killed process loses at most the row it was writing.
 
-    ``progress.csv`` starts with the column ``iteration``; the other columns are those of the first row, in
-    its order. Numbers are written by ``repr``: reading gives the same float64. TensorBoard keeps float32.
+    ``progress.csv`` starts with the column ``iteration``; the other columns are those of the first row, in its order, and
+    those that ``add_columns`` has added. Numbers are written by ``repr``: reading gives the same float64. TensorBoard
+    keeps float32.
 
     A run that goes on from a checkpoint calls ``resume_from`` once, before the first ``log``.
     """
@@ -67,15 +68,36 @@ class MetricsLog:
         """Names of the metrics in every row; None before the first."""
         return None if self._columns is None else tuple(self._columns)
 
+    def add_columns(self, names: Sequence[str]) -> None:
+        """Add columns behind the others, NaN in the rows so far, for metrics that begin later than the first row.
+
+        The file is rewritten, atomically.
+
+        Raises:
+            ValueError: a name that is there already, or that cannot be a column's; no row has been logged.
+        """
+        if self._columns is None:
+            raise ValueError("add_columns must come after the first row")
+        _require_column_names([*self._columns, *names])
+        if self._file is not None:
+            path = Path(self._file.name)
+            self._file.close()
+            header, *lines = _complete_lines(path)
+            nothing = "," + ",".join(["nan"] * len(names))
+            text = [f"{header},{','.join(names)}", *(line + nothing for line in lines)]
+            replace_file(path, "".join(f"{line}\n" for line in text).encode())
+            self._file = _open_progress(path, "a")
+        self._columns += names
+
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Write one row and flush it.
 
         Args:
             iteration: outer iteration, from 0.
-            metrics: scalars by name; the same names in every row. NaN and infinities are allowed.
+            metrics: scalars by name; the names of all columns. NaN and infinities are allowed.
 
         Raises:
-            ValueError: the names differ from the first row's, or cannot be column names.
+            ValueError: the names differ from the columns, or cannot be column names.
             FileExistsError: the directory already holds a log, and ``resume_from`` was not called.
         """
         values = {name: float(value) for name, value in metrics.items()}
@@ -194,6 +216,8 @@ def _open_tensorboard(directory: Path, purge_step: int | None) -> "SummaryWriter
 
 def _require_column_names(names: list[str]) -> None:
     """Names are written bare, so that a row is always one line and splits at every comma."""
+    if len(set(names)) < len(names):
+        raise ValueError(f"metrics must have different names, got {names}")
     for name in names:
         if name == ITERATION or any(character in name for character in ',"\r\n'):
             raise ValueError(f"{name!r} cannot be the name of a metric")

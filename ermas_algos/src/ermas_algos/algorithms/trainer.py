@@ -172,8 +172,10 @@ class Trainer(ABC, Generic[ConfigT]):
             done = self.iteration >= total_iterations
             while not done:
                 metrics = self._timed_iteration()
-                # A learner that had nothing to learn from says nothing; one that begins late is not in the table.
-                row = {name: metrics.get(name, np.nan) for name in (metrics if log.columns is None else log.columns)}
+                if log.columns is not None and (later := [name for name in metrics if name not in log.columns]):
+                    log.add_columns(later)
+                # A learner that has nothing to learn from, or waits, says nothing.
+                row = {name: metrics.get(name, np.nan) for name in (log.columns or metrics)}
                 log.log(self.iteration - 1, {name: float(np.mean(value)) for name, value in row.items()})
                 asked = [callback.on_iteration(self, metrics) for callback in callbacks]
                 done = self.iteration == total_iterations or False in asked
