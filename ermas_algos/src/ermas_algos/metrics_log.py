@@ -21,8 +21,8 @@ class MetricsLog:
     """Writes the scalars of every outer iteration; a killed process loses at most the row it was writing.
 
     ``progress.csv`` starts with the column ``iteration``; the other columns are those of the first row, in its order,
-    and those that ``add_columns`` has added. Numbers are written by ``repr``: reading gives the same float64. TensorBoard
-    keeps float32.
+    and those that ``add_columns`` has added. Numbers are written by ``repr``: reading gives the same float64.
+    TensorBoard keeps float32.
 
     A run that goes on from a checkpoint calls ``resume_from`` once, before the first ``log``.
     """
