@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import NullFormatter, NullLocator
 
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write_figure
 
@@ -84,7 +84,7 @@ def _rates(axes: Axes, rows: Rows) -> None:
     axes.set_ylabel("marginal rate (%)")
     axes.set_ylim(0, 105)
     axes.set_title("E1: Saez's rates, 4 000 incomes, elasticity 0.5", loc="left")
-    _legend(axes, loc="lower right")
+    _legend(axes, loc="upper right")
 
 
 def _summary(axes: Axes, rows: Rows) -> None:
@@ -119,7 +119,7 @@ def _welfare(axes: Axes, rows: Rows) -> None:
     labels = [name.replace(" ", "\n", 1).replace(" on the ", "\non the ") for name in schedules]
     axes.set_xticks(range(len(schedules)), labels, fontsize=7.5)
     axes.set_yticks(range(len(functions)), functions, fontsize=8)
-    axes.set_title("E3: welfare, % of the best (exact agents; ★ best of the study's four)", loc="left")
+    axes.set_title("E3: welfare, % of the best; ★ best of the study's four", loc="left")
 
 
 def _periods(axes: Axes, rows: Rows) -> None:
@@ -149,7 +149,8 @@ def _people(axes: Axes, rows: Rows) -> None:
             axes.plot(people, distances, style, color=color, markersize=4, label=named(f"{name}, {label}"))
     axes.set_xscale("log")
     axes.set_yscale("log")
-    _plain_ticks(axes, (4, 40, 400, 4_000, 40_000), (1, 2, 5, 10, 20, 50, 100))
+    _plain_ticks(axes, (4, 40, 400, 4_000, 40_000), (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100))
+    axes.set_ylim(top=900)  # room for the legend
     axes.set_xlabel("people whose incomes the formula is given")
     axes.set_ylabel("mean distance of a rate to that of\ninfinitely many people (percentage points)")
     axes.set_title("E6: when Saez's formula settles", loc="left")
@@ -159,7 +160,7 @@ def _people(axes: Axes, rows: Rows) -> None:
 def _weights(axes: Axes, schedules: Rows, rows: Rows) -> None:
     """E7: the weights with the largest margin, against all schedules."""
     agents = sorted(int(name.removeprefix("weight_")) for name in rows[0] if name.startswith("weight_"))
-    mine = [r for r in rows if r["against"] != "the compared schedules"]
+    mine = [r for r in rows if r["against"] == "all schedules on the grid"]
     width = 0.8 / max(len(mine), 1)
     for k, row in enumerate(mine):
         places = np.array(agents) + 1 + (k - (len(mine) - 1) / 2) * width
@@ -188,9 +189,11 @@ def _elasticity(axes: Axes, rows: Rows) -> None:
             path = [r["elasticity"] for r in run] + [r["revealed"] for r in run[-1:] if r["revealed"] is not None]
             axes.plot(path, color=color, linewidth=1, label=named(f"{agents} agents, {measure}"))
     axes.set_yscale("symlog", linthresh=0.05)
-    axes.set_yticks([0, 0.05, 0.1, 0.2, 0.5, 1, 2, 4], ["0", "0.05", "0.1", "0.2", "0.5", "1", "2", "4"])
-    axes.set_ylim(-0.005, 5)
+    ticks = (0, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(-0.005, 1.6 * max([1.0, *(r["elasticity"] for r in rows)]))
     axes.set_xlabel("round")
     axes.set_ylabel("elasticity")
     axes.set_title("E8: Saez's schedule, the elasticity it reveals, and again", loc="left")
-    _legend(axes)
+    _legend(axes, loc="lower right")

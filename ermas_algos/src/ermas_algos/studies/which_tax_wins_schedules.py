@@ -19,6 +19,7 @@ from ermas_envs.oracles.taxes import (
     outcome,
     supporting_weights,
 )
+from ermas_envs.oracles.taxes.population import pair_weights
 from ermas_envs.oracles.taxes.schedules import equilibrium_welfare, weighted_utility
 
 TABLE, WELFARES, WEIGHTS = "which-tax-wins", "which-tax-wins-welfare", "which-tax-wins-weights"
@@ -26,6 +27,8 @@ BEST, PRICE_TAKERS_BEST = "best on the 5 % grid", "price-takers' best on the 5 %
 STEP = 0.05
 ROUNDS = 30
 """Schedules that E7 adds to what a schedule is compared with, at most."""
+COMPARED, ALL, RANKS = "the compared schedules", "all schedules on the grid", "all, weights of ranks"
+"""What E7 compares a schedule with."""
 RESPONSES = {"exact": False, "price-taking": True}
 """What agents make of the lump sum, and `price_taking` of the oracles."""
 
@@ -65,12 +68,17 @@ class Schedules:
         return {TABLE: _table(compared, reached, agreed), WELFARES: welfare_rows(reached), WEIGHTS: weights}
 
     def _weights(self, people: Population, name: str, rates: FloatArray, others: Sequence[FloatArray]) -> list[Row]:
-        """Among the compared schedules, and among all on the grid."""
+        """Among the compared schedules, among all on the grid, and under the weights that eq × prod gives to coin."""
         few = supporting_weights(*_utilities(people, rates, others))
-        known, support = self.all_schedules(people, rates, others)
+        ranks = rank_weights(people.size)
+        rival = best_schedule(people, weighted_utility(people, ranks), STEP, self.weight_starts).rates
+        own, rivals = _utilities(people, rates, [rival])
+        fixed = Support(ranks, float(ranks @ (own - rivals[0])), np.ones(1), rivals[0] - own)
+        known, support = self.all_schedules(people, rates, [*others, rival])
         return [
-            _weight_row(name, "the compared schedules", others, few),
-            _weight_row(name, "all schedules on the grid", known, support),
+            _weight_row(name, COMPARED, others, few),
+            _weight_row(name, ALL, known, support),
+            _weight_row(name, RANKS, [rival], fixed),
         ]
 
     def all_schedules(
@@ -93,6 +101,15 @@ class Schedules:
                 break
             known.append(better.rates)
         return known, support
+
+
+def rank_weights(agents: int) -> FloatArray:
+    """(n,) weights with which equality times mean coin is a sum of coins, from the poorest on; fewer than 30 agents.
+
+    It is the mean of min(C_i, C_j) over pairs (`pair_weights`), and the k-th poorest is the poorer one in n − k pairs.
+    """
+    pairs, _ = pair_weights(agents)
+    return np.asarray(pairs * np.arange(agents - 1, -1, -1.0))
 
 
 def outcome_under(people: Population, rates: FloatArray, price_taking: bool = False) -> Outcome:
@@ -169,7 +186,7 @@ def _weight_row(name: str, against: str, others: Sequence[FloatArray], support: 
         "schedule": name,
         "against": against,
         "others": len(others),
-        "wins": support.margin >= 0.0,
+        "wins": support.margin >= -1e-9,
         "margin": support.margin,
         **{f"weight_{agent}": float(weight) for agent, weight in enumerate(support.weights)},
         **{f"gain_{agent}": float(gain) for agent, gain in enumerate(support.gains)},
