@@ -32,7 +32,7 @@ from ermas_algos.studies.which_tax_wins_schedules import (
     rank_weights,
     welfare_rows,
 )
-from ermas_envs.oracles.taxes import saez_fixed_point, supporting_weights
+from ermas_envs.oracles.taxes import reform_elasticity, saez_fixed_point, supporting_weights
 
 RESULTS = Path(__file__).parents[2] / "docs/results"
 
@@ -160,6 +160,13 @@ def test_saezs_published_row_is_the_fixed_point_of_price_takers() -> None:
     found = saez_fixed_point(population(), 0.5, price_taking=True)
     assert found.period == 1
     np.testing.assert_allclose(found.rates, SCHEDULES[SAEZ].rates, atol=5.1e-4)
+
+
+@pytest.mark.parametrize(("price_taking", "revealed"), [(True, 0.95), (False, 0.61)])
+def test_a_quarter_of_the_tax_back_hides_part_of_the_elasticity(price_taking: bool, revealed: float) -> None:
+    people = population()
+    rates = saez_fixed_point(people, 0.5, price_taking).rates
+    assert reform_elasticity(people, rates, price_taking=price_taking) == pytest.approx(revealed, abs=0.005)
 
 
 def test_four_agents_reveal_one_elasticity_from_everywhere() -> None:

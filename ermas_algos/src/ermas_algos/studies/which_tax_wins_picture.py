@@ -119,6 +119,7 @@ def _welfare(axes: Axes, rows: Rows) -> None:
     labels = [name.replace(" ", "\n", 1).replace(" on the ", "\non the ") for name in schedules]
     axes.set_xticks(range(len(schedules)), labels, fontsize=7.5)
     axes.set_yticks(range(len(functions)), functions, fontsize=8)
+    axes.set_xlabel("schedule, exact agents")
     axes.set_title("E3: welfare, % of the best; ★ best of the study's four", loc="left")
 
 
@@ -132,6 +133,7 @@ def _periods(axes: Axes, rows: Rows) -> None:
     axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
     axes.set_xscale("log")
     _plain_ticks(axes, (5, 10, 20, 50, 100, 200, 500))
+    axes.set_ylim(top=42)  # room for the legend
     axes.set_xlabel("mean income per period (coin)")
     axes.set_ylabel("tax when alternating − when smoothing\n(% of income)")
     axes.set_title("E4: income even, or all in one of two periods", loc="left")
@@ -167,7 +169,7 @@ def _weights(axes: Axes, schedules: Rows, rows: Rows) -> None:
         if row["wins"]:
             values, label = [row[f"weight_{i}"] for i in agents], "weights under which it is the best"
         else:
-            values, label = [row[f"gain_{i}"] for i in agents], "no weights; a lottery over others gives more:"
+            values, label = [row[f"gain_{i}"] for i in agents], "no weights; a lottery over others gives more"
         axes.bar(places, values, 0.9 * width, color=_COLORS[k], label=named(f"{row['schedule']}\n({label})"))
         for place, value in zip(places, values, strict=True):
             axes.text(place, value, f"{value:.2f}", ha="center", va="bottom", fontsize=8)
