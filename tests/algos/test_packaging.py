@@ -73,7 +73,7 @@ def test_plots_read_tables_only() -> None:
 
 def test_a_studys_picture_reads_tables_only() -> None:
     pictures = sorted((SOURCES / "ermas_algos/studies").glob("*_picture.py"))
-    assert len(pictures) == 7
+    assert len(pictures) == 8
     for layer in ("algorithms", "learners", "evaluation", "experiments", "studies"):
         assert imports_of(iter(pictures), f"ermas_algos.{layer}") == []
 

@@ -4,7 +4,6 @@ E1 and E2 are given one sample of 4 000 incomes, as the public study is, and wha
 quantiles of the distribution. E6 is the distance between the two.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,8 +28,6 @@ SIGMA, ALPHA = 0.7, 1.5
 ELASTICITY = 0.5
 COUNTS = (4, 10, 20, 40, 100, 200, 400, 1000, 2000, 4000, 40_000)
 """Numbers of people."""
-SETTLED = 0.05
-"""A rate is settled where it is at most so far from the limit, in the mean over samples."""
 
 
 def sample(distribution: str, people: int, seed: int) -> FloatArray:
@@ -123,20 +120,3 @@ def _summary_rows(limit_people: int) -> list[Row]:
             row |= {f"mean_rate{name}": float(found.mean()), f"top_rate{name}": float(found[-1])}
         rows.append(row | {"mean_rate_published": published_mean, "top_rate_published": published_top})
     return rows
-
-
-def settled_from(rows: Sequence[Mapping[str, Any]], distribution: str, bracket: int) -> int | None:
-    """Fewest people from which on a bracket's rate is settled; None: not with as many as in the table.
-
-    Args:
-        rows: of the table `PEOPLE`.
-        distribution: of the incomes.
-        bracket: from 0.
-    """
-    mine = [r for r in rows if (r["distribution"], r["bracket"]) == (distribution, bracket)]
-    found = None
-    for row in sorted(mine, key=lambda r: r["people"], reverse=True):
-        if row["distance_mean"] > SETTLED:
-            break
-        found = int(row["people"])
-    return found

@@ -26,7 +26,7 @@ def plot_which_tax_wins(path: Path, tables: Mapping[str, Rows]) -> None:
     _welfare(panels[3], tables["which-tax-wins-welfare"])
     _periods(panels[4], tables["which-tax-wins-periods"])
     _people(panels[5], tables["which-tax-wins-people"])
-    _weights(panels[6], tables["which-tax-wins"], tables["which-tax-wins-weights"])
+    _weights(panels[6], tables["which-tax-wins-weights"])
     _elasticity(panels[7], tables["which-tax-wins-elasticity"])
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
@@ -159,11 +159,12 @@ def _people(axes: Axes, rows: Rows) -> None:
     _legend(axes, loc="upper right")
 
 
-def _weights(axes: Axes, schedules: Rows, rows: Rows) -> None:
+def _weights(axes: Axes, rows: Rows) -> None:
     """E7: the weights with the largest margin, against all schedules."""
     agents = sorted(int(name.removeprefix("weight_")) for name in rows[0] if name.startswith("weight_"))
     mine = [r for r in rows if r["against"] == "all schedules on the grid"]
     width = 0.8 / max(len(mine), 1)
+    tallest = 0.0
     for k, row in enumerate(mine):
         places = np.array(agents) + 1 + (k - (len(mine) - 1) / 2) * width
         if row["wins"]:
@@ -171,10 +172,11 @@ def _weights(axes: Axes, schedules: Rows, rows: Rows) -> None:
         else:
             values, label = [row[f"gain_{i}"] for i in agents], "no weights; a lottery over others gives more"
         axes.bar(places, values, 0.9 * width, color=_COLORS[k], label=named(f"{row['schedule']}\n({label})"))
+        tallest = max(tallest, *values)
         for place, value in zip(places, values, strict=True):
             axes.text(place, value, f"{value:.2f}", ha="center", va="bottom", fontsize=8)
     axes.set_xticks(np.array(agents) + 1)
-    axes.set_ylim(0, 1.5 * max(1e-9, *(patch.get_height() for patch in axes.patches)))
+    axes.set_ylim(0, 1.5 * max(tallest, 1e-9))  # room for the legend
     axes.set_xlabel("agent, by wage")
     axes.set_ylabel("weight, or gain (utility, in coin)")
     axes.set_title("E7: weights of utilities, against all schedules", loc="left")
