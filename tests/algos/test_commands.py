@@ -393,7 +393,7 @@ def test_bad_input_of_sweep_and_plot(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    "name", ["figure-2", "figure-3", "mixing", "multipliers", "regret-estimators", "meta-gradient"]
+    "name", ["figure-2", "figure-3", "mixing", "multipliers", "regret-estimators", "meta-gradient", "which-tax-wins"]
 )
 def test_committed_tables_can_be_drawn_again(name: str, tmp_path: Path) -> None:
     for path in (Path(__file__).parents[2] / "docs/results").glob(f"{name}*.csv"):

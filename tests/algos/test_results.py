@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 
 RESULTS = Path(__file__).parents[2] / "docs/results"
-EXPERIMENTS = ("figure-2", "figure-3", "figure-4", "regret-estimators", "meta-gradient", "mixing", "multipliers")
+EXPERIMENTS = (
+    "figure-2",
+    "figure-3",
+    "figure-4",
+    "regret-estimators",
+    "meta-gradient",
+    "mixing",
+    "multipliers",
+    "which-tax-wins",
+)
 EPSILONS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25)
 
 

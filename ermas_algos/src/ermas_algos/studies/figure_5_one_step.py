@@ -50,6 +50,8 @@ SNAPSHOT_EVERY = 20
 """Outer iterations between two schedules of a training that may be kept."""
 STARTS = 6
 """Of the search for exact schedules."""
+ROBUST_STARTS = 2
+"""Of the search for robust ones, in which every schedule takes a search for its worst case."""
 
 
 def arguments(eta: float) -> dict[str, Any]:
@@ -300,13 +302,14 @@ def trainings(scale: Scale, finished: Sequence[Finished], folder: Path) -> Seque
     exact: list[Job] = [Exact("free market"), Exact("US federal"), Exact("exact best", starts=starts)]
     if not scale.quick:
         exact += [Exact(ORACLE, eta) for eta in TEST_ETAS]
-        exact += [Exact("exact, told the range"), *(Exact("exact robust", epsilon=e) for e in ROBUST_EPSILONS)]
+        exact += [Exact("exact, told the range")]
     learned = [
         Training(name, method, seed, iterations, every)
         for seed in range(scale.seeds)
         for name, method in methods(scale.quick).items()
     ]
-    return [*exact, *learned]
+    robust = [Exact("exact robust", epsilon=epsilon, starts=ROBUST_STARTS) for epsilon in ROBUST_EPSILONS]
+    return [*exact, *learned, *(() if scale.quick else robust)]
 
 
 def tests(scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:

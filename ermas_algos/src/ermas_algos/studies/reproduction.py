@@ -20,6 +20,7 @@ from ermas_algos.studies import (
     mixing,
     multipliers,
     regret_estimators,
+    which_tax_wins,
 )
 from ermas_envs.base.registry import Registry
 
@@ -84,7 +85,7 @@ def _register_figure_5(module: Any) -> None:
     experiment_registry.register(module.NAME, lambda: experiment)
 
 
-for _module in (figure_2, figure_3, regret_estimators, meta_gradient, mixing, multipliers):
+for _module in (figure_2, figure_3, regret_estimators, meta_gradient, mixing, multipliers, which_tax_wins):
     _register(_module)
 for _name, _payoffs in figure_4.EXPERIMENTS.items():
     _register_figure_4(_name, _payoffs)

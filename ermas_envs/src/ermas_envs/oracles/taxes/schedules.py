@@ -9,6 +9,7 @@ from ermas_envs.base.arguments import check_integer, check_number
 from ermas_envs.base.arrays import FloatArray, IntArray
 from ermas_envs.oracles.taxes.equilibrium import equilibrium
 from ermas_envs.oracles.taxes.population import Population
+from ermas_envs.oracles.taxes.welfare import expected_utilities
 from ermas_envs.oracles.taxes.worst_case import worst_case
 
 Value = Callable[[FloatArray], float]
@@ -31,9 +32,19 @@ class BestSchedule:
     """Schedules that were looked at."""
 
 
-def equilibrium_welfare(population: Population) -> Value:
-    """Welfare of the equilibrium under a schedule."""
-    return lambda rates: equilibrium(population.under(rates)).welfare
+def equilibrium_welfare(population: Population, price_taking: bool = False) -> Value:
+    """Welfare of the equilibrium under a schedule; `price_taking`: of agents who take the lump sum as given."""
+    return lambda rates: equilibrium(population.under(rates), price_taking=price_taking).welfare
+
+
+def weighted_utility(population: Population, weights: FloatArray) -> Value:
+    """Σ w_i u_i of the expected utilities per episode in the equilibrium under a schedule, weights (n,)."""
+
+    def value(rates: FloatArray) -> float:
+        taxed = population.under(rates)
+        return float(np.asarray(weights) @ expected_utilities(taxed, equilibrium(taxed).profile))
+
+    return value
 
 
 def worst_welfare(population: Population, epsilon: float) -> Value:
