@@ -18,8 +18,9 @@ from ermas_algos.studies import figure_5_one_step as study
 from ermas_algos.studies.figure_5_tables import choice_rows, claim_rows, returns_of, summary_rows
 from ermas_envs import one_step_economy_v0
 from ermas_envs.games.one_step.settings import OneStepSettings
+from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_2018_RATES
 from ermas_envs.games.taxation.welfare import equality
-from ermas_envs.oracles.taxes import Population, equilibrium
+from ermas_envs.oracles.taxes import Population, equilibrium, reform_elasticity, saez_schedule
 from ermas_envs.planners import FixedBrackets
 
 BEST = [0.0, 0.0, 0.0, 0.15, 0.5, 0.6, 0.0]
@@ -114,6 +115,16 @@ def test_what_is_tested() -> None:
     assert oracle.configuration()["etas"] == (0.27,)
     assert learned.configuration()["labels"] == {"method": "MARL", "epsilon": None, "seed": 2, "env_steps": 2}
     assert set(study.TEST_ETAS) | set(study.VALIDATION_ETAS) == set(learned.configuration()["etas"])
+
+
+def test_saez_is_a_fixed_point_at_the_measured_elasticity() -> None:
+    (row,) = study.Exact("Saez").run()[study.SCHEDULES]
+    people = Population.of(OneStepSettings(**study.arguments(0.23)))
+    elasticity = reform_elasticity(people, np.array(US_FEDERAL_2018_RATES))
+    rates = np.array(study.rates_of(row["schedule"]))
+    incomes = (equilibrium(people.under(rates)).profile * people.under(rates).incomes).sum(axis=1)
+    np.testing.assert_allclose(saez_schedule(incomes, elasticity, people.cutoffs), rates, atol=1e-5)
+    assert evaluate_schedule(study.arguments(0.23), rates, None).exact_welfare > 128.02  # the free market's
 
 
 def test_keys_are_distinct_and_configurations_json() -> None:

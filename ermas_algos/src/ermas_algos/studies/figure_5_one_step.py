@@ -32,7 +32,9 @@ from ermas_envs.oracles.taxes import (
     equilibrium,
     expected_welfare,
     mean_welfare,
+    reform_elasticity,
     regrets,
+    saez_fixed_point,
     worst_case,
     worst_welfare,
 )
@@ -223,7 +225,8 @@ class Exact:
     """A schedule that needs no learning, or that is exactly best for something."""
 
     method: str
-    """`free market`, `US federal`, `per-η oracle`, `exact best`, `exact, told the range`, `exact robust`."""
+    """`free market`, `US federal`, `Saez` (the formula's fixed point, at the elasticity that a reform of the US federal
+    schedule reveals), `per-η oracle`, `exact best`, `exact, told the range`, `exact robust`."""
     eta: float = TRAINING_ETA
     """η that it is best at."""
     epsilon: float | None = None
@@ -253,6 +256,9 @@ class Exact:
             return [0.0] * len(population.cutoffs), None
         if self.method == "US federal":
             return US_FEDERAL_2018_RATES, None
+        if self.method == "Saez":
+            elasticity = reform_elasticity(population, np.array(US_FEDERAL_2018_RATES))
+            return saez_fixed_point(population, elasticity).rates.tolist(), None
         value = None
         if self.method == "exact, told the range":
             value = mean_welfare([Population.of(OneStepSettings(**arguments(eta))) for eta in TEST_ETAS])
@@ -299,7 +305,7 @@ def trainings(scale: Scale, finished: Sequence[Finished], folder: Path) -> Seque
     """The first stage: planners that learn, seed by seed, and exact schedules."""
     iterations, every = (QUICK_ITERATIONS, 10) if scale.quick else (ITERATIONS, SNAPSHOT_EVERY)
     starts = 1 if scale.quick else STARTS
-    exact: list[Job] = [Exact("free market"), Exact("US federal"), Exact("exact best", starts=starts)]
+    exact: list[Job] = [Exact("free market"), Exact("US federal"), Exact("Saez"), Exact("exact best", starts=starts)]
     if not scale.quick:
         exact += [Exact(ORACLE, eta) for eta in TEST_ETAS]
         exact += [Exact("exact, told the range")]

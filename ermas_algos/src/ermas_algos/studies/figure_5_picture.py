@@ -18,6 +18,7 @@ Key = tuple[str, float | None]
 _STYLES: Mapping[str, tuple[str, str]] = {
     "free market": ("#6b7280", "v"),
     "US federal": ("#b45309", "P"),
+    "Saez": ("#db2777", "<"),
     "MARL": ("#15803d", "s"),
     "MARL, equal compute": ("#65a30d", "D"),
     "ERMAS": ("#1f5fa8", "o"),
