@@ -53,6 +53,13 @@ def worst_case(taxed: TaxedPopulation, epsilon: float, start: Profile, starts: i
     Raises:
         ValueError: another objective; a start whose regret exceeds ε.
     """
+    worst = search(taxed, epsilon, start, starts, seed)
+    found, exact = worst.value(), regrets(taxed, worst.profile)
+    return WorstCase(found, lower_bound(worst.pairs, epsilon, found), worst.profile, exact)
+
+
+def search(taxed: TaxedPopulation, epsilon: float, start: Profile, starts: int = 4, seed: int = 0) -> Welfare:
+    """The worst profile that is found, without a bound; arguments and errors are those of `worst_case`."""
     check_objective(taxed)
     epsilon, starts = check_number("epsilon", epsilon, 0.0), check_integer("starts", starts, 1)
     begun = regrets(taxed, start)
@@ -61,9 +68,7 @@ def worst_case(taxed: TaxedPopulation, epsilon: float, start: Profile, starts: i
     pairs, generator = Pairs(taxed), np.random.default_rng(seed)
     found = [_search(pairs, epsilon, start, np.arange(taxed.size))]
     found += [_search(pairs, epsilon, start, generator.permutation(taxed.size)) for _ in range(starts - 1)]
-    profile = min(found, key=lambda welfare: welfare.value())
-    exact = regrets(taxed, profile.profile)
-    return WorstCase(profile.value(), min(lower_bound(pairs, epsilon), profile.value()), profile.profile, exact)
+    return min(found, key=lambda welfare: welfare.value())
 
 
 def _search(pairs: Pairs, epsilon: float, start: Profile, order: IntArray) -> Welfare:
