@@ -272,7 +272,7 @@ def test_allowed_mixtures_are_above_the_bound(rates: list[float], eta: float, ag
 
 @pytest.mark.parametrize("epsilon", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("rates", SCHEDULES.values(), ids=SCHEDULES)
-def test_the_public_studys_worst_cases_are_known_to_a_thousandth(rates: list[float], epsilon: float) -> None:
+def test_the_public_studys_worst_cases_are_known_to_a_ten_thousandth(rates: list[float], epsilon: float) -> None:
     taxed = linear(4, rates, skills=STUDY_WAGES)
     assert worst_case(taxed, epsilon, equilibrium(taxed).profile).gap <= CLOSE
 

@@ -22,7 +22,7 @@ from ermas_envs.oracles.taxes.pairs import Pairs
 from ermas_envs.oracles.taxes.relaxation import Relaxation
 from ermas_envs.oracles.taxes.vertices import Vertices
 
-CLOSE = 1e-3
+CLOSE = 1e-4
 """Share of what was found below which no gap is narrowed further."""
 LEAST_PARTS, MOST_PARTS, AGENT_PARTS = 12, 120, 600
 """Parts that are looked at: so many divided by the number of agents, within limits."""
@@ -72,7 +72,7 @@ def lower_bound(pairs: Pairs, epsilon: float, found: float) -> float:
     """
     allowed = epsilon + TOLERANCE
     losses = least_losses(pairs.taxed, allowed, anything(pairs.taxed))
-    if losses is None:
+    if losses is None:  # not where `found` is what it says
         return found
     parts = [_Part(pairs, losses, _all_vertices(pairs, losses, allowed), None)]
     looked, most = 1, int(np.clip(AGENT_PARTS // pairs.taxed.size, LEAST_PARTS, MOST_PARTS))

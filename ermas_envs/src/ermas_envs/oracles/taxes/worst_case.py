@@ -66,12 +66,12 @@ def search(taxed: TaxedPopulation, epsilon: float, start: Profile, starts: int =
     if begun.max() > epsilon + 1e-9:
         raise ValueError(f"start must have a regret of at most epsilon = {epsilon:g}, it has {begun.max():g}.")
     pairs, generator = Pairs(taxed), np.random.default_rng(seed)
-    found = [_search(pairs, epsilon, start, np.arange(taxed.size))]
-    found += [_search(pairs, epsilon, start, generator.permutation(taxed.size)) for _ in range(starts - 1)]
+    found = [_descent(pairs, epsilon, start, np.arange(taxed.size))]
+    found += [_descent(pairs, epsilon, start, generator.permutation(taxed.size)) for _ in range(starts - 1)]
     return min(found, key=lambda welfare: welfare.value())
 
 
-def _search(pairs: Pairs, epsilon: float, start: Profile, order: IntArray) -> Welfare:
+def _descent(pairs: Pairs, epsilon: float, start: Profile, order: IntArray) -> Welfare:
     """Agents take their worst mixtures in turn until nothing changes; the best feasible profile.
 
     What an agent loses is measured at its turn, and is something else when the others have had theirs: its allowance is
