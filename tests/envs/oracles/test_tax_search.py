@@ -4,12 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ermas_envs.games.one_step.settings import OneStepSettings
 from ermas_envs.oracles.taxes import Population, equilibrium, pure, worst_case
-from ermas_envs.oracles.taxes.bound import _envelope_minimum, _survivals, _Vertices
 from ermas_envs.oracles.taxes.pairs import Pairs
 from ermas_envs.oracles.taxes.population import CHOICES, TaxedPopulation
 from ermas_envs.oracles.taxes.response import action_values, lump_distribution
@@ -34,43 +31,6 @@ def test_survival_functions_are_sums_over_choices() -> None:
     others = pairs.survival(0, mixture)
     expected = pairs.taxed.taxes[1] / 3 + pairs.weight * (above @ (others * pairs.widths))
     np.testing.assert_allclose(pairs.linear(1, others), expected, rtol=1e-12)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.sampled_from([0.0, 0.3, 1.0]), min_size=7, max_size=7), st.integers(0, 2**31))
-def test_least_and_largest_survivals_are_those_of_the_vertices(rates: list[float], seed: int) -> None:
-    pairs, generator = Pairs(economy(2, rates)), np.random.default_rng(seed)
-    losses = generator.random(CHOICES) * 3
-    losses[generator.integers(CHOICES)] = 0.0
-    own = _Vertices(losses, 1.0)
-    above = (pairs.taxed.kept[0][:, None] > pairs.grid[None, :-1]).astype(float)
-    each = (1 - own.share)[:, None] * above[own.low] + own.share[:, None] * above[own.high]
-    least, most = _survivals(pairs, 0, own)
-    np.testing.assert_allclose(least, each.min(axis=0), atol=1e-14)
-    np.testing.assert_allclose(most, each.max(axis=0), atol=1e-14)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 2**31))
-def test_least_values_of_envelopes_are_those_of_linear_programs(seed: int) -> None:
-    from scipy.optimize import linprog
-
-    generator = np.random.default_rng(seed)
-    places = np.sort(generator.choice(1000, 12, replace=False)) / 100.0
-    values = generator.normal(size=(12, 3))
-    first, last = sorted(generator.choice(12, 2))
-    means = float(places[first]), float(places[last])
-    found = _envelope_minimum(places, values, means)
-    slack = np.abs(np.diff(values, 2, axis=0)).max(axis=0) / 8
-    for column in range(3):
-        solved = linprog(
-            values[:, column],
-            A_ub=[places, -places],
-            b_ub=[means[1], -means[0]],
-            A_eq=[np.ones(12)],
-            b_eq=[1.0],
-        )
-        assert found[column] == pytest.approx(solved.fun - slack[column], abs=1e-9)
 
 
 def test_turns_give_what_the_others_pay_when_it_is_ones_turn() -> None:
@@ -106,5 +66,5 @@ def test_a_hundred_agents_take_seconds() -> None:
     start = equilibrium(taxed)
     worst = worst_case(taxed, 0.5, start.profile, starts=1)
     assert worst.found == pytest.approx(86.2097, abs=1e-3)
-    assert worst.bound == pytest.approx(80.1224, abs=1e-3)
+    assert worst.bound == pytest.approx(85.949, abs=2e-3)
     assert worst.regrets.max() <= 0.5 * (1 + 1e-8)

@@ -1,192 +1,135 @@
-"""A proven lower bound of welfare over all profiles whose agents have a regret of at most ε.
+"""A proven lower bound of welfare over all profiles whose agents have a regret of at most ε: branch and bound.
 
-1. Regret is bounded from below: what an agent gets of the others' taxes has a mean within what the allowed mixtures
-   make of it, and its loss is at least the lower convex envelope of the loss over lump sums at that mean. Mixtures
-   whose bounded loss is at most ε are a larger set than those with regret at most ε.
-2. On the larger sets, agent by agent, the worst mixture is a vertex: one choice, or two. A vertex that leaves more
-   welfare than another one whatever the others do, within what is left to them, is not part of the minimum and is
-   struck out, until nothing changes.
-3. With g_i(t) ≤ G_i(t), the least survival among an agent's vertices, G_i G_j ≥ G_i g_j + g_i G_j − g_i g_j leaves a
-   minimum per agent. Where one vertex is left to everybody it is exact.
+1. Regret is bounded from below (`losses`), which gives each agent a larger set of mixtures than those with regret at
+   most ε, with vertices of one or two choices (`vertices`).
+2. The least welfare over these sets is bounded by a relaxation (`relaxation`).
+3. What is left open has two reasons, and the larger one is branched on: the agents' losses depend on each other through
+   the lump sum, whose mean is confined to one half of its interval, then to the other; or an agent is between its
+   vertices in the relaxation, and these are parted in two (A. H. Land and A. G. Doig, 1960). A vertex that by the
+   relaxation leaves no less welfare than what was found is struck out, and so is one that another one dominates
+   (`domination`).
+
+The bound is valid whenever it ends: it is the least one of all parts.
 """
+
+import heapq
 
 import numpy as np
 
-from ermas_envs.base.arrays import FloatArray
-from ermas_envs.oracles.taxes.pairs import Pairs, worst_mixture
-from ermas_envs.oracles.taxes.population import CHOICES, TaxedPopulation
+from ermas_envs.oracles.taxes.domination import without_dominated
+from ermas_envs.oracles.taxes.losses import Losses, anything, least_losses
+from ermas_envs.oracles.taxes.pairs import Pairs
+from ermas_envs.oracles.taxes.relaxation import Relaxation
+from ermas_envs.oracles.taxes.vertices import Vertices
 
-ROUNDS = 30
-"""Of striking out vertices, at most."""
-
-
-class _Vertices:
-    """Vertices of an agent's mixtures: choice `low` with probability 1 − share, `high` with share."""
-
-    def __init__(self, losses: FloatArray, epsilon: float) -> None:
-        cheap, dear = np.flatnonzero(losses <= epsilon), np.flatnonzero(losses > epsilon)
-        low, high = (part.ravel() for part in np.meshgrid(cheap, dear, indexing="ij"))
-        share = (epsilon - losses[low]) / (losses[high] - losses[low])
-        self.low = np.concatenate([cheap, low])
-        self.high = np.concatenate([cheap, high])
-        self.share = np.concatenate([np.zeros(len(cheap)), share])
-
-    def keep(self, chosen: FloatArray) -> None:
-        """Strike out the others."""
-        self.low, self.high, self.share = self.low[chosen], self.high[chosen], self.share[chosen]
-
-    def mean(self, per_choice: FloatArray) -> FloatArray:
-        """(vertices,) expectation of something per choice (101,)."""
-        return np.asarray((1.0 - self.share) * per_choice[self.low] + self.share * per_choice[self.high])
+CLOSE = 1e-4
+"""Share of what was found below which no gap is narrowed further."""
+LEAST_PARTS, MOST_PARTS, AGENT_PARTS = 12, 120, 600
+"""Parts that are looked at: so many divided by the number of agents, within limits."""
+NARROW = 1e-6
+"""Relative width of an interval of the mean lump sum that is not halved."""
+TOLERANCE = 1e-9
+"""By which a profile that counts as one with regret at most ε may have more, payoff per step."""
 
 
-def lower_bound(pairs: Pairs, epsilon: float) -> float:
-    """The bound of the module's first lines.
+class _Part:
+    """A part of the profiles, and the bound there.
+
+    Args:
+        pairs: the economy.
+        losses: what holds in this part.
+        vertices: those of each agent that are in it.
+        between: the interval of the mean lump sum, where the bound depends on it.
+        whole: what it is a part of.
+    """
+
+    def __init__(
+        self,
+        pairs: Pairs,
+        losses: Losses,
+        vertices: list[Vertices],
+        between: tuple[float, float] | None,
+        whole: "_Part | None" = None,
+    ) -> None:
+        self.losses, self.between = losses, between
+        start = None if whole is None else whole.relaxation.tangent
+        self.relaxation: Relaxation = Relaxation(pairs, vertices, between, start)
+        self.bound: float = self.relaxation.bound if whole is None else max(whole.bound, self.relaxation.bound)
+        self.by_agents = False
+        """Whether agents have been parted: their vertices are then those of these losses."""
+
+    def __lt__(self, other: "_Part") -> bool:
+        return self.bound < other.bound
+
+
+def lower_bound(pairs: Pairs, epsilon: float, found: float) -> float:
+    """The bound of the module's first lines, at most `found`.
 
     Args:
         pairs: the economy under a schedule.
         epsilon: ε ≥ 0, payoff per step.
+        found: welfare of a profile whose agents have a regret of at most ε.
     """
-    taxed = pairs.taxed
-    losses = least_losses(taxed, epsilon)
-    vertices = [_Vertices(row, epsilon) for row in losses]
-    least, most = (
-        np.stack(parts) for parts in zip(*(_survivals(pairs, k, v) for k, v in enumerate(vertices)), strict=True)
-    )
-    for _ in range(ROUNDS):
-        before = sum(len(part.low) for part in vertices)
-        all_least, all_most = least.sum(axis=0), most.sum(axis=0)
-        for agent, own in enumerate(vertices):
-            all_least, all_most = all_least - least[agent], all_most - most[agent]
-            own.keep(_undominated(pairs, agent, own, pairs.integral(all_least), pairs.integral(all_most)))
-            least[agent], most[agent] = _survivals(pairs, agent, own)
-            all_least, all_most = all_least + least[agent], all_most + most[agent]
-        if sum(len(part.low) for part in vertices) == before:
-            break
-    total, value = least.sum(axis=0), 0.0
-    for agent, own in enumerate(vertices):
-        value += float(own.mean(pairs.linear(agent, total - least[agent])).min())
-    both = (total**2 - (least**2).sum(axis=0)) / 2.0
-    return value - pairs.weight * float(both @ pairs.widths)
+    allowed = epsilon + TOLERANCE
+    losses = least_losses(pairs.taxed, allowed, anything(pairs.taxed))
+    if losses is None:  # not where `found` is what it says
+        return found
+    parts = [_Part(pairs, losses, _all_vertices(pairs, losses, allowed), None)]
+    looked, most = 1, int(np.clip(AGENT_PARTS // pairs.taxed.size, LEAST_PARTS, MOST_PARTS))
+    while parts and parts[0].bound < found - CLOSE * abs(found) and looked < most:
+        whole = parts[0]
+        spread = whole.relaxation.spread()
+        if whole.by_agents or not _by_lump_sum(pairs, whole, float(spread.sum())):
+            if not spread.any():
+                break  # exact for these losses, which is as far as it goes
+            smaller = _of_an_agent(pairs, whole, int(spread.argmax()), found)
+        else:
+            smaller = _of_the_lump_sum(pairs, whole, allowed)
+        heapq.heappop(parts)
+        looked += 2
+        for part in smaller:
+            heapq.heappush(parts, part)
+    return min([found, *(part.bound for part in parts)])
 
 
-def _survivals(pairs: Pairs, agent: int, own: _Vertices) -> tuple[FloatArray, FloatArray]:
-    """(intervals,) the least and the largest P(y > t) among an agent's vertices.
-
-    That of one vertex falls from 1 to its chance of the larger income at the smaller one, and to 0 at the larger one.
-    """
-    low, high = pairs.places[agent][own.low], pairs.places[agent][own.high]
-    first, last = np.minimum(low, high), np.maximum(low, high)
-    chance = np.where(low < high, own.share, 1.0 - own.share)
-    mixed = first < last
-    count = len(pairs.widths)
-    least, most = np.ones(count + 1), np.zeros(count + 1)
-    np.minimum.at(least, first[mixed], chance[mixed])
-    np.maximum.at(most, last[mixed] - 1, chance[mixed])
-    least, most = np.minimum.accumulate(least)[:count], np.maximum.accumulate(most[::-1])[::-1][:count]
-    least[last.min() :], most[: first.max()] = 0.0, 1.0
-    return least, most
+def _by_lump_sum(pairs: Pairs, whole: _Part, spread: float) -> bool:
+    """Whether the lump sum leaves more open than agents between vertices: about the width of its interval, as coin that
+    is or is not shared out counts fully in welfare."""
+    (low, high), settings = whole.losses.between, pairs.taxed.population.settings
+    linear = settings.agent_reward_type != "isoelastic_coin_minus_labor"  # where losses do not depend on it
+    return not linear and high - low > max(spread, NARROW * (1.0 + high))
 
 
-def _undominated(pairs: Pairs, agent: int, own: _Vertices, low: FloatArray, high: FloatArray) -> FloatArray:
-    """(vertices,) which may be the worst for some survival of the others.
-
-    Args:
-        pairs: the economy.
-        agent: whose vertices.
-        own: the vertices.
-        low: (grid,) integral, up to each point, of the least survival of the others.
-        high: the same of the largest.
-
-    Returns:
-        False for those that leave more welfare, whatever the survival, than the vertex that is the worst at the middle.
-    """
-    taxed, places = pairs.taxed, pairs.places[agent]
-    fixed = taxed.taxes[agent] / taxed.size + pairs.single * taxed.kept[agent]
-    middle = own.mean(fixed + pairs.weight * (low[places] + high[places]) / 2.0)
-    rival = int(middle.argmin())
-    # Survival of a vertex less the rival's is constant between the four incomes that they mix.
-    count = len(own.low)
-    points = np.stack(
-        [
-            places[own.low],
-            places[own.high],
-            np.full(count, places[own.low[rival]]),
-            np.full(count, places[own.high[rival]]),
-        ]
-    )
-    masses = np.stack(
-        [1.0 - own.share, own.share, np.full(count, own.share[rival] - 1.0), np.full(count, -own.share[rival])]
-    )
-    order = np.argsort(points, axis=0, kind="stable")
-    points, masses = np.take_along_axis(points, order, axis=0), np.take_along_axis(masses, order, axis=0)
-    tails = np.cumsum(masses[::-1], axis=0)[::-1]  # difference of the survivals below each point
-    edges = np.vstack([np.zeros((1, count), dtype=np.int64), points])
-    smallest = np.zeros(count)
-    for segment in range(4):
-        start, stop, difference = edges[segment], edges[segment + 1], tails[segment]
-        gained = np.where(
-            difference >= 0, difference * (low[stop] - low[start]), difference * (high[stop] - high[start])
-        )
-        smallest += gained
-    linear = own.mean(fixed)
-    worse = linear - linear[rival] + pairs.weight * smallest
-    return np.asarray(worse <= 1e-12 * (1.0 + abs(float(middle[rival]))))
+def _of_the_lump_sum(pairs: Pairs, whole: _Part, allowed: float) -> list[_Part]:
+    """Parts in which the mean lump sum is in either half of its interval; without those in which it cannot be."""
+    (low, high), smaller = whole.losses.between, []
+    for between in ((low, (low + high) / 2.0), ((low + high) / 2.0, high)):
+        losses = least_losses(pairs.taxed, allowed, whole.losses, between)
+        if losses is not None:
+            vertices = _all_vertices(pairs, losses, allowed)
+            smaller.append(_Part(pairs, losses, vertices, losses.between, whole))
+    return smaller
 
 
-def least_losses(taxed: TaxedPopulation, epsilon: float) -> FloatArray:
-    """(n, 101) lower bounds of what each choice loses against the best one, whatever allowed mixtures the others play,
-    payoff per step; what is allowed narrows what others can pay, round by round."""
-    n = taxed.size
-    low, high = taxed.taxes.min(axis=1) / n, taxed.taxes.max(axis=1) / n  # what anybody can pay
-    mean_low, mean_high = low.copy(), high.copy()
-    losses = np.zeros((n, CHOICES))
-    for _ in range(4):
-        for agent in range(n):
-            span = low.sum() - low[agent], high.sum() - high[agent]
-            means = mean_low.sum() - mean_low[agent], mean_high.sum() - mean_high[agent]
-            losses[agent] = _least_expected_loss(taxed, agent, span, means)
-        for agent in range(n):
-            paid = taxed.taxes[agent] / n
-            mean_low[agent] = worst_mixture(paid, losses[agent], epsilon) @ paid
-            mean_high[agent] = worst_mixture(-paid, losses[agent], epsilon) @ paid
-    return losses
+def _of_an_agent(pairs: Pairs, whole: _Part, agent: int, found: float) -> list[_Part]:
+    """Parts in which an agent is on either side of the middle between its vertices; without those in which there is no
+    less welfare than what was found."""
+    relaxation, between, smaller = whole.relaxation, whole.between, []
+    side = relaxation.halves(agent)
+    useful = [relaxation.bound + costs < found for costs in relaxation.costs]
+    for half in (side, ~side):
+        chosen = [mask & half if k == agent else mask for k, mask in enumerate(useful)]
+        if not all(mask.any() for mask in chosen):
+            continue
+        vertices = [own.only(mask) for own, mask in zip(relaxation.vertices, chosen, strict=True)]
+        if relaxation.tangent.multiplier == 0.0:
+            # A dominated vertex may be what keeps the lump sum in its interval, which is given up here.
+            vertices, between = without_dominated(pairs, vertices), None
+        part = _Part(pairs, whole.losses, vertices, between, whole)
+        part.by_agents = True
+        smaller.append(part)
+    return smaller
 
 
-def _least_expected_loss(
-    taxed: TaxedPopulation, agent: int, span: tuple[float, float], means: tuple[float, float]
-) -> FloatArray:
-    """(101,) the least E[u(best) − u(h)] over distributions of the lump sum within `span` whose mean is within `means`,
-    for the best of some fixed choices."""
-    ends = np.linspace(*means, 9)
-    rivals = np.unique(taxed.utilities(agent, ends).argmax(axis=1))
-    lumps = np.unique(np.concatenate([np.linspace(*span, 65), ends]))
-    utilities = taxed.utilities(agent, lumps)  # (lumps, 101)
-    best = np.zeros(CHOICES)
-    for rival in rivals:
-        best = np.maximum(best, _envelope_minimum(lumps, utilities[:, [rival]] - utilities, means))
-    return best
-
-
-def _envelope_minimum(places: FloatArray, values: FloatArray, means: tuple[float, float]) -> FloatArray:
-    """(columns,) the least value, between the means, of the lower convex envelope of each column.
-
-    An envelope falls up to its least value and rises from there: where that lies outside, the nearer mean has the
-    least. Between the points the functions are smooth; what a finer grid would still find is allowed for by the largest
-    second difference.
-    """
-    found = values.min(axis=0)
-    lowest = places[values.argmin(axis=0)]
-    for mean, beyond in ((means[0], lowest < means[0]), (means[1], lowest > means[1])):
-        found[beyond] = _envelope(places, values[:, beyond], mean)
-    slack = np.abs(np.diff(values, 2, axis=0)).max(axis=0, initial=0.0) / 8.0
-    return np.asarray(found - slack)
-
-
-def _envelope(places: FloatArray, values: FloatArray, mean: float) -> FloatArray:
-    """(columns,) the lower convex envelopes at one of the places: the least of the mixtures of two with this mean."""
-    here = int(np.searchsorted(places, mean))
-    below, above = mean - places[:here, None], places[None, here + 1 :] - mean
-    share = (below / (below + above))[..., None]
-    mixed = (1.0 - share) * values[:here, None] + share * values[None, here + 1 :]
-    return np.asarray(np.minimum(values[here], mixed.min(axis=(0, 1), initial=np.inf)))
+def _all_vertices(pairs: Pairs, losses: Losses, allowed: float) -> list[Vertices]:
+    return [Vertices(pairs, agent, row, allowed) for agent, row in enumerate(losses.least)]

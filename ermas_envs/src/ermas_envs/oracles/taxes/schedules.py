@@ -10,7 +10,7 @@ from ermas_envs.base.arrays import FloatArray, IntArray
 from ermas_envs.oracles.taxes.equilibrium import equilibrium
 from ermas_envs.oracles.taxes.population import Population
 from ermas_envs.oracles.taxes.welfare import expected_utilities
-from ermas_envs.oracles.taxes.worst_case import worst_case
+from ermas_envs.oracles.taxes.worst_case import search
 
 Value = Callable[[FloatArray], float]
 """Rates (B,) → what a planner maximises."""
@@ -56,7 +56,7 @@ def worst_welfare(population: Population, epsilon: float) -> Value:
         start = equilibrium(taxed)
         if start.largest_regret > epsilon:
             return -np.inf
-        return worst_case(taxed, epsilon, start.profile, starts=1).found
+        return search(taxed, epsilon, start.profile, starts=1).value()
 
     return value
 

@@ -53,20 +53,25 @@ def worst_case(taxed: TaxedPopulation, epsilon: float, start: Profile, starts: i
     Raises:
         ValueError: another objective; a start whose regret exceeds ε.
     """
+    worst = search(taxed, epsilon, start, starts, seed)
+    found, exact = worst.value(), regrets(taxed, worst.profile)
+    return WorstCase(found, lower_bound(worst.pairs, epsilon, found), worst.profile, exact)
+
+
+def search(taxed: TaxedPopulation, epsilon: float, start: Profile, starts: int = 4, seed: int = 0) -> Welfare:
+    """The worst profile that is found, without a bound; arguments and errors are those of `worst_case`."""
     check_objective(taxed)
     epsilon, starts = check_number("epsilon", epsilon, 0.0), check_integer("starts", starts, 1)
     begun = regrets(taxed, start)
     if begun.max() > epsilon + 1e-9:
         raise ValueError(f"start must have a regret of at most epsilon = {epsilon:g}, it has {begun.max():g}.")
     pairs, generator = Pairs(taxed), np.random.default_rng(seed)
-    found = [_search(pairs, epsilon, start, np.arange(taxed.size))]
-    found += [_search(pairs, epsilon, start, generator.permutation(taxed.size)) for _ in range(starts - 1)]
-    profile = min(found, key=lambda welfare: welfare.value())
-    exact = regrets(taxed, profile.profile)
-    return WorstCase(profile.value(), min(lower_bound(pairs, epsilon), profile.value()), profile.profile, exact)
+    found = [_descent(pairs, epsilon, start, np.arange(taxed.size))]
+    found += [_descent(pairs, epsilon, start, generator.permutation(taxed.size)) for _ in range(starts - 1)]
+    return min(found, key=lambda welfare: welfare.value())
 
 
-def _search(pairs: Pairs, epsilon: float, start: Profile, order: IntArray) -> Welfare:
+def _descent(pairs: Pairs, epsilon: float, start: Profile, order: IntArray) -> Welfare:
     """Agents take their worst mixtures in turn until nothing changes; the best feasible profile.
 
     What an agent loses is measured at its turn, and is something else when the others have had theirs: its allowance is
