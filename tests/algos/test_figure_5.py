@@ -11,7 +11,12 @@ import pytest
 from ermas_algos.algorithms.run import Run
 from ermas_algos.evaluation import schedule_transfer
 from ermas_algos.evaluation.fresh_agents import FreshAgents
-from ermas_algos.evaluation.schedule_transfer import FRESH_TAXPAYERS, ScheduleTest, evaluate_schedule, mixed_hours
+from ermas_algos.evaluation.schedule_transfer import (
+    FRESH_TAXPAYERS,
+    ScheduleTest,
+    evaluate_schedule,
+    hours_of_fresh_agents,
+)
 from ermas_algos.experiments.jobs import Finished, Scale
 from ermas_algos.learners import SB3Learner, SB3LearnerConfig
 from ermas_algos.studies import figure_5_one_step as study
@@ -43,7 +48,7 @@ def test_untrained_agents_have_the_regret_of_their_policies() -> None:
     env = one_step_economy_v0.batched_env(1, planner=FixedBrackets(BEST), **FEW)
     spaces = env.observation_spaces["agent_0"], env.action_spaces["agent_0"]
     learner = SB3Learner(SB3LearnerConfig("MaskablePPO"), *spaces, 0)
-    profile = mixed_hours(env, FreshAgents(dict.fromkeys(env.agents, learner), False, 0, 0))
+    profile = hours_of_fresh_agents(env, FreshAgents(dict.fromkeys(env.agents, learner), False, 0, 0))
     assert profile.shape == (3, 101)
     assert profile.sum(axis=1) == pytest.approx([1.0] * 3)
     assert profile.max() < 0.02  # near the uniform distribution

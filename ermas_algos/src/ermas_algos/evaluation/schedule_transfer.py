@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ermas_algos.evaluation.fresh_agents import FreshAgents, FreshAgentsConfig, train_fresh_agents
-from ermas_algos.learners.protocol import arrays
+from ermas_algos.evaluation.tax_certificate import mixed_hours
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_envs import BatchedEnv, one_step_economy_v0
 from ermas_envs.base.arrays import Array, FloatArray
@@ -83,12 +83,12 @@ def evaluate_schedule(
         return one_step_economy_v0.batched_env(num_envs, planner=FixedBrackets(taxed.rates), **arguments)
 
     agents = train_fresh_agents(game, fresh, seed)
-    profile = mixed_hours(game(1), agents)
+    profile = hours_of_fresh_agents(game(1), agents)
     largest = float(regrets(taxed, profile).max())
     return ScheduleTest(*exact, expected_welfare(taxed, profile), largest, agents.converged)
 
 
-def mixed_hours(env: BatchedEnv, agents: FreshAgents) -> FloatArray:
+def hours_of_fresh_agents(env: BatchedEnv, agents: FreshAgents) -> FloatArray:
     """(n, 101) probabilities of hours of frozen agents, in the second step of an episode, in which they work.
 
     Args:
@@ -97,11 +97,4 @@ def mixed_hours(env: BatchedEnv, agents: FreshAgents) -> FloatArray:
     """
     env.reset(seed=0)
     idle: dict[str, Array] = {agent: np.zeros(env.num_envs, dtype=np.int64) for agent in env.agents}
-    seen = env.step(idle)
-    observations = arrays(seen.observations)
-    rows = [
-        agents.learners[agent].action_probabilities(observations[agent][:1], seen.action_masks[agent][:1])[0]
-        for agent in env.agents
-    ]
-    probabilities = np.asarray(rows, dtype=np.float64)
-    return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
+    return mixed_hours(agents.learners, env.agents, env.step(idle))

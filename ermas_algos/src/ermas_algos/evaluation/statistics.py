@@ -114,6 +114,16 @@ def summary(
     }
 
 
+def interval_columns(estimates: Mapping[str, Estimate]) -> dict[str, float | None]:
+    """Estimates as columns of a table: each by its name, its interval under `<name>_low` and `<name>_high` (None where
+    there is none)."""
+    columns: dict[str, float | None] = {}
+    for name, estimate in estimates.items():
+        bounds = {f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        columns |= {name: estimate.value, **{c: None if np.isnan(v) else v for c, v in bounds.items()}}
+    return columns
+
+
 def _iqm(returns: FloatArray) -> FloatArray:
     """A quarter of the seeds, rounded down, is trimmed at either end."""
     from scipy import stats  # half a second, which not every command needs

@@ -4,6 +4,7 @@ A checkpoint's planner is frozen at its most likely schedule: at the start of an
 and acts once. Under it the agents' hours are their policies' probabilities in the second step.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -74,7 +75,10 @@ def certify_taxes(trainer: Trainer[Any], epsilon: float | None = None) -> TaxCer
     rates, probability, seen = _frozen_at_its_likeliest(trainer)
     wanted = getattr(trainer.config, "epsilon", None) if epsilon is None else epsilon
     population = Population.of(engine.settings)
-    return TaxCertificate(certify_schedule(population, rates, wanted, _hours(trainer, seen)), probability)
+    return TaxCertificate(
+        certify_schedule(population, rates, wanted, mixed_hours(trainer.learners, trainer.env.agents, seen)),
+        probability,
+    )
 
 
 class LikeliestPlay(NamedTuple):
@@ -91,7 +95,7 @@ class LikeliestPlay(NamedTuple):
 def likeliest_play(trainer: Trainer[Any]) -> LikeliestPlay:
     """What a trainer's planner and agents are most likely to do; errors as those of `certify_taxes`."""
     rates, probability, seen = _frozen_at_its_likeliest(trainer)
-    return LikeliestPlay(rates, probability, _hours(trainer, seen))
+    return LikeliestPlay(rates, probability, mixed_hours(trainer.learners, trainer.env.agents, seen))
 
 
 def _frozen_at_its_likeliest(trainer: Trainer[Any]) -> tuple[FloatArray, float, BatchObservation]:
@@ -100,7 +104,7 @@ def _frozen_at_its_likeliest(trainer: Trainer[Any]) -> tuple[FloatArray, float, 
     population = Population.of(engine.settings)
     episode = trainer.iteration * (trainer.steps // engine.horizon)  # the next one of the training
     seen = env.reset(0, first_episode=episode)
-    if (_hours(trainer, seen)[:, 0] < 1.0 - 1e-6).any():
+    if (mixed_hours(trainer.learners, trainer.env.agents, seen)[:, 0] < 1.0 - 1e-6).any():
         raise ValueError(
             "the agents work in an episode's first step, in which their masks allow none (MaskablePPO obeys masks); "
             "the oracles know agents who choose their hours once."
@@ -130,9 +134,9 @@ def _row(seen: BatchObservation, role: str) -> tuple[Array, BoolArray]:
     return arrays(seen.observations)[role][:1], seen.action_masks[role][:1]
 
 
-def _hours(trainer: Trainer[Any], seen: BatchObservation) -> FloatArray:
+def mixed_hours(learners: Mapping[str, Learner], agents: Sequence[str], seen: BatchObservation) -> FloatArray:
     """(n, 101) the agents' probabilities of hours, by what they see in the first replica."""
-    rows = [trainer.learners[agent].action_probabilities(*_row(seen, agent))[0] for agent in trainer.env.agents]
+    rows = [learners[agent].action_probabilities(*_row(seen, agent))[0] for agent in agents]
     return np.asarray(rows, dtype=np.float64).reshape(-1, CHOICES)
 
 

@@ -7,7 +7,7 @@ from gymnasium import spaces
 
 from ermas_algos.learners.action_sampling import noise_size
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
-from ermas_envs.base.spaces import split_mask
+from ermas_envs.base.spaces import split_mask, uniform_choice
 
 
 class UniformPolicy:
@@ -38,11 +38,5 @@ class UniformPolicy:
         masks = [np.ones((len(noise), size), dtype=np.bool_) for size in sizes]
         if action_masks is not None:
             masks = split_mask(space, action_masks)
-        chosen = np.stack([_drawn(mask, noise[:, part]) for part, mask in enumerate(masks)], axis=1)
+        chosen = np.stack([uniform_choice(mask, noise[:, part]) for part, mask in enumerate(masks)], axis=1)
         return chosen[:, 0] if isinstance(space, spaces.Discrete) else chosen
-
-
-def _drawn(mask: BoolArray, noise: FloatArray) -> Array:
-    """(R,) the allowed value, of a mask (R, values), whose rank is the noise's share of how many there are."""
-    rank = (noise * mask.sum(axis=1)).astype(np.int64)
-    return np.asarray((mask.cumsum(axis=1) <= rank[:, None]).sum(axis=1))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ermas_algos.evaluation.statistics import Estimate, difference, summary
+from ermas_algos.evaluation.statistics import difference, interval_columns, summary
 from ermas_algos.experiments.jobs import Row
 from ermas_envs import augmented_bimatrix_v0
 from ermas_envs.base.arrays import FloatArray
@@ -86,7 +86,7 @@ def summary_rows(rows: Sequence[Row], gaps: Sequence[float]) -> list[Row]:
         returns = returns_of(rows, panel, gaps)
         for key, values in returns.items():
             found = summary(values, returns[MARL], list(gaps).index(TRAINING_GAP), _generator())
-            table.append({**_labels(panel, key), "seeds": len(values), **_columns(found)})
+            table.append({**_labels(panel, key), "seeds": len(values), **interval_columns(found)})
     return table
 
 
@@ -132,7 +132,7 @@ def claim_rows(rows: Sequence[Row], choice: Sequence[Row], gaps: Sequence[float]
                     "training_point": (values[:, [training]], other[:, [training]], "mean"),
                 }
                 found = {column: difference(a, b, what, _generator()) for column, (a, b, what) in pairs.items()}
-                table.append({**_labels(panel, key), "against": name, **_columns(found)})
+                table.append({**_labels(panel, key), "against": name, **interval_columns(found)})
     return table
 
 
@@ -195,11 +195,3 @@ def _panel(row: Mapping[str, Any]) -> Panel:
 def _labels(panel: Panel, key: Key) -> Row:
     names = ("payoffs", "planner_observes", "method", "epsilon", "parameter")
     return dict(zip(names, (*panel, *key), strict=True))
-
-
-def _columns(estimates: Mapping[str, Estimate]) -> Row:
-    columns: Row = {}
-    for name, estimate in estimates.items():
-        bounds = {f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-        columns |= {name: estimate.value, **{c: None if np.isnan(v) else v for c, v in bounds.items()}}
-    return columns

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ermas_algos.evaluation.statistics import Estimate, difference, summary
+from ermas_algos.evaluation.statistics import difference, interval_columns, summary
 from ermas_algos.experiments.jobs import Row
 from ermas_envs.base.arrays import FloatArray
 
@@ -72,7 +72,7 @@ def summary_rows(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
         for (method, epsilon), values in returns.items():
             row: Row = {"evaluation": evaluation, "method": method, "epsilon": epsilon, "seeds": len(values)}
             if baseline is not None:
-                row |= _columns(summary(values, baseline, etas.index(TRAINING_ETA), _generator()))
+                row |= interval_columns(summary(values, baseline, etas.index(TRAINING_ETA), _generator()))
             if len(oracle) == len(etas):
                 row["regret_to_oracle"] = float(np.mean([oracle[eta] for eta in etas] - values.mean(axis=0)))
             found.append(row)
@@ -93,7 +93,9 @@ def claim_rows(rows: Sequence[Mapping[str, Any]], choice: Sequence[Mapping[str, 
                 continue
             row: Row = {"evaluation": evaluation, "epsilon": chosen[0], "baseline": name}
             differences = {name: difference(own, other, name, _generator()) for name in ("mean", "worst case")}
-            row |= _columns({f"{name.replace(' ', '_')}_difference": found for name, found in differences.items()})
+            row |= interval_columns(
+                {f"{name.replace(' ', '_')}_difference": found for name, found in differences.items()}
+            )
             at_home = etas.index(TRAINING_ETA)
             row["share_at_home"] = float(own[:, at_home].mean() / other[:, at_home].mean())
             gains = 100.0 * (own.mean(axis=0) / other.mean(axis=0) - 1.0)
@@ -104,11 +106,3 @@ def claim_rows(rows: Sequence[Mapping[str, Any]], choice: Sequence[Mapping[str, 
 
 def _generator() -> np.random.Generator:
     return np.random.default_rng(_BOOTSTRAP_SEED)
-
-
-def _columns(estimates: Mapping[str, Estimate]) -> Row:
-    columns: Row = {}
-    for name, estimate in estimates.items():
-        bounds = {f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-        columns |= {name: estimate.value, **{c: None if np.isnan(v) else v for c, v in bounds.items()}}
-    return columns

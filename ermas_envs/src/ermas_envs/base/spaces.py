@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.base.arrays import Array, BoolArray
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 from ermas_envs.base.groups import ByRole, Roles
 
 
@@ -132,6 +132,12 @@ def mask_size(space: spaces.Space[Any]) -> int | None:
     if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
         return int(space.nvec.sum())
     return None
+
+
+def uniform_choice(masks: BoolArray, noise: FloatArray) -> Array:
+    """(…) allowed values of masks (…, values), each with the same probability, from uniform noise (…) in [0, 1)."""
+    rank = (noise * masks.sum(axis=-1)).astype(np.int64)
+    return np.asarray((masks.cumsum(axis=-1) <= rank[..., None]).sum(axis=-1))
 
 
 def split_mask(space: spaces.Space[Any], mask: Array) -> list[Array]:

@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 from ermas_envs.base.arguments import check_choice, check_flag, check_integer, check_number
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray, IntArray, Observation
 from ermas_envs.base.groups import ByRole
-from ermas_envs.base.spaces import JointActionCheck
+from ermas_envs.base.spaces import JointActionCheck, uniform_choice
 from ermas_envs.base.streams import Purpose, ReplicaStreams, Seed, fresh_seed
 from ermas_envs.faces.agent_index import AgentIndex
 from ermas_envs.faces.planner_inside import PlannerInside
@@ -214,8 +214,7 @@ class EngineBatch:
             allowed = self._seen[1].by_group.get(group)
             if allowed is None:
                 allowed = np.ones((self.num_envs, len(roles), int(space.n)), dtype=np.bool_)
-            rank = (which * allowed.sum(axis=-1)).astype(np.int64)
-            uniform = (allowed.cumsum(axis=-1) <= rank[..., None]).sum(axis=-1) + space.start
+            uniform = uniform_choice(allowed, which) + space.start
             intended = by_group[group]
             by_group[group] = np.where(slips < self.action_noise, uniform, intended).astype(intended.dtype)
 
