@@ -17,24 +17,30 @@ from ermas_envs.planners import FixedBrackets
 
 _ITERATIONS = 100
 
-FRESH_TAXPAYERS = FreshAgentsConfig(
-    agent_learner=SB3LearnerConfig(
+_ROWS = 1280
+"""Hours chosen by all agents together in an update."""
+
+
+def fresh_taxpayers(num_agents: int) -> FreshAgentsConfig:
+    """So many fresh agents, who share a policy and whose entropy falls to nearly nothing."""
+    learner = SB3LearnerConfig(
         "MaskablePPO",
         learning_rate=6e-3,
         gamma=1.0,
         gae_lambda=0.95,
         hidden_layers=(64, 64),
-        minibatch_size=640,
+        minibatch_size=_ROWS // 2,
         anneal_epochs=4 * _ITERATIONS,
         annealed_share=0.02,
         algorithm_kwargs={"n_epochs": 4, "ent_coef": 0.2, "clip_range": 0.2},
-    ),
-    num_envs=128,
-    policy_sharing="group",
-    window=_ITERATIONS // 2,
-    max_iterations=_ITERATIONS,
-)
-"""Fresh agents who share a policy and whose entropy falls to nearly nothing."""
+    )
+    return FreshAgentsConfig(
+        agent_learner=learner,
+        num_envs=max(_ROWS // num_agents, 1),
+        policy_sharing="group",
+        window=_ITERATIONS // 2,
+        max_iterations=_ITERATIONS,
+    )
 
 
 @dataclass(frozen=True)

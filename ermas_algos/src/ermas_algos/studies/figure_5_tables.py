@@ -1,58 +1,60 @@
-"""Tables of Figure 5: choice of ε on validation η, statistics over seeds and η, and the sentences that they answer."""
+"""Tables of Figure 5: choice of ε on validation values, statistics over seeds and the gap, differences to MARL."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ermas_algos.evaluation.statistics import difference, interval_columns, summary
+from ermas_algos.evaluation.statistics import Estimate, difference, interval_columns, price_of_robustness, summary
 from ermas_algos.experiments.jobs import Row
+from ermas_algos.studies.figure_5_jobs import ORACLE, SAEZ
+from ermas_algos.studies.one_step_gaps import Gap
 from ermas_envs.base.arrays import FloatArray
 
-TRAINING_ETA = 0.23
-"""η of every training."""
-ORACLE = "per-η oracle"
-"""Exact best schedules that have been told η, each tested there only."""
 EVALUATIONS = ("exact", "fresh")
 """By the exact equilibrium, and by fresh agents."""
+COMPARED = (("ERMAS", "MARL"), ("ERMAS", "MARL, equal compute"), ("ERMAS", SAEZ), ("MARL", SAEZ))
+"""A method, and the one that it is compared with."""
+_DIFFERENCES = ("mean", "worst case")
 _BOOTSTRAP_SEED = 0
 
 Key = tuple[str, float | None]
 """Method and ε."""
 
 
-def returns_of(rows: Sequence[Mapping[str, Any]], evaluation: str) -> dict[Key, FloatArray]:
-    """Welfare (seeds, η ascending) per method.
+def returns_of(gap: Gap, rows: Sequence[Mapping[str, Any]], evaluation: str) -> dict[Key, FloatArray]:
+    """Welfare (seeds, values of the gap's fact, ascending) per method.
 
-    Methods whose welfare is not known at every η, as of a quick run without fresh agents, are left out.
+    Methods whose welfare is not known everywhere, as of a quick run without fresh agents, are left out.
 
     Args:
+        gap: that they are of.
         rows: of the main table.
         evaluation: one of `EVALUATIONS`.
 
     Raises:
-        ValueError: a method that lacks an η for one of its seeds.
+        ValueError: a method that lacks a value for one of its seeds.
     """
     found: dict[Key, dict[int, dict[float, float]]] = {}
     for row in rows:
         if row["method"] != ORACLE and row[f"{evaluation}_welfare"] is not None:
             by_seed = found.setdefault((row["method"], row["epsilon"]), {})
-            by_seed.setdefault(row["seed"], {})[row["eta_test"]] = row[f"{evaluation}_welfare"]
-    etas = sorted({row["eta_test"] for row in rows})
+            by_seed.setdefault(row["seed"], {})[row[gap.column]] = row[f"{evaluation}_welfare"]
+    places = sorted({row[gap.column] for row in rows})
     for key, by_seed in found.items():
         for seed, values in by_seed.items():
-            if sorted(values) != etas:
-                raise ValueError(f"{key} lacks a test of seed {seed}: has {sorted(values)} of {etas}.")
-    return {key: np.array([[v[e] for e in etas] for _, v in sorted(s.items())]) for key, s in found.items()}
+            if sorted(values) != places:
+                raise ValueError(f"{key} lacks a test of seed {seed}: has {sorted(values)} of {places}.")
+    return {key: np.array([[v[p] for p in places] for _, v in sorted(s.items())]) for key, s in found.items()}
 
 
-def choice_rows(validated: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Per ε of ERMAS the mean welfare of fresh agents at the validation η (exact where there are none); the best is
-    `chosen`."""
-    measured = next((e for e in ("fresh", "exact") if returns_of(validated, e)), "exact")
+def choice_rows(gap: Gap, validated: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Per ε of ERMAS the mean welfare of fresh agents at the validation values (exact where there are none); the best
+    is `chosen`."""
+    measured = next((e for e in ("fresh", "exact") if returns_of(gap, validated, e)), "exact")
     means = {
         key[1]: float(values.mean())
-        for key, values in returns_of(validated, measured).items()
+        for key, values in returns_of(gap, validated, measured).items()
         if key[1] and key[0] == "ERMAS"
     }
     return [
@@ -61,47 +63,57 @@ def choice_rows(validated: Sequence[Mapping[str, Any]]) -> list[Row]:
     ]
 
 
-def summary_rows(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Statistics of every method, with 95 % intervals over seeds; regret to the per-η oracle, mean over η."""
-    etas = sorted({row["eta_test"] for row in rows})
-    oracle = {row["eta_test"]: row["exact_welfare"] for row in rows if row["method"] == ORACLE}
+def summary_rows(gap: Gap, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Statistics of every method, with 95 % intervals over seeds; regret to the oracle, mean over the gap."""
+    places = sorted({row[gap.column] for row in rows})
+    oracle = {row[gap.column]: row["exact_welfare"] for row in rows if row["method"] == ORACLE}
     found = []
     for evaluation in EVALUATIONS:
-        returns = returns_of(rows, evaluation)
+        returns = returns_of(gap, rows, evaluation)
         baseline = returns.get(("MARL", None))
         for (method, epsilon), values in returns.items():
             row: Row = {"evaluation": evaluation, "method": method, "epsilon": epsilon, "seeds": len(values)}
             if baseline is not None:
-                row |= interval_columns(summary(values, baseline, etas.index(TRAINING_ETA), _generator()))
-            if len(oracle) == len(etas):
-                row["regret_to_oracle"] = float(np.mean([oracle[eta] for eta in etas] - values.mean(axis=0)))
+                row |= interval_columns(summary(values, baseline, places.index(gap.home), _generator()))
+            if len(oracle) == len(places):
+                row["regret_to_oracle"] = float(np.mean([oracle[place] for place in places] - values.mean(axis=0)))
             found.append(row)
     return found
 
 
-def claim_rows(rows: Sequence[Mapping[str, Any]], choice: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """ERMAS at the chosen ε against MARL, and against MARL with equal compute: differences of the mean and of the worst
-    case over η, the share that is kept at the η of training, and the gain at every η, in per cent of MARL's welfare."""
-    chosen = [row["epsilon"] for row in choice if row["chosen"]]
-    etas, found = sorted({row["eta_test"] for row in rows}), []
+def claim_rows(gap: Gap, rows: Sequence[Mapping[str, Any]], choice: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Methods against others (`COMPARED`), ERMAS at the chosen ε: differences of the mean and the worst case over the
+    gap, the share of the other's welfare where the gap is 0, and the gain at every value, in per cent of the other's
+    welfare; 95 % intervals over seeds. A schedule that needs no training is taken as known."""
+    chosen = {"ERMAS": next((row["epsilon"] for row in choice if row["chosen"]), None)}
+    places, found = sorted({row[gap.column] for row in rows}), []
     for evaluation in EVALUATIONS:
-        returns = returns_of(rows, evaluation)
-        own = returns.get(("ERMAS", chosen[0])) if chosen else None
-        for name in ("MARL", "MARL, equal compute"):
-            other = returns.get((name, None))
-            if own is None or other is None:
+        returns = returns_of(gap, rows, evaluation)
+        for name, other in COMPARED:
+            own, baseline = returns.get((name, chosen.get(name))), returns.get((other, None))
+            if own is None or baseline is None:
                 continue
-            row: Row = {"evaluation": evaluation, "epsilon": chosen[0], "baseline": name}
-            differences = {name: difference(own, other, name, _generator()) for name in ("mean", "worst case")}
-            row |= interval_columns(
-                {f"{name.replace(' ', '_')}_difference": found for name, found in differences.items()}
-            )
-            at_home = etas.index(TRAINING_ETA)
-            row["share_at_home"] = float(own[:, at_home].mean() / other[:, at_home].mean())
-            gains = 100.0 * (own.mean(axis=0) / other.mean(axis=0) - 1.0)
-            row |= {f"gain_percent_eta_{eta:g}": float(gain) for eta, gain in zip(etas, gains, strict=True)}
-            found.append(row)
+            labels = {"evaluation": evaluation, "method": name, "epsilon": chosen.get(name), "baseline": other}
+            known = np.repeat(baseline, len(own), axis=0) if other == SAEZ else baseline
+            found.append({**labels, **interval_columns(_compared(gap, places, own, known))})
     return found
+
+
+def _compared(gap: Gap, places: Sequence[float], own: FloatArray, baseline: FloatArray) -> dict[str, Estimate]:
+    """The estimates of one row, by column."""
+    found = {f"{n.replace(' ', '_')}_difference": difference(own, baseline, n, _generator()) for n in _DIFFERENCES}
+    ratios = [_ratio(own[:, k], baseline[:, k]) for k in range(len(places))]
+    found["share_at_home"] = ratios[places.index(gap.home)]
+    for place, ratio in zip(places, ratios, strict=True):
+        gains = (100.0 * (value - 1.0) for value in (ratio.value, ratio.low, ratio.high))
+        found[f"gain_percent_{gap.symbol}_{place:g}"] = Estimate(*gains)
+    return found
+
+
+def _ratio(own: FloatArray, baseline: FloatArray) -> Estimate:
+    """Of the means of (seeds,)."""
+    price = price_of_robustness(own, baseline, _generator())
+    return Estimate(1.0 - price.value, 1.0 - price.high, 1.0 - price.low)
 
 
 def _generator() -> np.random.Generator:

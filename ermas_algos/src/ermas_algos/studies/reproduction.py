@@ -22,6 +22,7 @@ from ermas_algos.studies import (
     regret_estimators,
     which_tax_wins,
 )
+from ermas_algos.studies.one_step_gaps import GAPS, Gap
 from ermas_envs.base.registry import Registry
 
 PlotTables = Callable[[Path, Mapping[str, Sequence[Mapping[str, Any]]]], None]
@@ -78,18 +79,25 @@ def _register_figure_4(name: str, payoffs: str) -> None:
     experiment_registry.register(name, lambda: experiment)
 
 
-def _register_figure_5(module: Any) -> None:
+def _register_figure_5(gap: Gap) -> None:
     """An experiment that trains, and then tests what it has chosen."""
-    stages = (module.trainings, module.tests)
-    experiment = Experiment(module.NAME, stages, module.TABLES, module.collect, module.describe, module.plot)
-    experiment_registry.register(module.NAME, lambda: experiment)
+    experiment = Experiment(
+        gap.name,
+        (partial(figure_5_one_step.trainings, gap), partial(figure_5_one_step.tests, gap)),
+        figure_5_one_step.tables(gap),
+        partial(figure_5_one_step.collect, gap),
+        partial(figure_5_one_step.describe, gap),
+        partial(figure_5_one_step.plot, gap),
+    )
+    experiment_registry.register(gap.name, lambda: experiment)
 
 
 for _module in (figure_2, figure_3, regret_estimators, meta_gradient, mixing, multipliers, which_tax_wins):
     _register(_module)
 for _name, _payoffs in figure_4.EXPERIMENTS.items():
     _register_figure_4(_name, _payoffs)
-_register_figure_5(figure_5_one_step)
+for _gap in GAPS:
+    _register_figure_5(_gap)
 
 
 def reproduce(

@@ -1,0 +1,269 @@
+"""Jobs of Figure 5 in the one-step economy: train a planner and choose its schedule, find an exact schedule, test one.
+
+A planner is trained where the gap is 0. Of the schedules that it has been at, the one is kept that is worth most to
+fresh, converged agents there; neither exact values nor a test take part in the choice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ermas_algos.algorithms.callbacks import Callback
+from ermas_algos.algorithms.run import Run, data_key
+from ermas_algos.algorithms.trainer import Trainer
+from ermas_algos.evaluation.schedule_transfer import evaluate_schedule, fresh_taxpayers
+from ermas_algos.evaluation.tax_certificate import likeliest_play
+from ermas_algos.experiments.jobs import Row, Tables
+from ermas_algos.studies.one_step_gaps import Gap
+from ermas_envs import one_step_economy_v0
+from ermas_envs.base.arrays import FloatArray
+from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_2018_RATES
+from ermas_envs.oracles.taxes import (
+    BestSchedule,
+    Population,
+    best_schedule,
+    equilibrium,
+    expected_welfare,
+    mean_welfare,
+    reform_elasticity,
+    regrets,
+    saez_fixed_point,
+    worst_case,
+    worst_welfare,
+)
+from ermas_envs.oracles.taxes.population import CHOICES
+
+TRAINING, SCHEDULES, TESTS, WORST = "training", "schedules", "tests", "worst-cases"
+"""Tables of the jobs."""
+STARTS = 6
+"""Of the search for exact schedules."""
+FREE_MARKET, US_FEDERAL, SAEZ = "free market", "US federal", "Saez"
+BEST, TOLD_THE_RANGE, ROBUST = "exact best", "exact, told the range", "exact robust"
+ORACLE = "oracle"
+"""Exact best schedules that have been told the value of the gap's fact, each tested there only."""
+
+
+def numbers_text(numbers: Sequence[float] | FloatArray) -> str:
+    """Rates, or hours, as one cell of a table."""
+    return " ".join(f"{number:.6g}" for number in numbers)
+
+
+def numbers_of(text: str) -> list[float]:
+    """What `numbers_text` wrote."""
+    return [float(number) for number in text.split()]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train a planner."""
+
+    algorithm: str
+    """Name of a trainer."""
+    epsilon: float | None = None
+    """ε of ERMAS."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What differs from the environment's preset."""
+    family: str | None = None
+    """Name in the tables; None: the trainer's."""
+
+
+def training_run(gap: Gap, method: Method, seed: int, iterations: int) -> Run:
+    """The training where the gap is 0."""
+    return Run.from_options(
+        {
+            "environment": one_step_economy_v0.NAME,
+            "arguments": gap.arguments(gap.home),
+            "algorithm": method.algorithm,
+            "settings": {**method.settings, "seed": seed},
+            "iterations": iterations,
+        }
+    )
+
+
+class Snapshots(Callback):
+    """Keeps the planner's most likely schedule every so many iterations after its warm-up."""
+
+    def __init__(self, every: int, population: Population) -> None:
+        self.every, self.population = every, population
+        self.rows: list[Row] = []
+        self._estimates: list[list[float]] = []
+
+    def on_iteration(self, trainer: Trainer[Any], metrics: Mapping[str, Any]) -> None:
+        """One row: iteration, environment steps, sampled welfare of an episode, schedule and its probability; expected
+        welfare with the trained agents, the mean and the largest exact regret of these, and the mean of what was
+        estimated since the row before (payoff per step; None where nothing is); expected hours of every trained agent,
+        and those in the schedule's equilibrium."""
+        names = [f"estimated_regret/{agent}" for agent in trainer.env.agents]
+        self._estimates.append([float(metrics.get(name, np.nan)) for name in names])
+        if trainer.iteration % self.every or trainer.iteration <= trainer.config.planner_warmup:
+            return
+        play, steps = likeliest_play(trainer), trainer.env.horizon or 1
+        taxed = self.population.under(play.rates)
+        regret, estimates = regrets(taxed, play.profile), np.array(self._estimates)
+        self._estimates = []
+        hours = np.arange(CHOICES)
+        self.rows.append(
+            {
+                "iteration": trainer.iteration,
+                "env_steps": trainer.env_steps,
+                "sampled_welfare": float(metrics[f"payoff/{trainer.env.planner}"]) * steps,
+                "probability": play.probability,
+                "trained_welfare": expected_welfare(taxed, play.profile),
+                "trained_regret": float(regret.mean()),
+                "trained_regret_largest": float(regret.max()),
+                "estimated_regret": None if np.isnan(estimates).all() else float(np.nanmean(estimates)),
+                "schedule": numbers_text(play.rates),
+                "trained_hours": numbers_text(play.profile @ hours),
+                "equilibrium_hours": numbers_text(equilibrium(taxed).profile @ hours),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Training:
+    """Trains one planner and chooses its schedule."""
+
+    gap: Gap
+    """Where it is trained."""
+    method_name: str
+    """Name of the method."""
+    method: Method
+    """How."""
+    seed: int
+    """Training seed, also that of the fresh agents of the choice."""
+    iterations: int
+    """Outer iterations."""
+    every: int
+    """Between two snapshots."""
+
+    @property
+    def key(self) -> str:
+        """See `Job.key`."""
+        return data_key(f"training_{self.method.algorithm}_seed-{self.seed}", self.configuration())
+
+    def configuration(self) -> dict[str, Any]:
+        run = training_run(self.gap, self.method, self.seed, self.iterations)
+        return {**run.as_options(), "method": self.method_name, "every": self.every}
+
+    def run(self) -> Tables:
+        """Rows of all snapshots, with what they are worth to fresh agents where the gap is 0; the best is `chosen`."""
+        snapshots, arguments = Snapshots(self.every, self.gap.people(self.gap.home)), self.gap.arguments(self.gap.home)
+        run = training_run(self.gap, self.method, self.seed, self.iterations)
+        run.trainer().learn(self.iterations, callbacks=[snapshots])
+        fresh = fresh_taxpayers(arguments["num_agents"])
+        worth = {
+            text: evaluate_schedule(arguments, numbers_of(text), fresh, self.seed)
+            for text in dict.fromkeys(row["schedule"] for row in snapshots.rows)
+        }
+        best = max(worth, key=lambda text: worth[text].fresh_welfare or 0.0)
+        labels = {
+            "method": self.method.family or self.method.algorithm,
+            "epsilon": self.method.epsilon,
+            "seed": self.seed,
+        }
+        rows = []
+        for row in snapshots.rows:
+            found = worth[row["schedule"]]
+            values = {"fresh_welfare": found.fresh_welfare, "exact_welfare": found.exact_welfare}
+            rows.append({**labels, **row, **values, "chosen": row["schedule"] == best})
+        return {TRAINING: rows}
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A schedule that needs no learning, or that is exactly best for something."""
+
+    gap: Gap
+    """Whose people."""
+    method: str
+    """`FREE_MARKET`, `US_FEDERAL`, `SAEZ` (the formula's fixed point, at the elasticity that a reform of the US federal
+    schedule reveals), `ORACLE` (best where it is tested), `BEST`, `TOLD_THE_RANGE` or `ROBUST`."""
+    value: float
+    """Of the gap's fact, that the schedule is best at."""
+    epsilon: float | None = None
+    """ε of a robust one."""
+    starts: int = STARTS
+    """Of the search."""
+
+    @property
+    def key(self) -> str:
+        """See `Job.key`."""
+        return data_key(f"exact_{self.gap.symbol}-{self.value:g}", self.configuration())
+
+    def configuration(self) -> dict[str, Any]:
+        known = asdict(self)
+        del known["gap"]
+        tests = list(self.gap.tests) if self.method == TOLD_THE_RANGE else None
+        return {**known, "arguments": self.gap.arguments(self.value), "tests": tests}
+
+    def run(self) -> Tables:
+        """One row: the schedule."""
+        rates, found = self._search()
+        row = {"method": self.method, "epsilon": self.epsilon, self.gap.symbol: self.value}
+        searched = {"value": found.value, "starts": found.starts, "agreed": found.agreed} if found else {}
+        return {SCHEDULES: [{**row, "schedule": numbers_text(rates), **searched}]}
+
+    def _search(self) -> tuple[Sequence[float], BestSchedule | None]:
+        """Rates, and how they were found if by a search."""
+        population = self.gap.people(self.value)
+        if self.method == FREE_MARKET:
+            return [0.0] * len(population.cutoffs), None
+        if self.method == US_FEDERAL:
+            return US_FEDERAL_2018_RATES, None
+        if self.method == SAEZ:
+            elasticity = reform_elasticity(population, np.array(US_FEDERAL_2018_RATES))
+            return saez_fixed_point(population, elasticity).rates.tolist(), None
+        value = None
+        if self.method == TOLD_THE_RANGE:
+            value = mean_welfare([self.gap.people(test) for test in self.gap.tests])
+        elif self.epsilon is not None:
+            value = worst_welfare(population, self.epsilon)
+        found = best_schedule(population, value, starts=self.starts)
+        return found.rates.tolist(), found
+
+
+@dataclass(frozen=True)
+class Test:
+    """Tests one schedule at several values of the gap's fact, and finds its worst cases where the gap is 0."""
+
+    gap: Gap
+    """Whose people."""
+    labels: Mapping[str, Any]
+    """Method, ε, seed, environment steps of the training."""
+    schedule: str
+    """Its rates."""
+    values: tuple[float, ...]
+    """Where."""
+    epsilons: tuple[float, ...]
+    """ε of the worst cases, payoff per step."""
+    fresh: bool
+    """With fresh agents."""
+    seed: int
+    """Of the fresh agents."""
+
+    @property
+    def key(self) -> str:
+        """See `Job.key`."""
+        return data_key(f"test_seed-{self.seed}", self.configuration())
+
+    def configuration(self) -> dict[str, Any]:
+        known = asdict(self)
+        del known["gap"]
+        return {**known, "arguments": self.gap.arguments(self.gap.home), "argument": self.gap.argument}
+
+    def run(self) -> Tables:
+        """A row per value, and a row per ε: welfare found in the worst ε-equilibrium, and its proven lower bound."""
+        rows, worst = [], []
+        for value in self.values:
+            arguments = self.gap.arguments(value)
+            fresh = fresh_taxpayers(arguments["num_agents"]) if self.fresh else None
+            found = evaluate_schedule(arguments, numbers_of(self.schedule), fresh, self.seed)
+            rows.append({**self.labels, self.gap.column: value, **asdict(found), "schedule": self.schedule})
+        taxed = self.gap.people(self.gap.home).under(numbers_of(self.schedule))
+        for epsilon in self.epsilons:
+            case = worst_case(taxed, epsilon, equilibrium(taxed).profile)
+            row = {"epsilon_of_agents": epsilon, "worst_case_found": case.found, "worst_case_bound": case.bound}
+            worst.append({**self.labels, **row})
+        return {TESTS: rows, WORST: worst}
