@@ -1,6 +1,7 @@
 """Figure 5 in the one-step economy: tests of schedules against the oracles, the choice of a schedule, tables."""
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,20 @@ import numpy as np
 import pytest
 
 from ermas_algos.algorithms.run import Run
-from ermas_algos.evaluation import schedule_transfer
 from ermas_algos.evaluation.fresh_agents import FreshAgents
 from ermas_algos.evaluation.schedule_transfer import (
-    FRESH_TAXPAYERS,
     ScheduleTest,
     evaluate_schedule,
+    fresh_taxpayers,
     hours_of_fresh_agents,
 )
 from ermas_algos.experiments.jobs import Finished, Scale
 from ermas_algos.learners import SB3Learner, SB3LearnerConfig
+from ermas_algos.studies import figure_5_jobs as jobs
 from ermas_algos.studies import figure_5_one_step as study
 from ermas_algos.studies.figure_5_tables import choice_rows, claim_rows, returns_of, summary_rows
+from ermas_algos.studies.one_step_gaps import GAPS, HUNDRED_AGENTS, LABOR, Gap
+from ermas_algos.studies.one_step_gaps import RISK_AVERSION as GAP
 from ermas_envs import one_step_economy_v0
 from ermas_envs.games.one_step.settings import OneStepSettings
 from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_2018_RATES
@@ -30,15 +33,15 @@ from ermas_envs.planners import FixedBrackets
 
 BEST = [0.0, 0.0, 0.0, 0.15, 0.5, 0.6, 0.0]
 """The best schedule on the 5 % grid at η = .23."""
-FEW = {**study.arguments(0.23), "num_agents": 3}
+FEW = {**GAP.arguments(0.23), "num_agents": 3}
 
 
 def test_an_exact_test_is_the_equilibrium() -> None:
-    found = evaluate_schedule(study.arguments(0.23), BEST, None)
+    found = evaluate_schedule(GAP.arguments(0.23), BEST, None)
     assert found.exact_welfare == pytest.approx(138.9618, abs=1e-4)
     assert found.equilibrium_regret == 0.0
     assert (found.fresh_welfare, found.fresh_regret, found.fresh_converged) == (None, None, None)
-    taxed = Population.of(OneStepSettings(**study.arguments(0.23))).under(BEST)
+    taxed = Population.of(OneStepSettings(**GAP.arguments(0.23))).under(BEST)
     coins = taxed.coins(equilibrium(taxed).profile.argmax(axis=1))
     assert found.productivity == pytest.approx(coins.mean())
     assert found.equality == pytest.approx(equality(coins, np.empty_like(coins)))
@@ -54,7 +57,7 @@ def test_untrained_agents_have_the_regret_of_their_policies() -> None:
     assert profile.max() < 0.02  # near the uniform distribution
 
 
-QUICK_FRESH = dataclasses.replace(FRESH_TAXPAYERS, num_envs=16, window=2, max_iterations=4)
+QUICK_FRESH = dataclasses.replace(fresh_taxpayers(3), num_envs=16, window=2, max_iterations=4)
 
 
 def test_fresh_agents_follow_from_their_seed() -> None:
@@ -69,7 +72,7 @@ def test_fresh_agents_follow_from_their_seed() -> None:
 @pytest.mark.parametrize("eta", [0.11, 0.23])
 def test_fresh_agents_answer_as_in_equilibrium(eta: float) -> None:
     """Welfare within 1 %, and regret below 1 % of the smallest utility per step, 33 and more."""
-    found = evaluate_schedule(study.arguments(eta), BEST, FRESH_TAXPAYERS)
+    found = evaluate_schedule(GAP.arguments(eta), BEST, fresh_taxpayers(10))
     assert found.fresh_welfare == pytest.approx(found.exact_welfare, rel=0.01)
     assert found.fresh_regret is not None
     assert found.fresh_regret < 0.2
@@ -77,12 +80,12 @@ def test_fresh_agents_answer_as_in_equilibrium(eta: float) -> None:
 
 def test_the_budget_of_equal_compute_is_that_of_ermas() -> None:
     settings = {"num_envs": 4, "warmup_iterations": 3, "planner_warmup": 1}
-    run = study._run(study.Method("ERMAS", 0.5, settings), 0, 8)
+    run = jobs.training_run(GAP, jobs.Method("ERMAS", 0.5, settings), 0, 8)
     trainer = run.trainer().learn(8)
     blocks = trainer.env_steps / (4 * 2)
     extra = run.config.practice_updates * run.config.deviating_agents  # the first practice has no deviations yet
     assert blocks == study.blocks_played(run.config, 8) - extra
-    marl = study._run(study.Method("MARL", None, {"num_envs": 4, "planner_warmup": 1}), 0, 3)
+    marl = jobs.training_run(GAP, jobs.Method("MARL", None, {"num_envs": 4, "planner_warmup": 1}), 0, 3)
     assert marl.trainer().learn(3).env_steps == 4 * 2 * study.blocks_played(marl.config, 3)
 
 
@@ -93,9 +96,9 @@ def test_a_training_keeps_what_is_worth_most_to_fresh_agents(monkeypatch: pytest
         assert arguments["isoelastic_eta"] == 0.23
         return ScheduleTest(1000.0 - sum(rates), 0.0, 0.0, 0.0, sum(rates), 0.0, True)
 
-    monkeypatch.setattr(study, "evaluate_schedule", worth)
-    method = study.Method("MARL", None, {"num_envs": 8, "planner_warmup": 2})
-    (rows,) = study.Training("MARL", method, 1, 6, 2).run().values()
+    monkeypatch.setattr(jobs, "evaluate_schedule", worth)
+    method = jobs.Method("MARL", None, {"num_envs": 8, "planner_warmup": 2})
+    (rows,) = jobs.Training(GAP, "MARL", method, 1, 6, 2).run().values()
     assert [row["iteration"] for row in rows] == [4, 6]
     assert [row["seed"] for row in rows] == [1, 1]
     best = max(rows, key=lambda row: row["fresh_welfare"])
@@ -110,32 +113,34 @@ def finished(key: str, tables: Mapping[str, Any]) -> Finished:
 
 def test_what_is_tested() -> None:
     """An oracle at its η only; of a training what was chosen, once, though two snapshots share it."""
-    exact = {"method": "per-η oracle", "epsilon": None, "eta": 0.27, "schedule": "0 0"}
+    exact = {"method": jobs.ORACLE, "epsilon": None, "eta": 0.27, "schedule": "0 0"}
     snapshots = [
         {"method": "MARL", "epsilon": None, "seed": 2, "env_steps": steps, "schedule": "0 1", "chosen": steps > 1}
         for steps in (1, 2, 3)
     ]
-    done = [finished("a", {study.SCHEDULES: [exact]}), finished("b", {study.TRAINING: snapshots})]
-    oracle, learned = study.tests(Scale(1), done, Path())
-    assert oracle.configuration()["etas"] == (0.27,)
+    done = [finished("a", {jobs.SCHEDULES: [exact]}), finished("b", {jobs.TRAINING: snapshots})]
+    oracle, learned = study.tests(GAP, Scale(1), done, Path())
+    assert oracle.configuration()["values"] == (0.27,)
     assert learned.configuration()["labels"] == {"method": "MARL", "epsilon": None, "seed": 2, "env_steps": 2}
-    assert set(study.TEST_ETAS) | set(study.VALIDATION_ETAS) == set(learned.configuration()["etas"])
+    assert set(GAP.tests) | set(GAP.validation) == set(learned.configuration()["values"])
 
 
 def test_saez_is_a_fixed_point_at_the_measured_elasticity() -> None:
-    (row,) = study.Exact("Saez").run()[study.SCHEDULES]
-    people = Population.of(OneStepSettings(**study.arguments(0.23)))
+    (row,) = jobs.Exact(GAP, jobs.SAEZ, GAP.home).run()[jobs.SCHEDULES]
+    people = Population.of(OneStepSettings(**GAP.arguments(0.23)))
     elasticity = reform_elasticity(people, np.array(US_FEDERAL_2018_RATES))
-    rates = np.array(study.rates_of(row["schedule"]))
+    rates = np.array(jobs.numbers_of(row["schedule"]))
     incomes = (equilibrium(people.under(rates)).profile * people.under(rates).incomes).sum(axis=1)
     np.testing.assert_allclose(saez_schedule(incomes, elasticity, people.cutoffs), rates, atol=1e-5)
-    assert evaluate_schedule(study.arguments(0.23), rates, None).exact_welfare > 128.02  # the free market's
+    assert evaluate_schedule(GAP.arguments(0.23), rates, None).exact_welfare > 128.02  # the free market's
 
 
-def test_keys_are_distinct_and_configurations_json() -> None:
-    jobs = study.trainings(Scale(2), [], Path())
-    assert len({job.key for job in jobs}) == len(jobs)
-    run = study._run(study.methods(False)["MARL"], 0, 5)
+@pytest.mark.parametrize("gap", GAPS, ids=lambda gap: gap.name)
+def test_keys_are_distinct_and_configurations_json(gap: Gap) -> None:
+    found = study.trainings(gap, Scale(2), [], Path())
+    assert len({job.key for job in found}) == len(found)
+    assert all(json.dumps(job.configuration()) for job in found)
+    run = jobs.training_run(gap, study.methods(gap, False)["MARL"], 0, 5)
     assert Run.from_options(run.as_options()) == run
     assert run.config.policy_sharing == "group"
 
@@ -166,26 +171,40 @@ WELFARE = {
 
 
 def test_epsilon_is_chosen_by_fresh_agents() -> None:
-    rows = choice_rows(rows_by(WELFARE))
+    rows = choice_rows(GAP, rows_by(WELFARE))
     means = {row["epsilon"]: (row["validation_welfare"], row["chosen"]) for row in rows}
     assert means == {0.5: (pytest.approx(130.0), True), 1.0: (pytest.approx(766 / 6 - 1.0), False)}
     assert {row["evaluation"] for row in rows} == {"fresh"}
 
 
-def test_claims_are_differences_to_marl() -> None:
+def test_claims_are_differences() -> None:
     rows = rows_by(WELFARE)
-    exact, fresh = claim_rows(rows, choice_rows(rows))
-    assert [(row["evaluation"], row["baseline"]) for row in (exact, fresh)] == [("exact", "MARL"), ("fresh", "MARL")]
+    exact, fresh = claim_rows(GAP, rows, choice_rows(GAP, rows))
+    compared = [(row["evaluation"], row["method"], row["baseline"]) for row in (exact, fresh)]
+    assert compared == [("exact", "ERMAS", "MARL"), ("fresh", "ERMAS", "MARL")]
     assert exact["epsilon"] == 0.5
     assert exact["mean_difference"] == pytest.approx(131.0 - 766 / 6)
     assert exact["worst_case_difference"] == pytest.approx(121.0 - 105.0)
     assert exact["share_at_home"] == pytest.approx(136.0 / 139.0)
-    assert exact["gain_percent_eta_0.27"] == pytest.approx(100 * (121.0 / 105.0 - 1))
+    gain = 100 * (121.0 / 105.0 - 1)
+    assert exact["gain_percent_eta_0.27"] == pytest.approx(gain)
+    assert exact["gain_percent_eta_0.27_low"] < gain < exact["gain_percent_eta_0.27_high"]
+
+
+def test_a_schedule_that_needs_no_training_is_known() -> None:
+    """The interval of what is compared with it is of the other's seeds."""
+    rows = rows_by({**WELFARE, (jobs.SAEZ, None, 0): [130.0, 130.0, 115.0]})
+    found = {(row["evaluation"], row["method"], row["baseline"]): row for row in claim_rows(GAP, rows, [])}
+    marl = found["exact", "MARL", jobs.SAEZ]
+    assert marl["gain_percent_eta_0.27"] == pytest.approx(100 * (105.0 / 115.0 - 1))
+    assert marl["gain_percent_eta_0.27_low"] == pytest.approx(100 * (100.0 / 115.0 - 1))
+    assert marl["gain_percent_eta_0.27_high"] == pytest.approx(100 * (110.0 / 115.0 - 1))
+    assert ("exact", "ERMAS", jobs.SAEZ) not in found  # no ε was chosen
 
 
 def test_regret_to_the_oracle_is_the_mean_over_eta() -> None:
-    oracle = {("per-η oracle", None, 0): [141.0, 141.0, 131.0]}
-    rows = summary_rows(rows_by({**WELFARE, **oracle}))
+    oracle = {(jobs.ORACLE, None, 0): [141.0, 141.0, 131.0]}
+    rows = summary_rows(GAP, rows_by({**WELFARE, **oracle}))
     values = {(row["evaluation"], row["method"], row["epsilon"]): row["regret_to_oracle"] for row in rows}
     assert values["exact", "MARL", None] == pytest.approx((2.0 + 2.0 + 26.0) / 3)
     assert values["fresh", "ERMAS", 0.5] == pytest.approx((6.0 + 6.0 + 11.0) / 3)
@@ -194,9 +213,56 @@ def test_regret_to_the_oracle_is_the_mean_over_eta() -> None:
 def test_a_missing_test_is_named() -> None:
     rows = rows_by(WELFARE)[:-1]
     with pytest.raises(ValueError, match=r"lacks a test of seed 1"):
-        returns_of(rows, "exact")
+        returns_of(GAP, rows, "exact")
 
 
 def test_schedules_survive_a_table() -> None:
-    assert study.rates_of(study.schedule_text(BEST)) == BEST
-    assert schedule_transfer.FRESH_TAXPAYERS.policy_sharing == "group"
+    assert jobs.numbers_of(jobs.numbers_text(BEST)) == BEST
+
+
+@pytest.mark.parametrize("gap", GAPS, ids=lambda gap: gap.name)
+def test_gaps_are_trained_at_a_test_and_chosen_elsewhere(gap: Gap) -> None:
+    assert gap.home in gap.tests
+    assert list(gap.tests) == sorted(gap.tests)
+    assert not set(gap.validation) & set(gap.tests)
+    assert gap.arguments(gap.tests[0])[gap.argument] == gap.tests[0]
+
+
+def test_the_people_of_the_gaps() -> None:
+    assert HUNDRED_AGENTS.people(0.23).size == 100
+    assert fresh_taxpayers(100).num_envs * 100 == pytest.approx(fresh_taxpayers(10).num_envs * 10, rel=0.1)
+    elastic, stiff = (LABOR.people(value) for value in (LABOR.tests[0], LABOR.tests[-1]))
+    hours = [equilibrium(people.under([0.0] * 7)).profile.argmax(axis=1).mean() for people in (elastic, stiff)]
+    assert hours[0] > 1.5 * hours[1]
+
+
+def test_a_test_finds_the_worst_cases() -> None:
+    job = jobs.Test(
+        GAP, {"method": "MARL", "epsilon": None, "seed": 0}, jobs.numbers_text(BEST), (0.23,), (0.5,), False, 0
+    )
+    found = job.run()
+    (tested,), (worst,) = found[jobs.TESTS], found[jobs.WORST]
+    assert tested["exact_welfare"] == pytest.approx(138.9618, abs=1e-4)
+    assert worst["epsilon_of_agents"] == 0.5
+    assert worst["worst_case_bound"] <= worst["worst_case_found"] < 115.0
+
+
+def test_the_picture_is_drawn_from_tables(tmp_path: Path) -> None:
+    """All panels, by two seeds of each method, and robust schedules."""
+    facts = {"equality": 0.9, "productivity": 150.0, "schedule": "0 0 0 0.1 0.5 0.6 0"}
+    welfare = {**WELFARE, (jobs.ROBUST, 0.5, 0): [134.0, 134.0, 132.0], (jobs.ORACLE, None, 0): [139.0, 139.0, 133.0]}
+    rows = [{**row, **facts} for row in rows_by(welfare)]
+    learned = [
+        {"method": method, "epsilon": epsilon, "seed": seed, "iteration": 9, "trained_hours": "1 2 3"}
+        | {"equilibrium_hours": "2 2 2"}
+        for method, epsilon, seed in WELFARE
+    ]
+    worst = [
+        {"method": method, "epsilon": epsilon, "epsilon_of_agents": 0.5, "worst_case_found": 110.0 + seed}
+        for method, epsilon, seed in WELFARE
+    ]
+    by_part = {"choice": choice_rows(GAP, rows), "training": learned, "worst-cases": worst}
+    tables = {name: by_part.get(name.removeprefix(f"{GAP.name}-"), []) for name in study.tables(GAP)}
+    path = tmp_path / "figure.png"
+    study.plot(GAP, path, {**tables, GAP.name: rows})
+    assert path.read_bytes().startswith(b"\x89PNG")
