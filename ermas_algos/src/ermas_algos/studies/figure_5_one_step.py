@@ -36,12 +36,12 @@ def methods(gap: Gap, quick: bool) -> dict[str, Method]:
     for epsilon in EPSILONS[1:2] if quick else EPSILONS:
         found[f"ERMAS_epsilon-{epsilon:g}"] = Method("ERMAS", epsilon, {**robust, "epsilon": epsilon})
     if gap.equal_compute and not quick:
-        equal = {**marl, "num_envs": _equal_envs(gap, marl, robust)}
+        equal = {**marl, "num_envs": equal_envs(gap, marl, robust)}
         found["MARL_equal-compute"] = Method("MARL", None, equal, "MARL, equal compute")
     return found
 
 
-def _equal_envs(gap: Gap, marl: Mapping[str, Any], robust: Mapping[str, Any]) -> int:
+def equal_envs(gap: Gap, marl: Mapping[str, Any], robust: Mapping[str, Any]) -> int:
     """Replicas with which MARL takes as many environment steps as ERMAS in as many iterations."""
     own = training_run(gap, Method("MARL", None, marl), 0, ITERATIONS).config
     ermas = training_run(gap, Method("ERMAS", None, robust), 0, ITERATIONS).config

@@ -16,6 +16,7 @@ from ermas_algos.studies import (
     figure_3,
     figure_4,
     figure_5_one_step,
+    imperfect_followers,
     meta_gradient,
     mixing,
     multipliers,
@@ -92,7 +93,17 @@ def _register_figure_5(gap: Gap) -> None:
     experiment_registry.register(gap.name, lambda: experiment)
 
 
-for _module in (figure_2, figure_3, regret_estimators, meta_gradient, mixing, multipliers, which_tax_wins):
+_MODULES = (
+    figure_2,
+    figure_3,
+    imperfect_followers,
+    meta_gradient,
+    mixing,
+    multipliers,
+    regret_estimators,
+    which_tax_wins,
+)
+for _module in _MODULES:
     _register(_module)
 for _name, _payoffs in figure_4.EXPERIMENTS.items():
     _register_figure_4(_name, _payoffs)
