@@ -130,7 +130,7 @@ def describe(gap: Gap, scale: Scale, finished: Sequence[Finished]) -> dict[str, 
 
 def plot(gap: Gap, path: Path, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write welfare over the gap, schedules, productivity against equality, and what adversarial agents do."""
-    from ermas_algos.studies.figure_5_picture import plot_figure_5  # Matplotlib takes a second to import
+    from ermas_algos.studies.figure_5_picture import GapAxis, plot_figure_5  # Matplotlib takes a second to import
 
     main, _, choice, *_, learned, _, worst = (rows[name] for name in tables(gap))
-    plot_figure_5(path, gap, main, choice, learned, worst)
+    plot_figure_5(path, GapAxis(gap.column, gap.words, gap.home), main, choice, learned, worst)

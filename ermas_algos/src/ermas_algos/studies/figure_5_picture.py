@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,22 +10,21 @@ from matplotlib.figure import Figure
 
 from ermas_algos.plots.intervals import draw_line
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write_figure
-from ermas_algos.studies.figure_5_jobs import BEST, FREE_MARKET, ORACLE, ROBUST, SAEZ, US_FEDERAL, numbers_of
-from ermas_algos.studies.one_step_gaps import Gap
 from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_CUTOFFS_USD
 
 Rows = Sequence[Mapping[str, Any]]
 Key = tuple[str, float | None]
 
+_ROBUST, _ORACLE = "exact robust", "oracle"
 _STYLES: Mapping[str, tuple[str, str]] = {
-    FREE_MARKET: ("#6b7280", "v"),
-    US_FEDERAL: ("#b45309", "P"),
-    SAEZ: ("#db2777", "<"),
+    "free market": ("#6b7280", "v"),
+    "US federal": ("#b45309", "P"),
+    "Saez": ("#db2777", "<"),
     "MARL": ("#15803d", "s"),
     "MARL, equal compute": ("#65a30d", "D"),
     "ERMAS": ("#1f5fa8", "o"),
-    BEST: ("#be123c", "x"),
-    ROBUST: ("#7c3aed", "^"),
+    "exact best": ("#be123c", "x"),
+    _ROBUST: ("#7c3aed", "^"),
 }
 """Colour and marker of the methods that are drawn; all others are in the table."""
 _SHADES = ("#93c5fd", "#3b82f6", "#1e3a8a", "#0f172a")
@@ -33,7 +32,18 @@ _SHADES = ("#93c5fd", "#3b82f6", "#1e3a8a", "#0f172a")
 _CUTOFFS = [usd / 1000.0 for usd in US_FEDERAL_CUTOFFS_USD]
 
 
-def plot_figure_5(path: Path, gap: Gap, rows: Rows, choice: Rows, learned: Rows, worst: Rows) -> None:
+class GapAxis(NamedTuple):
+    """The fact about people that differs between training and test, as drawn."""
+
+    column: str
+    """Of the main table: its value."""
+    words: str
+    """What it is."""
+    home: float
+    """Its value in training."""
+
+
+def plot_figure_5(path: Path, gap: GapAxis, rows: Rows, choice: Rows, learned: Rows, worst: Rows) -> None:
     """Write the figure.
 
     Args:
@@ -66,8 +76,8 @@ def _drawn(rows: Rows, choice: Rows) -> list[Key]:
     """Methods with a style; ERMAS at the chosen ε, exact robust schedules at the largest ε that is not above it."""
     epsilon = next((row["epsilon"] for row in choice if row["chosen"]), None)
     keys = list(dict.fromkeys((row["method"], row["epsilon"]) for row in rows if row["method"] in _STYLES))
-    robust = [e for name, e in keys if name == ROBUST and e is not None and (epsilon is None or e <= epsilon)]
-    wanted = {"ERMAS": epsilon, ROBUST: max(robust, default=None)}
+    robust = [e for name, e in keys if name == _ROBUST and e is not None and (epsilon is None or e <= epsilon)]
+    wanted = {"ERMAS": epsilon, _ROBUST: max(robust, default=None)}
     return [key for key in keys if key[1] == wanted.get(key[0])]
 
 
@@ -75,7 +85,7 @@ def _label(key: Key) -> str:
     return key[0] if key[1] is None else f"{key[0]}, ε = {key[1]:g}"
 
 
-def _by_value(gap: Gap, rows: Rows, key: Key, column: str) -> dict[float, list[float]]:
+def _by_value(gap: GapAxis, rows: Rows, key: Key, column: str) -> dict[float, list[float]]:
     """Values of a column at each value of the gap's fact, one per seed."""
     found: dict[float, list[float]] = {}
     for row in rows:
@@ -84,9 +94,9 @@ def _by_value(gap: Gap, rows: Rows, key: Key, column: str) -> dict[float, list[f
     return found
 
 
-def _welfare(axes: Axes, gap: Gap, rows: Rows, drawn: Sequence[Key]) -> None:
+def _welfare(axes: Axes, gap: GapAxis, rows: Rows, drawn: Sequence[Key]) -> None:
     """Lines of the exact equilibrium; hollow marks of fresh agents."""
-    oracle = sorted((row[gap.column], row["exact_welfare"]) for row in rows if row["method"] == ORACLE)
+    oracle = sorted((row[gap.column], row["exact_welfare"]) for row in rows if row["method"] == _ORACLE)
     if oracle:
         axes.plot(*zip(*oracle, strict=True), ":", color="0.2", label=named("best schedule for each value (oracle)"))
     for key in drawn:
@@ -100,7 +110,7 @@ def _welfare(axes: Axes, gap: Gap, rows: Rows, drawn: Sequence[Key]) -> None:
     axes.set_ylabel("equality × productivity (coin per agent)")
 
 
-def _relative(axes: Axes, gap: Gap, rows: Rows, drawn: Sequence[Key]) -> None:
+def _relative(axes: Axes, gap: GapAxis, rows: Rows, drawn: Sequence[Key]) -> None:
     found = _by_value(gap, rows, ("MARL", None), "exact_welfare")
     base = {place: float(np.mean(values)) for place, values in found.items()}
     for key in drawn if base else ():
@@ -126,7 +136,7 @@ def _schedules(axes: Axes, rows: Rows, drawn: Sequence[Key]) -> None:
     axes.set_ylabel("marginal tax rate")
 
 
-def _trade_off(axes: Axes, gap: Gap, rows: Rows, drawn: Sequence[Key]) -> None:
+def _trade_off(axes: Axes, gap: GapAxis, rows: Rows, drawn: Sequence[Key]) -> None:
     """Exact equilibria in training (full) and at the next value above (hollow), with lines of equal welfare."""
     values = sorted({row[gap.column] for row in rows})
     away = next((value for value in values if value > gap.home), values[-1])
@@ -158,7 +168,7 @@ def _trade_off(axes: Axes, gap: Gap, rows: Rows, drawn: Sequence[Key]) -> None:
 
 def _worst_cases(axes: Axes, worst: Rows) -> None:
     """Welfare found in the worst ε-equilibrium where the gap is 0; ERMAS's and robust schedules at their own ε."""
-    for name in (US_FEDERAL, "MARL", "ERMAS", BEST, ROBUST):
+    for name in ("US federal", "MARL", "ERMAS", "exact best", _ROBUST):
         values: dict[float, list[float]] = {}
         for row in worst:
             epsilon = row["epsilon_of_agents"]
@@ -168,7 +178,7 @@ def _worst_cases(axes: Axes, worst: Rows) -> None:
             f"{name}, trained for this ε"
             if name == "ERMAS"
             else f"{name}, found for this ε"
-            if name == ROBUST
+            if name == _ROBUST
             else name
         )
         if values:
