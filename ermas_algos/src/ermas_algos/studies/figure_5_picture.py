@@ -85,6 +85,11 @@ def _label(key: Key) -> str:
     return key[0] if key[1] is None else f"{key[0]}, ε = {key[1]:g}"
 
 
+def _numbers(text: str) -> list[float]:
+    """Numbers of one cell."""
+    return [float(number) for number in text.split()]
+
+
 def _by_value(gap: GapAxis, rows: Rows, key: Key, column: str) -> dict[float, list[float]]:
     """Values of a column at each value of the gap's fact, one per seed."""
     found: dict[float, list[float]] = {}
@@ -127,7 +132,7 @@ def _schedules(axes: Axes, rows: Rows, drawn: Sequence[Key]) -> None:
     """Median over seeds; brackets drawn equally wide. The top bracket, which no income reaches, is left out."""
     for key in drawn:
         texts = {row["seed"]: row["schedule"] for row in rows if (row["method"], row["epsilon"]) == key}
-        rates = np.median([numbers_of(text) for text in texts.values()], axis=0)[:-1]
+        rates = np.median([_numbers(text) for text in texts.values()], axis=0)[:-1]
         places = np.arange(len(rates) + 1)
         axes.step(places, np.append(rates, rates[-1]), where="post", color=_STYLES[key[0]][0])
     axes.set_xticks(np.arange(len(_CUTOFFS) - 1), [f"{cutoff:.4g}" for cutoff in _CUTOFFS[:-1]])
@@ -198,7 +203,7 @@ def _adversaries(axes: Axes, learned: Rows) -> None:
         found: dict[float, list[float]] = {}
         for row in learned:
             if (row["method"], row["epsilon"]) == key and row["iteration"] == last:
-                apart = np.subtract(numbers_of(row["trained_hours"]), numbers_of(row["equilibrium_hours"]))
+                apart = np.subtract(_numbers(row["trained_hours"]), _numbers(row["equilibrium_hours"]))
                 for agent, hours in enumerate(apart):
                     found.setdefault(agent, []).append(float(hours))
         if found:
