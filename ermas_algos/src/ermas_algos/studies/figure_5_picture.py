@@ -171,6 +171,10 @@ def _trade_off(axes: Axes, gap: GapAxis, rows: Rows, drawn: Sequence[Key]) -> No
     axes.set_ylabel("productivity (mean coin of an agent)")
 
 
+_FOR_EVERY_EPSILON = {"ERMAS": "ERMAS, trained for this ε", _ROBUST: "exact robust, best for this ε"}
+"""Names of lines whose schedules differ from ε to ε."""
+
+
 def _worst_cases(axes: Axes, worst: Rows) -> None:
     """Welfare found in the worst ε-equilibrium where the gap is 0; ERMAS's and robust schedules at their own ε."""
     for name in ("US federal", "MARL", "ERMAS", "exact best", _ROBUST):
@@ -179,15 +183,8 @@ def _worst_cases(axes: Axes, worst: Rows) -> None:
             epsilon = row["epsilon_of_agents"]
             if row["method"] == name and row["epsilon"] in (None, epsilon):
                 values.setdefault(epsilon, []).append(row["worst_case_found"])
-        label = (
-            f"{name}, trained for this ε"
-            if name == "ERMAS"
-            else f"{name}, found for this ε"
-            if name == _ROBUST
-            else name
-        )
         if values:
-            draw_line(axes, values, *_STYLES[name], label)
+            draw_line(axes, values, *_STYLES[name], _FOR_EVERY_EPSILON.get(name, name))
     axes.set_title("What agents with a regret of at most ε can leave of it", loc="left", fontsize=10)
     axes.set_xlabel("ε of the agents (payoff per step)")
     axes.set_ylabel("worst equality × productivity found (coin per agent)")
