@@ -65,5 +65,6 @@ def sample(distribution: Any, space: spaces.Space[Any], noise: FloatArray) -> Ar
 def inverse_categorical(probabilities: NDArray[Any], uniforms: FloatArray) -> NDArray[np.int64]:
     """Actions (R,) for probabilities (R, actions), which need not sum to 1, and uniform numbers (R,)."""
     cumulative = np.cumsum(probabilities, axis=1, dtype=np.float64)
-    chosen = (cumulative <= uniforms[:, None] * cumulative[:, -1:]).sum(axis=1)
-    return np.asarray(np.minimum(chosen, cumulative.shape[1] - 1), dtype=np.int64)
+    below = cumulative <= uniforms[:, None] * cumulative[:, -1:]
+    below[:, -1] = False  # where rounding has gone up to the sum
+    return np.asarray(below.argmin(axis=1), dtype=np.int64)  # the first that is not

@@ -121,21 +121,23 @@ def outputs(layers: tuple[tuple[Any, Any], ...], seen: NDArray[np.float32]) -> N
     return np.asarray(seen @ weights.T + biases)
 
 
-def probabilities(network: Network, logits: Array, masks: BoolArray | None) -> list[NDArray[np.float32]]:
-    """Per component of a categorical action (R, actions of the component), float32."""
+def _chances(network: Network, logits: Array, masks: BoolArray | None) -> list[NDArray[np.float32]]:
+    """Per component of a categorical action (R, actions of the component): multiples of the probabilities."""
     if masks is not None:
         logits = np.where(masks, logits, np.float32(MASKED_LOGIT))
-    found = []
-    for part in np.split(logits, np.cumsum(network.parts)[:-1], axis=1):
-        weights = np.exp(part - part.max(axis=1, keepdims=True))
-        found.append(weights / weights.sum(axis=1, keepdims=True))
-    return found
+    parts = np.split(logits, np.cumsum(network.parts)[:-1], axis=1) if len(network.parts) > 1 else [logits]
+    return [np.exp(part - part.max(axis=1, keepdims=True)) for part in parts]
+
+
+def probabilities(network: Network, logits: Array, masks: BoolArray | None) -> list[NDArray[np.float32]]:
+    """Per component of a categorical action (R, actions of the component), float32."""
+    return [chances / chances.sum(axis=1, keepdims=True) for chances in _chances(network, logits, masks)]
 
 
 def sample(network: Network, layers: Layers, given: Array, masks: BoolArray | None, noise: FloatArray) -> Array:
     """Actions (R, components) by inverse distribution functions, given the actor's outputs; see `action_sampling`."""
     if network.distribution == CATEGORICAL:
-        parts = probabilities(network, given, masks)
+        parts = _chances(network, given, masks)
         return np.stack([inverse_categorical(part, noise[:, k]) for k, part in enumerate(parts)], axis=1)
     if network.distribution == BERNOULLI:
         return np.asarray(noise < expit(given), dtype=np.int8)
