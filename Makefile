@@ -109,7 +109,8 @@ examples: venv
 bench: venv-dev
 	$(BIN)/python -m ermas_envs.bench bimatrix
 	$(BIN)/python -m ermas_envs.bench economy
-	$(BIN)/python -m ermas_algos.bench
+	$(BIN)/python -m ermas_algos.bench bimatrix
+	$(BIN)/python -m ermas_algos.bench economy
 
 clean: # keeps .venv and runs/
 	rm -rf dist .venv-wheels .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks

@@ -25,7 +25,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jo
 LIBRARIES = tuple({str(Path(sysconfig.get_path(name))) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 CHECKOUT = str(Path(__file__).parents[1])
 NUMPY_GENERATOR = "NumPy's random generator"
-VARIABLES_OF_LIBRARIES = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR")
+VARIABLES_OF_LIBRARIES = (
+    *("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR"),
+    *("TF_CPP_MIN_LOG_LEVEL", "TPU_SKIP_MDS_QUERY"),  # importing JAX sets them
+)
 LONG = 10.0  # seconds
 REGISTRIES = {
     "ermas_algos.studies.reproduction": "experiment_registry",

@@ -39,8 +39,12 @@ def idle_actions(space: spaces.Space[Any], masks: BoolArray | None, rows: int) -
         idle = np.zeros((rows, *(space.shape or ())), dtype=space.dtype)
         idle += getattr(space, "start", 0)
         return clip_to_box(space, idle)
-    parts = [part.argmax(axis=-1) for part in split_mask(space, masks)]
-    first = parts[0] if isinstance(space, spaces.Discrete) else np.stack(parts, axis=-1)
+    if isinstance(space, spaces.Discrete):
+        first = masks.argmax(axis=-1)
+    elif (space.nvec == space.nvec[0]).all():
+        first = masks.reshape(*masks.shape[:-1], len(space.nvec), -1).argmax(axis=-1)
+    else:
+        first = np.stack([part.argmax(axis=-1) for part in split_mask(space, masks)], axis=-1)
     return np.asarray(first + space.start, dtype=space.dtype)
 
 

@@ -7,7 +7,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_LIBRARIES = ("ermas-envs", "ermas-algos", "numpy", "scipy", "torch", "stable-baselines3", "sb3-contrib", "gymnasium")
+_LIBRARIES = (
+    *("ermas-envs", "ermas-algos", "numpy", "scipy", "torch", "stable-baselines3", "sb3-contrib", "gymnasium"),
+    "jax",  # None where no learner needs it
+)
 
 
 @cache

@@ -1,6 +1,7 @@
-"""Learners: the protocol that the outer loop knows; Stable-Baselines3 and the exact learner behind it; a `VecEnv`."""
+"""Learners: the protocol that the outer loop knows; Stable-Baselines3, PPO in JAX and exact play behind it."""
 
 from ermas_algos.learners.exact import ExactLearner, ExactLearnerConfig, ExactRollout
+from ermas_algos.learners.jax_config import JaxLearnerConfig
 from ermas_algos.learners.protocol import (
     InGame,
     Learner,
@@ -20,6 +21,7 @@ __all__ = [
     "ExactLearnerConfig",
     "ExactRollout",
     "InGame",
+    "JaxLearnerConfig",
     "Learner",
     "LearnerConfig",
     "LearnerFactory",

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 
-_SMALLEST_UNIFORM = 2.0**-54
+SMALLEST_UNIFORM = 2.0**-54
 """Uniforms are multiples of 2**-53 and may be 0, where the normal quantile is −∞."""
 
 
@@ -50,19 +50,21 @@ def probabilities(distribution: Any) -> FloatArray:
 def sample(distribution: Any, space: spaces.Space[Any], noise: FloatArray) -> Array:
     """Actions (R, *space.shape) for an SB3 `Distribution` over R rows and noise (R, noise_size)."""
     if isinstance(space, spaces.Discrete):
-        return _categorical(distribution.distribution.probs, noise[:, 0])
+        return inverse_categorical(distribution.distribution.probs.numpy(), noise[:, 0])
     if isinstance(space, spaces.MultiDiscrete) or hasattr(distribution, "distributions"):
         parts = getattr(distribution, "distribution", None) or distribution.distributions
-        return np.stack([_categorical(part.probs, noise[:, k]) for k, part in enumerate(parts)], axis=1)
+        return np.stack([inverse_categorical(part.probs.numpy(), noise[:, k]) for k, part in enumerate(parts)], axis=1)
     if isinstance(space, spaces.MultiBinary):
         return np.asarray(noise < distribution.distribution.probs.numpy(), dtype=np.int8)
     normal = distribution.distribution
-    quantiles = ndtri(np.maximum(noise, _SMALLEST_UNIFORM))
+    quantiles = ndtri(np.maximum(noise, SMALLEST_UNIFORM))
     actions = normal.mean.numpy() + normal.stddev.numpy() * quantiles
     return np.asarray(actions, dtype=np.float32).reshape(len(noise), *(space.shape or ()))
 
 
-def _categorical(probabilities: torch.Tensor, uniforms: FloatArray) -> NDArray[np.int64]:
-    cumulative = np.cumsum(probabilities.numpy(), axis=1, dtype=np.float64)
-    chosen = (cumulative <= uniforms[:, None] * cumulative[:, -1:]).sum(axis=1)
-    return np.asarray(np.minimum(chosen, cumulative.shape[1] - 1), dtype=np.int64)
+def inverse_categorical(probabilities: NDArray[Any], uniforms: FloatArray) -> NDArray[np.int64]:
+    """Actions (R,) for probabilities (R, actions), which need not sum to 1, and uniform numbers (R,)."""
+    cumulative = np.cumsum(probabilities, axis=1, dtype=np.float64)
+    below = cumulative <= uniforms[:, None] * cumulative[:, -1:]
+    below[:, -1] = False  # where rounding has gone up to the sum
+    return np.asarray(below.argmin(axis=1), dtype=np.int64)  # the first that is not
