@@ -106,6 +106,23 @@ def test_a_failed_training_stops_no_other_and_is_named(tmp_path: Path) -> None:
         assert [row["method_name"] for row in csv.DictReader(file)] == ["MARL"]
 
 
+def test_a_training_whose_file_lacks_a_setting_of_today_is_not_run_again(tmp_path: Path) -> None:
+    """It is the same job as long as the setting is at its default."""
+    sweep = tiny(methods={"ERMAS": TINY["methods"]["ERMAS"]}, seeds=[0], gaps=[0.0])
+    assert not run_sweep(sweep, tmp_path, Processes(1)).failed
+    (path,) = (tmp_path / "sweep.jobs").glob("training_*.json")
+    finished = json.loads(path.read_text())
+    del finished["configuration"]["settings"]["multiplier"]["maximum"]
+    del finished["configuration"]["settings"]["meta_step_every"]
+    path.write_text(json.dumps(finished))
+    assert not run_sweep(sweep, tmp_path, Processes(1)).failed
+    assert json.loads(path.read_text()) == finished
+    method = {"algorithm": "ERMAS", "settings": {**TINY["methods"]["ERMAS"]["settings"], "meta_step_every": 2}}
+    other = tiny(methods={"ERMAS": {**TINY["methods"]["ERMAS"], **method}}, seeds=[0], gaps=[0.0])
+    with pytest.raises(ValueError, match="holds a result of other settings"):
+        run_sweep(other, tmp_path, Processes(1))
+
+
 GAME = {"environment": "augmented_bimatrix_v0", "arguments": {"agents_observe": "own", "planner_observes": False}}
 
 
