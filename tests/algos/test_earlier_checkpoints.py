@@ -79,7 +79,7 @@ def test_a_table_inside_may_lack_one_too(tmp_path: Path, setting: str) -> None:
 
 def test_a_setting_that_is_gone_is_named(tmp_path: Path) -> None:
     LaterMARL(GAME, LaterConfig(num_envs=4)).learn(1).save(tmp_path / "later")
-    with pytest.raises(CheckpointError, match="later: .*MARLConfig field: unknown name 'patience'"):
+    with pytest.raises(CheckpointError, match=r"later: .*MARLConfig field: unknown name 'patience'"):
         MARL.load(tmp_path / "later", GAME)
 
 
