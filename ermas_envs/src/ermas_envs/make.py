@@ -57,7 +57,7 @@ def check_arguments(what: str, environment: str, names: Iterable[str]) -> None:
     Raises:
         ValueError: an unknown environment or argument, with the nearest match.
     """
-    check_choice("environment", environment, environment_registry.names())
+    check_choice("environment", environment, environment_registry)
     _, *parameters = inspect.signature(environment_registry.make(environment).batched_env).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
