@@ -217,6 +217,11 @@ def test_evaluate_scores_checkpoints_constants_and_functions(
         (("constant:4", "--gaps", "0"), "environment: no checkpoint names one"),
         (("constant:9", *GAME), "action of the constant planner must lie in"),
         (("nothing", *GAME), "nothing: is no run, no .safetensors or .zip file"),
+        (("nothing", *GAME), "no registered name (constant, fixed_brackets, free_market, saez, us_federal)"),
+        (("constant", *GAME), "planner constant needs the argument 'action'"),
+        (('{"name": "constant", "actoin": 4}', *GAME), "argument of planner constant: unknown name 'actoin'. Did you"),
+        (('{"name": "constant"', *GAME), "is no table in JSON"),
+        (("us_federal", *GAME), "USFederal sets taxes by a rule; it needs an economy"),
         (("no_module:f", *GAME), "no_module:f: cannot be imported"),
         (("missing.zip", *GAME), "missing.zip: there is no such file"),
         (("missing.safetensors", *GAME), "there is no such file"),
@@ -229,6 +234,53 @@ def test_evaluate_scores_checkpoints_constants_and_functions(
 def test_bad_input_of_evaluate(arguments: Any, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ermas("evaluate", *arguments) == 2
     assert message in capsys.readouterr().err
+
+
+TAXED = ("--environment", "one_step_economy_v0", "--arguments", "observations", "compact", "num_agents", "3")
+RULES = """
+from ermas_envs.planners import FixedBrackets, TaxPlanner
+
+flat = FixedBrackets([0.25] * 7)
+
+
+class Wrong(TaxPlanner):
+    def rates(self, cutoffs, spacing):
+        return {}["rates"]
+
+
+wrong = Wrong()
+"""
+
+
+def test_evaluate_takes_tax_rules_by_name_as_tables_and_from_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my_rules.py").write_text(RULES)
+    monkeypatch.chdir(tmp_path)
+    table = json.dumps(
+        {
+            "name": "fixed_brackets",
+            "rates": [0.25] * 7,
+        }
+    )
+    long = json.dumps({"name": "saez", "samples": [[10.0, 0.25]] * 40})
+    given = (*TAXED, "--gap-argument", "labor_cost", "--gaps", "1", *FRESH, "--out", "table.csv")
+    assert ermas("evaluate", "us_federal", "saez", "my_rules:flat", table, long, *given) == 0
+    returns = {row.planner: row.planner_return for row in read_rows(tmp_path / "table.csv")}
+    assert list(returns) == ["us_federal", "saez", "my_rules:flat", table, long]
+    assert returns["my_rules:flat"] == returns[table] != returns["us_federal"]
+    capsys.readouterr()
+    assert ermas("evaluate", "my_rules:wrong", *given) == 2
+    assert "my_rules:wrong: KeyError: 'rates', line 9 of " in capsys.readouterr().err
+
+
+def test_a_run_under_a_tax_rule_is_evaluated_as_the_rule(tmp_path: Path) -> None:
+    train = ("train", *TAXED, "planner", '{"name": "us_federal"}', "--algorithm", "MARL", "--settings", "num_envs", "4")
+    assert ermas(*train, "--iterations", "1", "--out", tmp_path / "run") == 0
+    given = ("--gap-argument", "labor_cost", "--gaps", "1", *FRESH, "--out", tmp_path / "table.csv")
+    assert ermas("evaluate", tmp_path / "run", "us_federal", *given) == 0
+    learned, named = read_rows(tmp_path / "table.csv")
+    assert learned.planner_return == named.planner_return
 
 
 PLANNERS = """

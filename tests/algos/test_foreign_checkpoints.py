@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from ermas_algos import ERMAS, MARL, ERMASConfig, ExactLearnerConfig, MARLConfig, SB3LearnerConfig, checkpoint
-from ermas_algos.algorithms.config import PopulationConfig
+from ermas_algos.algorithms.config import PopulationConfig, from_json, to_json
 from ermas_algos.algorithms.population import Population
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
@@ -222,7 +222,7 @@ STREAM = ("collector", "generator")
         ("MARL", ("config", "agent_learner", "algorithm", "Rainbow"), "unknown name 'Rainbow'"),
         ("MARL", ("config", "agent_learner", None), "agent_learner must be a table"),
         ("MARL", ("config", "agent_learner", "hidden_layers", [4]), "does not fit this learner|numbers at least"),
-        ("MARL", ("config", {}), "config must hold every field of MARLConfig"),
+        ("MARL", ("config", "colour", 3), "unknown name 'colour'"),
         ("Population", ("config", "multipliers", [1.0] * 10), "learners must be .*member_9"),
         ("ERMAS", ("extra", {}), "extra must be a table of .*multipliers"),
         ("MARL", ("extra", {"x": 1}), r"extra must be a table of \[\]"),
@@ -458,7 +458,8 @@ def test_one_alteration_is_loaded_as_it_is_or_refused(
         return
     trainer.save(file)
     found, saved = content(file, name)
-    assert saved == metadata
+    assert from_json(type(trainer.config), metadata.pop("config")) == trainer.config  # what it lacks is at its default
+    assert saved == {**metadata, "config": to_json(trainer.config)}
     assert found.keys() == tensors.keys()
     assert all(torch.equal(tensor, tensors[key]) for key, tensor in found.items())
     if trained_on:

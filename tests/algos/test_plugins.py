@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ermas_envs.base import plugins
+from ermas_envs.base.arguments import check_choice
 from ermas_envs.base.registry import Registry
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -100,3 +101,36 @@ def test_a_plugin_may_register_and_look_up_while_it_is_imported(
     assert planner_registry.make("harvest") == "planner"
     assert "harvest" in planner_registry
     del planner_registry._factories["harvest"], sys.modules["harvest_plugin"]
+
+
+IMPORTS = """
+import importlib
+import pkgutil
+
+import ermas_algos
+import ermas_envs
+
+for package in (ermas_envs, ermas_algos):
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+"""
+
+
+def test_our_modules_are_imported_without_plugins(tmp_path: Path) -> None:
+    """A plugin imports them: it must not be needed before they are whole."""
+    (tmp_path / "early_plugin.py").write_text("raise RuntimeError('imported too early')\n")
+    search = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": search, plugins.VARIABLE: "early_plugin"}
+    command = [sys.executable, "-c", IMPORTS]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_known_name_is_checked_without_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(plugins.VARIABLE, "another_plugin_that_is_nowhere")
+    registry: Registry[int] = Registry("thing")
+    registry.register("one", lambda: 1)
+    assert check_choice("thing", "one", registry) == "one"
+    with pytest.raises(ValueError, match="the plugin 'another_plugin_that_is_nowhere'"):
+        check_choice("thing", "two", registry)

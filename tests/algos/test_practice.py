@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig, Population, PopulationConfig, SB3LearnerConfig
 from ermas_algos.algorithms.decisions import leaves_a_choice
 from ermas_algos.algorithms.joint_rollout import joint_rollout
+from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.learners import ExactLearnerConfig, SB3Learner
 from ermas_algos.learners.uniform import UniformPolicy
 from ermas_algos.metrics_log import read_progress
@@ -58,6 +59,23 @@ def test_agents_practise_and_the_planner_waits(name: str, monkeypatch: pytest.Mo
     training.learn(3)
     assert (planner.get_parameters() != before).any()
     assert len(agents) == 3 * 3  # practice twice, and the joint rollout
+
+
+class Watching(Trainer[MARLConfig]):
+    """A trainer of a third party: plays, and teaches nobody."""
+
+    name, config_type = "Watching", MARLConfig
+
+    def _iterate(self) -> Any:
+        return self._outcome_metrics(self._collect({role: [learner] for role, learner in self.learners.items()}))
+
+
+def test_agents_practise_under_any_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = Watching(economy, MARLConfig(**SMALL, practice_updates=2))
+    agents, planner = (seen_by(training.learners[role], monkeypatch) for role in ("agent_0", "planner"))
+    training.learn(3)
+    assert (len(agents), len(planner)) == (3 * 2, 0)
+    assert training.env_steps == 3 * 3 * 2 * 4  # practice twice and a rollout, of two steps in four replicas
 
 
 def test_what_the_planner_says_begins_with_its_first_update(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from ermas_algos.experiments.results import read_table
 from ermas_algos.experiments.sweep import Sweep, run_sweep
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.plots.sweep import plot_sweep
+from ermas_envs import augmented_bimatrix_v0
+from ermas_envs.planners import ConstantPlanner
 
 TINY: dict[str, Any] = {
     "tasks": {
@@ -104,6 +106,57 @@ def test_a_failed_training_stops_no_other_and_is_named(tmp_path: Path) -> None:
     assert "shift must make every payoff positive" in error
     with open(tmp_path / "sweep.csv") as file:
         assert [row["method_name"] for row in csv.DictReader(file)] == ["MARL"]
+
+
+def test_a_training_whose_file_lacks_a_setting_of_today_is_not_run_again(tmp_path: Path) -> None:
+    """It is the same job as long as the setting is at its default."""
+    sweep = tiny(methods={"ERMAS": TINY["methods"]["ERMAS"]}, seeds=[0], gaps=[0.0])
+    assert not run_sweep(sweep, tmp_path, Processes(1)).failed
+    (path,) = (tmp_path / "sweep.jobs").glob("training_*.json")
+    finished = json.loads(path.read_text())
+    del finished["configuration"]["settings"]["multiplier"]["maximum"]
+    del finished["configuration"]["settings"]["meta_step_every"]
+    path.write_text(json.dumps(finished))
+    assert not run_sweep(sweep, tmp_path, Processes(1)).failed
+    assert json.loads(path.read_text()) == finished
+    method = {"algorithm": "ERMAS", "settings": {**TINY["methods"]["ERMAS"]["settings"], "meta_step_every": 2}}
+    other = tiny(methods={"ERMAS": {**TINY["methods"]["ERMAS"], **method}}, seeds=[0], gaps=[0.0])
+    with pytest.raises(ValueError, match="holds a result of other settings"):
+        run_sweep(other, tmp_path, Processes(1))
+
+
+def test_planners_that_set_taxes_by_a_rule_are_tested_beside_those_that_learn(tmp_path: Path) -> None:
+    task = {
+        "environment": "one_step_economy_v0",
+        "arguments": {"num_agents": 3},
+        "gap_argument": "labor_cost",
+        "settings": {"num_envs": 4},
+    }
+    methods = {
+        "learned": {"algorithm": "MARL"},
+        "federal": {"algorithm": "MARL", "arguments": {"planner": {"name": "us_federal"}}},
+    }
+    sweep = tiny(tasks={"taxes": task}, methods=methods, seeds=[0], gaps=[0.3])
+    assert not run_sweep(sweep, tmp_path, Processes(1)).failed
+    rows = read_table(tmp_path / "sweep.csv")
+    assert [row["method_name"] for row in rows] == ["learned", "federal"]
+
+
+def test_trainings_that_leave_no_planner_to_be_tested_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of seeds, and a planner that plays inside without being named by data."""
+    pair = {"agent_learner": {"num_seeds": 2}, "planner_learner": {"num_seeds": 2}}
+    with pytest.raises(ValueError, match=r"methods\.two: num_seeds must be 1 to be tested, got 2"):
+        tiny(methods={"two": {"algorithm": "MARL", "settings": pair}})
+    make = augmented_bimatrix_v0.batched_env
+
+    def passive(num_envs: int, planner: Any = None, **arguments: Any) -> Any:
+        return make(num_envs, planner=planner or ConstantPlanner(0), **arguments)
+
+    monkeypatch.setattr(augmented_bimatrix_v0, "batched_env", passive)
+    with pytest.raises(
+        ValueError, match=r"methods\.MARL: its planner plays inside augmented_bimatrix_v0, and no table"
+    ):
+        tiny()
 
 
 GAME = {"environment": "augmented_bimatrix_v0", "arguments": {"agents_observe": "own", "planner_observes": False}}

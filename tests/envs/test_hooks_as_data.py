@@ -45,6 +45,15 @@ def test_hooks_as_data_are_the_hooks() -> None:
         ({"planner": {"action": 4}}, "planner: a hook as data needs its registered 'name'"),
         ({"planner": {"name": "constnt", "action": 4}}, "Did you mean 'constant'"),
         ({"perturbation": {"name": "random_table"}}, "Did you mean 'random_tables'"),
+        (
+            {"perturbation": {"name": "random_tables", "sede": 3}},
+            "argument of perturbation random_tables: unknown name 'sede'. Did you mean 'seed'[?] Known: .*scale, seed",
+        ),
+        (
+            {"perturbation": {"name": "bounded", "epsilon": 0.1}},
+            "perturbation bounded needs the argument 'perturbation'",
+        ),
+        ({"planner": {"name": "constant"}}, "planner constant needs the argument 'action'"),
     ],
 )
 def test_bad_hooks_as_data(hook: Any, message: str) -> None:

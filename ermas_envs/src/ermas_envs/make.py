@@ -57,7 +57,7 @@ def check_arguments(what: str, environment: str, names: Iterable[str]) -> None:
     Raises:
         ValueError: an unknown environment or argument, with the nearest match.
     """
-    check_choice("environment", environment, environment_registry.names())
+    check_choice("environment", environment, environment_registry)
     _, *parameters = inspect.signature(environment_registry.make(environment).batched_env).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
@@ -110,7 +110,7 @@ class EnvironmentSpec:
             ValueError: an unknown name.
             TypeError: an unknown argument.
         """
-        data = {name: _hook(name, value) for name, value in self.arguments.items() if name not in objects}
+        data = {name: hook(name, value) for name, value in self.arguments.items() if name not in objects}
         return batched_env(self.name, num_envs, **data, **objects)
 
 
@@ -121,19 +121,42 @@ _HOOKS: Mapping[str, Registry[Any]] = {
 }
 
 
-def _hook(argument: str, value: Any) -> Any:
-    """The hook object that data describe, those inside it (`bounded`, `sum`) first; other values as they are."""
+def hook(argument: str, value: Any) -> Any:
+    """The hook object that data describe, those inside it (`bounded`, `sum`) first.
+
+    Args:
+        argument: of the environment: `planner` or `perturbation`; the values of any other one stay as they are.
+        value: `{"name": registered name, **its arguments}`, or a list of these; anything else is returned as it is.
+
+    Raises:
+        ValueError: no name, or an unknown one; an argument that the hook does not take, or lacks, or refuses.
+    """
     if argument in _HOOKS and isinstance(value, Mapping):
         if "name" not in value:
             raise ValueError(f"{argument}: a hook as data needs its registered 'name', got {dict(value)!r}.")
-        arguments = {key: _hook(key, entry) for key, entry in value.items() if key != "name"}
+        factory = _HOOKS[argument][check_choice(argument, value["name"], _HOOKS[argument])]
+        arguments = {key: hook(key, entry) for key, entry in value.items() if key != "name"}
+        _check_taken(f"{argument} {value['name']}", factory, arguments)
         try:
-            return _HOOKS[argument].make(value["name"], **arguments)
-        except TypeError as error:  # an argument that the hook does not take, or lacks
+            return factory(**arguments)
+        except TypeError as error:  # of a value that the hook cannot use
             raise ValueError(f"{argument}: {error}") from error
     if argument in _HOOKS and isinstance(value, list | tuple):
-        return [_hook(argument, entry) for entry in value]
+        return [hook(argument, entry) for entry in value]
     return value
+
+
+def _check_taken(what: str, factory: Callable[..., Any], names: Iterable[str]) -> None:
+    """ValueError unless a factory takes arguments of these names, and needs no others."""
+    parameters = inspect.signature(factory).parameters.values()
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    known, given = [p.name for p in named], list(names)
+    for name in given:
+        if name not in known and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            raise unknown_name(f"argument of {what}", name, known)
+    missing = [p.name for p in named if p.default is p.empty and p.name not in given]
+    if missing:
+        raise ValueError(f"{what} needs the argument {', '.join(map(repr, missing))}.")
 
 
 def _register(name: str, module: EnvironmentModule) -> None:

@@ -69,15 +69,13 @@ class ERMAS(Trainer[ERMASConfig]):
         return max(1, self.config.warmup_iterations)
 
     def _iterate(self) -> Metrics:
-        for actors in self._practice():
-            self._train_at_random(actors)
         experience, regret = self._collect_with_regret()
         metrics = self._outcome_metrics(experience)
         for agent in self.env.agents:
             value = regret.get(agent, float("nan"))
             metrics |= {f"estimated_regret/{agent}": value, f"multiplier/{agent}": self.multipliers.values[agent]}
         for label, agents in self._agents_by_label().items():
-            metrics |= learner_metrics(label, self._update_agents(agents, list(regret), experience))
+            metrics |= learner_metrics(label, self._update_sharers(agents, list(regret), experience))
         return metrics | self._update_planner(experience)
 
     def _train_at_random(self, actors: Mapping[str, Any]) -> None:
@@ -86,7 +84,7 @@ class ERMAS(Trainer[ERMASConfig]):
         played = self._collect(self.deviations.cast(actors, True, deviators))
         self.deviations.update(played, self.learners, 1, deviators)
         for agents in self._agents_by_label().values():
-            self._update_agents(agents, deviators, played)
+            self._update_sharers(agents, deviators, played)
 
     def _watched(self, metrics: Metrics) -> Metrics:
         if self.iteration >= self.config.warmup_iterations:
@@ -129,7 +127,7 @@ class ERMAS(Trainer[ERMASConfig]):
         chosen = np.array_split(generator.permutation(len(agents)), self._hands)[hand]
         return tuple(agents[index] for index in np.sort(chosen))
 
-    def _update_agents(self, agents: Sequence[str], deviators: Sequence[str], experience: Experience) -> Metrics:
+    def _update_sharers(self, agents: Sequence[str], deviators: Sequence[str], experience: Experience) -> Metrics:
         """One step of the learner of these agents on their Lagrangians, and the meta-step where it is due."""
         multipliers, learner = self.multipliers.values, self.learners[agents[0]]
         planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])

@@ -45,10 +45,6 @@ class Population(Trainer[PopulationConfig]):
         return first | {_label(k, label): place for k in members for label, place in others.items()}
 
     def _iterate(self) -> Metrics:
-        for actors in self._practice():
-            practice = self._collect(self._cast(actors))
-            for block, multiplier in enumerate(self.config.multipliers):
-                self._update_member(block, multiplier, practice)
         experience = self._collect(self._cast(self.learners))
         metrics = self._outcome_metrics(experience)
         for block, multiplier in enumerate(self.config.multipliers):
@@ -56,6 +52,12 @@ class Population(Trainer[PopulationConfig]):
             metrics |= {f"payoff/{self.env.planner}/{block}": payoff}
             metrics |= self._update_member(block, multiplier, experience)
         return metrics | self._update_planner(experience, range(len(self.members)))
+
+    def _train_at_random(self, actors: Mapping[str, Any]) -> None:
+        """Every member's agents learn their Lagrangians."""
+        practice = self._collect(self._cast(actors))
+        for block, multiplier in enumerate(self.config.multipliers):
+            self._update_member(block, multiplier, practice)
 
     def _cast(self, actors: Mapping[str, Any]) -> Cast:
         """A block for every member; who else acts plays in all of them."""

@@ -97,8 +97,30 @@ def trainer_type(algorithm: object) -> Any:
     return TRAINERS[check_choice("algorithm", algorithm, TRAINERS)]
 
 
+def as_of_now(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Saved data with those settings of its training that have been added since, at their defaults.
+
+    Args:
+        configuration: JSON types; `settings` are those of the trainer `algorithm`, as in `OPTIONS`.
+
+    Returns:
+        The same with all settings; as it was where it has none, or they are no trainer's of today.
+    """
+    settings = configuration.get("settings")
+    if not isinstance(settings, Mapping):
+        return dict(configuration)
+    try:
+        trainer = trainer_type(configuration.get("algorithm", OPTIONS["algorithm"]))
+        return {**configuration, "settings": to_json(from_json(trainer.config_type, settings))}
+    except ValueError:
+        return dict(configuration)
+
+
 def data_key(words: str, *data: Any) -> str:
     """`words` and a digest of JSON data, equal for equal data only.
+
+    Of all settings of a training it is another one as soon as the trainer has a further setting: jobs with such a key
+    then run again, under their new name.
 
     Args:
         words: how people find what is named; names that are joined here need not be told apart.

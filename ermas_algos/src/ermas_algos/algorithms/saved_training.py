@@ -24,8 +24,9 @@ _ADDED: Mapping[str, Mapping[str, Any]] = {
     "ERMAS": {**_OF_ALL, "deviating_agents": None},
     "Population": _OF_ALL,
 }
-"""Settings by trainer, tables inside tables, that checkpoints of earlier versions lack, with what these versions did;
-who adds a setting adds it here."""
+"""Settings by trainer, tables inside tables, that checkpoints of earlier versions lack, with what these versions did.
+Any other setting that a checkpoint lacks is at its default: one that is added with a default that does what was done
+before needs no entry."""
 _ADDED_TO_LEARNERS: Mapping[str, Mapping[str, Any]] = {"sb3": {"anneal_epochs": None, "annealed_share": 0.05}}
 """The same for learners, by their kind."""
 
@@ -70,10 +71,14 @@ class SavedTraining:
     """What else the algorithm needs."""
 
     def checked_config(self, config_type: Any) -> Any:
-        """The settings as a configuration; ValueError if one is missing or not possible."""
+        """The settings as a configuration, those that have been added since at their defaults.
+
+        Raises:
+            ValueError: one does not exist, is not possible, or has no default and is missing.
+        """
         config = from_json(config_type, self.config)
-        if to_json(config) != self.config:
-            raise ValueError(f"config must hold every field of {config_type.__name__}, got {self.config}.")
+        if not _holds(to_json(config), self.config):
+            raise ValueError(f"config must hold settings as {config_type.__name__} keeps them, got {self.config}.")
         return config
 
     def check_environment(self, env: BatchedEnv, steps: int) -> None:
@@ -168,6 +173,13 @@ def _completed(added: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str,
         elif name not in complete:
             complete[name] = value
     return complete
+
+
+def _holds(whole: Any, part: Any) -> bool:
+    """Whether all that stands in `part`, table by table, stands in `whole` just so."""
+    if isinstance(whole, Mapping) and isinstance(part, Mapping):
+        return all(name in whole and _holds(whole[name], value) for name, value in part.items())
+    return bool(whole == part)
 
 
 def written(states: Mapping[str, LearnerState]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

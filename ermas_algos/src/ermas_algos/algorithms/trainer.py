@@ -191,6 +191,8 @@ class Trainer(ABC, Generic[ConfigT]):
 
     def _timed_iteration(self) -> Metrics:
         started, steps_before = time.perf_counter(), self.env_steps
+        for actors in self._practice():
+            self._train_at_random(actors)
         metrics = self._iterate()
         if self._game is not None:
             metrics |= exact_metrics(self._game, self.learners)
@@ -201,10 +203,14 @@ class Trainer(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def _iterate(self) -> Metrics:
-        """One outer iteration; returns its metrics, the same names every time."""
+        """One outer iteration after the agents' practice; returns its metrics.
+
+        The columns of `progress.csv` are their names: one that comes later begins a column, one that is missing leaves
+        its cell without a number.
+        """
 
     def _watched(self, metrics: Metrics) -> Metrics:
-        """Further metrics of an iteration whose others are these, the same names every time."""
+        """Further metrics of an iteration whose others are these."""
         return {}
 
     def notices(self) -> list[str]:
@@ -222,6 +228,23 @@ class Trainer(ABC, Generic[ConfigT]):
         planner = self.env.planner
         for _ in range(self.config.practice_updates if planner in self.learners else 0):
             yield {**self.learners, planner: UniformPolicy(self.env.action_spaces[planner])}
+
+    def _train_at_random(self, actors: Mapping[str, Any]) -> None:
+        """What agents learn in practice, before every `_iterate`: here from their own rewards.
+
+        Args:
+            actors: who acts for every role (`_practice`).
+        """
+        self._update_agents(self._collect({role: [actor] for role, actor in actors.items()}))
+
+    def _update_agents(self, experience: Experience) -> Metrics:
+        """Ordinary update of every agents' learner on their own rewards in block 0."""
+        metrics: Metrics = {}
+        for label, agents in self._agents_by_label().items():
+            rewards = self.scales.rewards_in_units(experience, agents)
+            rollout = experience.rollout([(agent, 0) for agent in agents], rewards)
+            metrics |= learner_metrics(label, self.learners[agents[0]].update(rollout))
+        return metrics
 
     def _estimating_iterations(self) -> int:
         """Outer iterations whose play scales are estimated from."""

@@ -23,8 +23,8 @@ from ermas_algos.evaluation import FreshAgentsConfig, TransferRow, load_planner,
 from ermas_algos.evaluation.certificate import read_any_training
 from ermas_algos.sb3_planner import SB3Planner
 from ermas_envs import BatchedEnv, EnvironmentSpec
-from ermas_envs.make import check_arguments
-from ermas_envs.planners import ConstantPlanner, Planner
+from ermas_envs.make import check_arguments, hook
+from ermas_envs.planners import ConstantPlanner, Planner, planner_registry
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,14 @@ class Evaluate:
     Example: ermas evaluate runs/ermas constant:6 --gaps 0 0.3 0.6 --seeds 0 1 --out runs/evaluation.csv
 
     A planner is a run's directory or its checkpoint.safetensors, a Stable-Baselines3 .zip (trusted files only, it
-    holds pickles), constant:ACTION, or module:function (a function of one observation, found from the current
-    directory). Agents train from scratch until they have converged; where the game has tables, the exact value and
-    the agents' exact regret stand beside. Exit status: 0 done, 2 unusable input, 130 interrupted.
+    holds pickles), a registered name such as us_federal, or a table of name and arguments in JSON, constant:ACTION, or
+    module:name (a function of one observation or a planner object, found from the current directory). Agents train
+    from scratch until they have converged; where the game has tables, the exact value and the agents' exact regret
+    stand beside. Exit status: 0 done, 2 unusable input, 130 interrupted.
     """
 
     planners: Annotated[tyro.conf.Positional[tuple[str, ...]], optional("PLANNER ...")]
-    """Runs, Stable-Baselines3 zips, constant:ACTION, module:function (see above)."""
+    """Runs, Stable-Baselines3 zips, registered names, tables, constant:ACTION, module:name (see above)."""
     environment: Annotated[str | None, optional("NAME", "what the first checkpoint names")] = None
     """Registered environment (`ermas info` lists them)."""
     arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
@@ -113,10 +114,16 @@ class Evaluate:
             return _learned(path)
         if text.endswith(".zip"):
             return SB3Planner.load(text, self.sb3_algorithm)
+        if text.startswith("{") or text in planner_registry:
+            table = json_value(text, text) if text.startswith("{") else {"name": text}
+            if not isinstance(table, Mapping):
+                raise ValueError(f"{text}: is no table in JSON.")
+            return hook("planner", table)
         kind, separator, rest = text.partition(":")
         if not separator:
             raise ValueError(
-                f"{text}: is no run, no .safetensors or .zip file, and not constant:ACTION or module:function."
+                f"{text}: is no run, no .safetensors or .zip file, no registered name "
+                f"({', '.join(planner_registry.names())}), and not constant:ACTION or module:name."
             )
         return ConstantPlanner(json_value(text, rest)) if kind == "constant" else imported_planner(kind, rest)
 
@@ -124,7 +131,7 @@ class Evaluate:
 def _checkpoint(text: str) -> Path | None:
     """The checkpoint that a planner's text means, if it means one."""
     path = Path(text)
-    named = bool(text) and (path.is_dir() or path.suffix == Path(CHECKPOINT).suffix)
+    named = bool(text) and not text.startswith("{") and (path.is_dir() or path.suffix == Path(CHECKPOINT).suffix)
     return checkpoint_file(path) if named else None
 
 

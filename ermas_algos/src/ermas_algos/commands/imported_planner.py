@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 from gymnasium import spaces
 
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
-from ermas_envs.planners import Planner, as_planner
+from ermas_envs.games.taxation.settings import PeriodicBracketTax
+from ermas_envs.games.taxation.tax_planners import TaxRule
+from ermas_envs.planners import Planner, TaxPlanner, as_planner
 
 T = TypeVar("T")
 
@@ -37,7 +39,10 @@ def imported_planner(module: str, name: str) -> Planner:
             found = getattr(loaded, name)
     except (Exception, SystemExit) as error:
         raise ValueError(f"{title}: cannot be imported ({type(error).__name__}: {error}).") from error
-    return _Imported(title, getattr(loaded, "__file__", None), modules, found)
+    file = getattr(loaded, "__file__", None)
+    if isinstance(found, TaxPlanner):
+        return _ImportedTaxes(title, file, modules, found)
+    return _Imported(title, file, modules, found)
 
 
 class _Modules:
@@ -119,3 +124,19 @@ class _Imported:
             lines = [frame.lineno for frame in frames if self._file and frame.filename == self._file]
             where = f", line {lines[-1]} of {self._file}" if lines else ""
             raise ValueError(f"{self._title}: {type(error).__name__}: {error}{where}") from error
+
+
+class _ImportedTaxes(_Imported, TaxPlanner):
+    """Sets taxes by the user's rule: engines ask a `TaxPlanner` for it."""
+
+    noise_size = 0
+
+    def __init__(self, title: str, file: str | None, modules: _Modules, found: TaxPlanner) -> None:
+        super().__init__(title, file, modules, found)
+        self._taxes = found
+
+    def rates(self, cutoffs: FloatArray, spacing: str) -> FloatArray | None:
+        return self._guarded(lambda: self._taxes.rates(cutoffs, spacing))
+
+    def rule(self, component: PeriodicBracketTax | None) -> TaxRule:
+        return self._guarded(lambda: self._taxes.rule(component))

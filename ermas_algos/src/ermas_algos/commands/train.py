@@ -9,10 +9,10 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from ermas_algos.algorithms.config import to_json
 from ermas_algos.algorithms.run import OPTIONS, Run, merged, trainer_type, with_preset
 from ermas_algos.algorithms.saved_training import read_training
 from ermas_algos.algorithms.trainer import CHECKPOINT, Trainer
+from ermas_algos.checkpoint import content_of
 from ermas_algos.commands.configuration_file import nested, read_configuration, write_toml
 from ermas_algos.commands.console import progress_bar
 from ermas_algos.commands.exit_status import DONE
@@ -125,7 +125,9 @@ class Train:
 def _resumed(path: Path, run: Run) -> Trainer[Any]:
     """The trainer of a checkpoint of the same run, however far it has got; ValueError if it is another."""
     saved = read_training(path, run.algorithm)
-    if saved.config != to_json(run.config) or saved.environment_spec != run.environment:
+    with content_of(path):
+        config = saved.checked_config(type(run.config))
+    if config != run.config or saved.environment_spec != run.environment:
         raise ValueError(f"{path}: was trained with other settings or in another environment; choose another --out.")
     trainer: Trainer[Any] = trainer_type(run.algorithm).from_saved(path, saved, run.environment)
     return trainer

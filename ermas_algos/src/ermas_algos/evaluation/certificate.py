@@ -1,5 +1,6 @@
 """Certificates of checkpoints: exact regret of the trained agents, planner payoff, worst ε-equilibrium."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ from ermas_algos.algorithms.collection import MakeEnv
 from ermas_algos.algorithms.run import trainer_type
 from ermas_algos.algorithms.saved_training import SavedTraining, read_training
 from ermas_algos.algorithms.trainer import Trainer
-from ermas_algos.checkpoint import CheckpointError, checkpoint_kind
+from ermas_algos.checkpoint import CheckpointError, checkpoint_kind, content_of
 from ermas_algos.learned_planner import LearnedPlanner
+from ermas_envs import EnvironmentSpec
+from ermas_envs.make import hook
 from ermas_envs.oracles import Certificate, certify
+from ermas_envs.planners import Planner
 
 
 def read_any_training(path: Path | str) -> tuple[str, SavedTraining]:
@@ -36,8 +40,9 @@ def load_trainer(path: Path | str, make_env: MakeEnv | None = None) -> Trainer[A
     return trainer
 
 
-def load_planner(path: Path | str, make_env: MakeEnv | None = None) -> LearnedPlanner:
-    """The trained planner of a checkpoint, frozen; no agents are made.
+def load_planner(path: Path | str, make_env: MakeEnv | None = None) -> Planner:
+    """The planner of a checkpoint: a trained one frozen, or the one that the arguments of the environment name, such as
+    a tax rule; no agents are made.
 
     Args:
         path: checkpoint file.
@@ -45,10 +50,16 @@ def load_planner(path: Path | str, make_env: MakeEnv | None = None) -> LearnedPl
 
     Raises:
         CheckpointError: see `load_trainer`.
-        ValueError: no learner plays the planner, or a batch of several seeds does.
+        ValueError: no learner plays the planner, and no data name it; or a batch of several seeds does.
     """
     kind, saved = read_any_training(path)
-    planner: LearnedPlanner = trainer_type(kind).planner_from_saved(path, saved, _environment(path, saved, make_env))
+    environment = _environment(path, saved, make_env)
+    named = environment.arguments.get("planner") if isinstance(environment, EnvironmentSpec) else None
+    if isinstance(named, Mapping):
+        with content_of(path):
+            rule: Planner = hook("planner", named)
+        return rule
+    planner: LearnedPlanner = trainer_type(kind).planner_from_saved(path, saved, environment)
     return planner
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from ermas_algos.algorithms.run import as_of_now
 from ermas_algos.checkpoint import replace_file
 from ermas_algos.experiments.backends import Backend, Failure
 from ermas_algos.experiments.provenance import provenance
@@ -43,7 +44,11 @@ class Job(Protocol):
         """Unique within the experiment; the name of its file. `run.data_key` makes one of names that are free."""
 
     def configuration(self) -> dict[str, Any]:
-        """Everything that determines the result, as JSON types."""
+        """Everything that determines the result, as JSON types.
+
+        `settings` are those of the trainer `algorithm` (`Run.as_options`). A result whose file lacks one of them is
+        still this job's if it is at its default here: the setting was added since, and did not change what was done.
+        """
 
     def run(self) -> Tables | Products:
         """Do it."""
@@ -163,7 +168,8 @@ def _read(folder: Path, job: Job) -> Finished | None:
         found = Finished(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: damaged ({error}); remove it to run the job again.") from None
-    if found.configuration != json.loads(json.dumps(job.configuration())):
+    wanted = json.loads(json.dumps(job.configuration()))
+    if found.configuration != wanted and as_of_now(found.configuration) != as_of_now(wanted):
         raise ValueError(f"{path}: holds a result of other settings; choose another --out, or remove it.")
     for name in found.files:
         read_file(folder, found, name)

@@ -23,6 +23,7 @@ from ermas_algos.experiments.backends import Backend
 from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Tables, read_file, run_stages
 from ermas_algos.experiments.results import read_table, rows_of, write_results
 from ermas_algos.file_errors import file_errors
+from ermas_algos.learners.protocol import num_seeds
 from ermas_envs import BatchedEnv, EnvironmentSpec
 from ermas_envs.base.arguments import check_integer, check_json, check_number, keep
 from ermas_envs.make import check_arguments
@@ -164,7 +165,7 @@ class Sweep:
                 task.at(gap)(1)
         for training in self.trainings():
             check_arguments("argument", training.task.environment, training.method.arguments)
-            training.run_settings.environment(1)
+            training.check_testable()
 
     def _check_labels(self) -> None:
         """A row has one column of each name: ValueError for a label that would take another's place."""
@@ -245,6 +246,17 @@ class Training:
     def run_settings(self) -> Run:
         """All that determines the planner."""
         return run_of(self.task, self.method, self.seed, self.iterations)
+
+    def check_testable(self) -> None:
+        """ValueError unless what it leaves is one planner that a test can make from the checkpoint alone; makes the
+        environment once."""
+        run = self.run_settings
+        env, seeds = run.environment(1), num_seeds(run.config.planner_learner)
+        inside = env.planner not in env.possible_agents
+        if inside and not isinstance(run.environment.arguments.get("planner"), Mapping):
+            raise ValueError(f"methods.{self.method_name}: its planner plays inside {env.name}, and no table names it.")
+        if not inside and seeds > 1:
+            raise ValueError(f"methods.{self.method_name}: num_seeds must be 1 to be tested, got {seeds}.")
 
     def configuration(self) -> dict[str, Any]:
         return {**self.run_settings.as_options(), "labels": {**self.task.labels, **self.method.labels}}

@@ -24,7 +24,7 @@ def unknown_name(argument: str, given: object, known: Iterable[str]) -> ValueErr
 
 def check_choice(argument: str, given: object, known: Iterable[str]) -> str:
     """Return `given` if it is one of `known`, else raise the error of `unknown_name`."""
-    names = tuple(known)
+    names = known if isinstance(known, Mapping) else tuple(known)  # a registry loads plugins for unknown names only
     if not isinstance(given, str) or given not in names:
         raise unknown_name(argument, given, names)
     return str(given)

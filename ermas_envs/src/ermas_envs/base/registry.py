@@ -13,6 +13,9 @@ class Registry(Mapping[str, Callable[..., T]], Generic[T]):
     """Named factories of one kind, a mapping from names to factories; third parties add theirs with `register`, in a
     module of their own or in a plugin (`plugins`).
 
+    Plugins are imported when all names, or one that is not known yet, are asked for. A name of ours needs none, so that
+    our own modules can be imported, with settings that look it up, before a plugin can import them.
+
     Args:
         kind: what is registered, used in error messages ("environment", "payoffs", …).
     """

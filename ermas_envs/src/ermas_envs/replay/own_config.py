@@ -101,7 +101,7 @@ def _tax_model(planner: object) -> dict[str, Any]:
     kind = type(planner)
     if isinstance(planner, TaxPlanner) and kind not in (USFederal, FixedBrackets, Saez, FreeMarket):
         raise ValueError(
-            f"planner: {kind.__name__} is no tax model of the original's; FixedBrackets has such rates, too."
+            f"planner: {kind.__name__} is no tax model of the original's; FixedBrackets can set the same rates."
         )
     if isinstance(planner, USFederal):
         return {**found, "tax_model": US_FEDERAL}

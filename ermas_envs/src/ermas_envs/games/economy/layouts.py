@@ -205,7 +205,7 @@ def as_layout(given: object) -> Layout:
 
 def _of_string(given: str) -> Layout:
     """A name, a path or text. Only text has separators or consists of symbols."""
-    if given in layout_registry.names():
+    if given in layout_registry:
         return layout_registry.make(given)
     if given.endswith(".txt"):
         return Layout.of_file(given)

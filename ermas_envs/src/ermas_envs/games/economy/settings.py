@@ -25,7 +25,7 @@ from ermas_envs.games.taxation.ranges import (
 from ermas_envs.games.taxation.settings import (
     OBSERVATIONS,
     PeriodicBracketTax,
-    as_component,
+    as_components,
     checked_compatibility,
     checked_risk_aversion,
     from_options,
@@ -183,7 +183,8 @@ class EconomySettings:
     horizon: int = 1000
     """Steps in an episode."""
     components: Sequence[Any] = PAPER_COMPONENTS
-    """In the order in which they act: objects of this module, names, or {name: options}; kept as objects."""
+    """In the order in which they act: objects of this module, names, or {name: options}; or one mapping {name:
+    options}, which changes options of the default ones. Kept as objects."""
     layout: Any = "open_quadrant"
     """Where sources and water are: see `layouts.as_layout`; a `UniformLayoutSettings`, or a mapping of its fields, for
     layouts that are drawn anew in every episode."""
@@ -279,8 +280,7 @@ class EconomySettings:
 
 def _as_components(given: Any) -> tuple[Component, ...]:
     """The components as objects, each kind at most once."""
-    listed = check_sequence("components", given, "('Build', {'Gather': {'move_labor': 2}})")
-    found = tuple(as_component(one, COMPONENTS) for one in listed)
+    found = as_components(given, COMPONENTS, PAPER_COMPONENTS, "('Build', {'Gather': {'move_labor': 2}})")
     for kind in COMPONENTS.values():
         if sum(isinstance(component, kind) for component in found) > 1:
             raise ValueError(f"components: {kind.__name__} stands there twice.")

@@ -19,7 +19,7 @@ from ermas_envs.games.taxation.ranges import LARGEST_MULTIPLIER, LARGEST_STEPS, 
 from ermas_envs.games.taxation.settings import (
     OBSERVATIONS,
     PeriodicBracketTax,
-    as_component,
+    as_components,
     checked_compatibility,
     checked_risk_aversion,
     risk_aversions,
@@ -59,6 +59,7 @@ class SimpleLabor:
 
 FLAGS = ("multi_action_mode_planner", "flatten_observations", "allow_observation_scaling")
 """Arguments that are True or False."""
+DEFAULT_COMPONENTS: tuple[Any, ...] = (SimpleLabor(), PeriodicBracketTax(period=2))
 COMPONENTS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (SimpleLabor, PeriodicBracketTax)}
 
 
@@ -70,8 +71,9 @@ class OneStepSettings:
     """Agents, 2 to 10 000."""
     horizon: int = 2
     """Steps in an episode; in the original's game the planner acts before the first one and agents in the second."""
-    components: Sequence[Any] = (SimpleLabor(), PeriodicBracketTax(period=2))
-    """SimpleLabor, then PeriodicBracketTax or nothing: objects, names, or {name: options}."""
+    components: Sequence[Any] = DEFAULT_COMPONENTS
+    """SimpleLabor, then PeriodicBracketTax or nothing: objects, names, or {name: options}; or one mapping {name:
+    options}, which changes options of the default ones."""
     agent_reward_type: str = "coin_minus_labor_cost"
     """Utility of coin C and the hours L last worked: C − c·L^δ (coin_minus_labor_cost), or isoelastic utility of C
     less c·L (isoelastic_coin_minus_labor). Rewards are its changes."""
@@ -158,8 +160,7 @@ def _checked_skills(given: object, num_agents: int, most: float) -> tuple[float,
 
 def _as_components(given: Any) -> tuple[Any, ...]:
     """The components as objects."""
-    listed = check_sequence("components", given, "('SimpleLabor', 'PeriodicBracketTax')")
-    found = tuple(as_component(one, COMPONENTS) for one in listed)
+    found = as_components(given, COMPONENTS, DEFAULT_COMPONENTS, "('SimpleLabor', 'PeriodicBracketTax')")
     names = [type(component).__name__ for component in found]
     if names not in (["SimpleLabor"], ["SimpleLabor", "PeriodicBracketTax"]):
         raise ValueError(f"components must be SimpleLabor, and PeriodicBracketTax or nothing after it, got {names}.")

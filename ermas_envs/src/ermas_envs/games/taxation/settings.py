@@ -125,6 +125,27 @@ def as_component(given: Any, kinds: Mapping[str, type[Any]]) -> Any:
     return from_options(kind, {} if options is None else options, name)
 
 
+def as_components(given: Any, kinds: Mapping[str, type[Any]], defaults: Sequence[Any], example: str) -> tuple[Any, ...]:
+    """Components from a list of them; or the default ones, with other options where a mapping {name: options} says so.
+
+    Args:
+        given: the list, or the mapping.
+        kinds: of a list, by name.
+        defaults: one of each kind at most.
+        example: a list, for the message.
+
+    Raises:
+        ValueError: see `as_component`; a name in the mapping that is no default component's.
+    """
+    if not isinstance(given, Mapping):
+        return tuple(as_component(one, kinds) for one in check_sequence("components", given, example))
+    changed = {type(component).__name__: component for component in defaults}
+    for name, options in given.items():
+        component = changed[check_choice("components", name, changed)]
+        changed[name] = from_options(type(component), {**vars(component), **check_mapping(name, options)}, name)
+    return tuple(changed.values())
+
+
 def from_options(kind: type[Options], options: Mapping[str, Any], what: str) -> Options:
     """A dataclass from a mapping of its fields; ValueError with the nearest match for an unknown one."""
     known = [option.name for option in dataclasses.fields(kind)]  # type: ignore[arg-type]

@@ -43,7 +43,7 @@ class TaxRule:
     """How rates are set where no actions set them."""
 
     setter: int
-    """FIXED or SAEZ (`taxes`)."""
+    """Code of the rule in `taxes`: FIXED, SAEZ, or that of another rule which the kernels have a branch for."""
     rates: FloatArray
     """(B,) of a fixed schedule; zeros for other rules."""
     saez: SaezParameters = NO_SAEZ
@@ -61,7 +61,7 @@ class TaxPlanner:
         self._action_space: spaces.Space[Any] | None = None
 
     def rates(self, cutoffs: FloatArray, spacing: str) -> FloatArray | None:
-        """Rates of the brackets, (B,) float64, or None where they follow from incomes (Saez).
+        """Rates of the brackets, (B,) float64, or None where they follow from incomes: then `rule` is overridden.
 
         Args:
             cutoffs: (B,) where the brackets begin, coin.
@@ -76,7 +76,7 @@ class TaxPlanner:
         cutoffs = component.cutoffs
         rates = self.rates(cutoffs, component.bracket_spacing)
         if rates is None:
-            raise ValueError(f"{type(self).__name__}.rates must give one rate per bracket; only Saez gives None.")
+            raise ValueError(f"{type(self).__name__}.rates must give one rate per bracket, or `rule` be overridden.")
         return TaxRule(FIXED, check_bracket_rates("rates of the planner", rates, len(cutoffs)))
 
     def bind(self, observation_space: spaces.Space[object], action_space: spaces.Space[object]) -> None:
@@ -140,6 +140,9 @@ class FixedBrackets(TaxPlanner):
 
 class Saez(TaxPlanner):
     """Optimal rates by Saez's formula from the incomes of earlier periods; random rates until there are 500 of them.
+
+    They are those since the last reset with a seed. Trainers begin every rollout with one, so that there the formula
+    needs `samples`, or rollouts of many episodes.
 
     Args:
         pareto_weight_type: how much an agent counts: inverse_income or uniform.
