@@ -351,3 +351,16 @@ def test_fresh_agents_learn_against_a_loaded_planner(tmp_path: Path) -> None:
     game = partial(one_step_economy_v0.batched_env, planner=planner, **ONE_STEP["arguments"])
     agents = train_fresh_agents(game, config, 0)
     assert np.isfinite(measure(game, agents, config, 0).planner_return)
+
+
+def test_settings_like_those_of_stable_baselines3() -> None:
+    """The same PPO; what JAX's has not is refused by name."""
+    sb3 = SB3LearnerConfig(
+        "MaskablePPO", gamma=0.5, hidden_layers=(8,), algorithm_kwargs={"n_epochs": 3, "ent_coef": 0.1}
+    )
+    like = JaxLearnerConfig.like(sb3)
+    assert (like.gamma, like.hidden_layers, like.n_epochs, like.ent_coef) == (0.5, (8,), 3, 0.1)
+    with pytest.raises(ValueError, match="got A2C"):
+        JaxLearnerConfig.like(SB3LearnerConfig("A2C"))
+    with pytest.raises(ValueError, match="target_kl"):
+        JaxLearnerConfig.like(SB3LearnerConfig("PPO", algorithm_kwargs={"target_kl": 0.1}))

@@ -1,14 +1,14 @@
 """Settings of the learner whose update JAX compiles; JAX itself is imported when such a learner is made."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ermas_algos.learners.protocol import InGame, Spaces, learner_registry
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_algos.learners.sb3_arguments import checked_arguments
-from ermas_envs.base.arguments import keep
+from ermas_envs.base.arguments import check_choice, keep
 
 if TYPE_CHECKING:
     from ermas_algos.learners.jax_ppo import JaxLearner
@@ -56,6 +56,16 @@ class JaxLearnerConfig:
         keep(self, **{name: getattr(alike, name) for name in _SHARED})
         given = {name: getattr(self, name) for name in _ARGUMENTS}
         keep(self, **checked_arguments("PPO", given, _ARGUMENTS))
+
+    @classmethod
+    def like(cls, config: SB3LearnerConfig) -> "JaxLearnerConfig":
+        """The same PPO in JAX; ValueError for another algorithm, or an argument that this learner does not have."""
+        if config.algorithm not in ("PPO", "MaskablePPO"):
+            raise ValueError(f"a learner of kind jax is PPO, with masks or without; got {config.algorithm}.")
+        for name in config.algorithm_kwargs:
+            check_choice("algorithm_kwargs of a learner of kind jax", name, _ARGUMENTS)
+        shared: dict[str, Any] = {name: getattr(config, name) for name in _SHARED}
+        return cls(**shared, **dict[str, Any](config.algorithm_kwargs))
 
     def _as_sb3(self) -> SB3LearnerConfig:
         """What both kinds share, checked."""

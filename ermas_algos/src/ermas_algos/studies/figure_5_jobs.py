@@ -5,7 +5,7 @@ fresh, converged agents there; neither exact values nor a test take part in the 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,13 @@ import numpy as np
 from ermas_algos.algorithms.callbacks import Callback
 from ermas_algos.algorithms.run import Run, data_key
 from ermas_algos.algorithms.trainer import Trainer
+from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.evaluation.schedule_transfer import evaluate_schedule, fresh_taxpayers
 from ermas_algos.evaluation.tax_certificate import likeliest_play
 from ermas_algos.experiments.jobs import Row, Tables
+from ermas_algos.learners.jax_config import JaxLearnerConfig
+from ermas_algos.learners.protocol import LearnerConfig
+from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_algos.studies.one_step_gaps import Gap
 from ermas_envs import one_step_economy_v0
 from ermas_envs.base.arrays import FloatArray
@@ -71,7 +75,7 @@ class Method:
 
 def training_run(gap: Gap, method: Method, seed: int, iterations: int) -> Run:
     """The training where the gap is 0."""
-    return Run.from_options(
+    run = Run.from_options(
         {
             "environment": one_step_economy_v0.NAME,
             "arguments": gap.arguments(gap.home),
@@ -80,6 +84,21 @@ def training_run(gap: Gap, method: Method, seed: int, iterations: int) -> Run:
             "iterations": iterations,
         }
     )
+    agents, planner = (of_kind(gap.learner, one) for one in (run.config.agent_learner, run.config.planner_learner))
+    return replace(run, config=replace(run.config, agent_learner=agents, planner_learner=planner))
+
+
+def of_kind(kind: str, learner: LearnerConfig) -> LearnerConfig:
+    """The same PPO as the kind `sb3` or `jax`."""
+    if kind == JaxLearnerConfig.kind and isinstance(learner, SB3LearnerConfig):
+        return JaxLearnerConfig.like(learner)
+    return learner
+
+
+def fresh_agents(gap: Gap) -> FreshAgentsConfig:
+    """How fresh agents are trained."""
+    config = fresh_taxpayers(gap.arguments(gap.home)["num_agents"])
+    return replace(config, agent_learner=of_kind(gap.learner, config.agent_learner))
 
 
 class Snapshots(Callback):
@@ -152,7 +171,7 @@ class Training:
         snapshots, arguments = Snapshots(self.every, self.gap.people(self.gap.home)), self.gap.arguments(self.gap.home)
         run = training_run(self.gap, self.method, self.seed, self.iterations)
         run.trainer().learn(self.iterations, callbacks=[snapshots])
-        fresh = fresh_taxpayers(arguments["num_agents"])
+        fresh = fresh_agents(self.gap)
         worth = {
             text: evaluate_schedule(arguments, numbers_of(text), fresh, self.seed)
             for text in dict.fromkeys(row["schedule"] for row in snapshots.rows)
@@ -257,9 +276,8 @@ class Test:
         """A row per value, and a row per ε: welfare found in the worst ε-equilibrium, and its proven lower bound."""
         rows, worst = [], []
         for value in self.values:
-            arguments = self.gap.arguments(value)
-            fresh = fresh_taxpayers(arguments["num_agents"]) if self.fresh else None
-            found = evaluate_schedule(arguments, numbers_of(self.schedule), fresh, self.seed)
+            fresh = fresh_agents(self.gap) if self.fresh else None
+            found = evaluate_schedule(self.gap.arguments(value), numbers_of(self.schedule), fresh, self.seed)
             rows.append({**self.labels, self.gap.column: value, **asdict(found), "schedule": self.schedule})
         taxed = self.gap.people(self.gap.home).under(numbers_of(self.schedule))
         for epsilon in self.epsilons:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ermas_algos.algorithms.config import ERMASConfig, TrainerConfig
-from ermas_algos.evaluation.schedule_transfer import fresh_taxpayers
 from ermas_algos.experiments.jobs import Finished, Job, Row, Scale
 from ermas_algos.experiments.results import rows_of
 from ermas_algos.studies import figure_5_jobs as jobs
@@ -119,12 +118,12 @@ def collect(gap: Gap, finished: Sequence[Finished]) -> dict[str, list[Row]]:
 
 def describe(gap: Gap, scale: Scale, finished: Sequence[Finished]) -> dict[str, Any]:
     """The economy, the methods and how fresh agents are trained."""
-    arguments = gap.arguments(gap.home)
     return {
-        "arguments": arguments,
+        "arguments": gap.arguments(gap.home),
         "methods": {name: asdict(method) for name, method in methods(gap, scale.quick).items()},
+        "learner": gap.learner,
         "iterations": QUICK_ITERATIONS if scale.quick else ITERATIONS,
-        "fresh_agents": asdict(fresh_taxpayers(arguments["num_agents"])),
+        "fresh_agents": asdict(jobs.fresh_agents(gap)),
     }
 
 

@@ -3,7 +3,7 @@ economy over the quality of the agents that planners learn with, on equal enviro
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from ermas_envs.oracles.taxes import equilibrium
 
 NAME = "imperfect-followers"
 TABLES = (NAME,)
+PEOPLE = replace(RISK_AVERSION, learner="jax")
+"""Those of Figure 5; all learners are of the faster kind."""
 EPSILONS = (0.25, 0.5)
 """ε of ERMAS, payoff per step."""
 FOLLOWERS: Mapping[str, Mapping[str, Any]] = {
@@ -50,14 +52,14 @@ class Followed:
         return data_key(f"followers_{self.method.algorithm}_seed-{self.seed}", self.configuration())
 
     def configuration(self) -> dict[str, Any]:
-        run = training_run(RISK_AVERSION, self.method, self.seed, self.iterations)
+        run = training_run(PEOPLE, self.method, self.seed, self.iterations)
         return {**run.as_options(), "followers": self.followers, "every": self.every}
 
     def run(self) -> Tables:
         """A row per snapshot of the planner's most likely schedule, with its exact welfare; the end is `last`."""
-        people = RISK_AVERSION.people(RISK_AVERSION.home)
+        people = PEOPLE.people(PEOPLE.home)
         snapshots = Snapshots(self.every, people)
-        run = training_run(RISK_AVERSION, self.method, self.seed, self.iterations)
+        run = training_run(PEOPLE, self.method, self.seed, self.iterations)
         run.trainer().learn(self.iterations, callbacks=[snapshots])
         labels = {
             "followers": self.followers,
@@ -87,8 +89,8 @@ def jobs(scale: Scale) -> Sequence[Job]:
 def methods(followers: Mapping[str, Any], quick: bool) -> list[Method]:
     """MARL, and ERMAS with as many replicas as give it MARL's environment steps."""
     marl = {**followers, **(_QUICK if quick else {})}
-    replicas = training_run(RISK_AVERSION, Method("MARL", None, marl), 0, ITERATIONS).config.num_envs
-    equal = replicas**2 // equal_envs(RISK_AVERSION, marl, marl)
+    replicas = training_run(PEOPLE, Method("MARL", None, marl), 0, ITERATIONS).config.num_envs
+    equal = replicas**2 // equal_envs(PEOPLE, marl, marl)
     robust = [Method("ERMAS", e, {**marl, "epsilon": e, "num_envs": equal}) for e in EPSILONS]
     return [Method("MARL", None, marl), *robust]
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ermas_algos.learners.jax_config import JaxLearnerConfig
+from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_algos.presets import preset_registry
 from ermas_envs.games.one_step.settings import OneStepSettings
 from ermas_envs.oracles.taxes import Population
@@ -35,6 +37,8 @@ class Gap:
     """Settings in which every training differs from the preset's."""
     ermas_settings: Mapping[str, Any] = field(default_factory=dict)
     """Further ones of ERMAS."""
+    learner: str = SB3LearnerConfig.kind
+    """Kind of all learners, those of fresh agents too: `sb3` or `jax` (the same PPO, three times as fast)."""
     equal_compute: bool = True
     """Whether MARL is trained with as many environment steps as ERMAS, too."""
     robust_starts: int = 2
@@ -70,6 +74,7 @@ HUNDRED_AGENTS = Gap(
     **_RISK_AVERSION,
     population={"num_agents": 100},
     settings={"num_envs": 64},
+    learner=JaxLearnerConfig.kind,
     ermas_settings={
         "deviating_agents": 10,
         "multiplier": {"initial": 0.2, "step_size": 0.6, "proportional": 6.0},
@@ -88,6 +93,7 @@ LABOR = Gap(
     tests=(1.85, 1.9, 1.95, 2.0, 2.05, 2.1, 2.15),
     validation=(1.925, 2.075),
     population={"agent_reward_type": "coin_minus_labor_cost", "labor_cost": 0.012},
+    learner=JaxLearnerConfig.kind,
 )
 """Another elasticity of labor: quasi-linear agents, utility coin − .012 hours^δ; the wages are those of Figure 5."""
 
