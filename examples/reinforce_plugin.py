@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from gymnasium.spaces import Box, Discrete
 
 from ermas_algos.learners import LearnerState, learner_registry
 
@@ -31,12 +32,20 @@ class ReinforceConfig:
             raise ValueError("learning_rate must be > 0 and gamma in [0, 1].")
 
     def make(self, spaces, seed, game=None):
-        """A fresh learner."""
+        """A fresh learner; ValueError for spaces that it does not know."""
+        check_spaces(spaces)
         return Reinforce(self, spaces, seed)
 
     def least_numbers(self, spaces):
         """A checkpoint with fewer numbers than this is refused."""
+        check_spaces(spaces)
         return int(np.prod(spaces.observation.shape)) * int(spaces.action.n)
+
+
+def check_spaces(spaces):
+    """ValueError unless actions are Discrete and observations one array."""
+    if not isinstance(spaces.action, Discrete) or not isinstance(spaces.observation, Box):
+        raise ValueError(f"my_reinforce needs Discrete actions and Box observations, got {spaces}.")
 
 
 class Reinforce:

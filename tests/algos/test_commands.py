@@ -18,13 +18,13 @@ from ermas_algos import command_line
 from ermas_algos.checkpoint import read_checkpoint
 from ermas_algos.commands.certify import Certify
 from ermas_algos.commands.configuration_file import nested, read_configuration, write_toml
-from ermas_algos.commands.evaluate import Evaluate, _named
+from ermas_algos.commands.evaluate import Evaluate, _named, _table
 from ermas_algos.commands.info import Info
 from ermas_algos.commands.plot import Plot
 from ermas_algos.commands.reproduce import Reproduce
 from ermas_algos.commands.sweep import Sweep as SweepCommand
 from ermas_algos.commands.train import Train
-from ermas_algos.evaluation import read_rows
+from ermas_algos.evaluation import TransferRow, read_rows
 from ermas_algos.experiments.results import read_table
 
 GAME = ("--environment", "augmented_bimatrix_v0", "--arguments", "agents_observe", "own", "horizon", "4")
@@ -236,6 +236,34 @@ def test_bad_input_of_evaluate(arguments: Any, message: str, capsys: pytest.Capt
     assert message in capsys.readouterr().err
 
 
+def test_the_caption_says_at_which_gaps_regret_is_known() -> None:
+    rows = [
+        TransferRow("a", gap, 0, 1.0, None, regret, True, 2, 8, False) for gap, regret in ((0.0, 0.25), (0.5, None))
+    ]
+    told = "the agents' largest exact regret (q = 0, where the game has tables): 0.2500 per step"
+    assert _table(rows, ["a"], [0.0, 0.5], "q").caption == told
+    assert _table(rows[:1], ["a"], [0.0], "q").caption == "the agents' largest exact regret: 0.2500 per step"
+    assert _table(rows[1:], ["a"], [0.5], "q").caption is None
+
+
+def test_dots_reach_into_tables_among_the_arguments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "train.toml"
+    file.write_text('algorithm = "MARL"\n[arguments]\nhorizon = 4\n[arguments.perturbation]\nname = "random_tables"\n')
+    train = ("train", "--file", file, "--environment", "augmented_bimatrix_v0", "--iterations", "1", "--out", tmp_path)
+    assert ermas(*train, "--arguments", "perturbation.scale", "0.5", "--settings", "num_envs", "4") == 0
+    resolved = tomllib.loads((tmp_path / "train.toml").read_text())
+    assert resolved["arguments"] == {"horizon": 4, "perturbation": {"name": "random_tables", "scale": 0.5}}
+    given = ("evaluate", tmp_path, "--gap-argument", "perturbation.scale", "--gaps", "0", *FRESH, "--arguments")
+    assert ermas(*given, "perturbation.seed", "3") == 0
+    capsys.readouterr()
+    assert ermas(*given, "perturbation.sede", "3") == 2
+    assert "argument of perturbation random_tables: unknown name 'sede'. Did you mean 'seed'" in capsys.readouterr().err
+    assert ermas(*given, "horizon.x", "3") == 2
+    assert "horizon.x: 'horizon' must be a table among the arguments, got 4" in capsys.readouterr().err
+    certify = ("certify", tmp_path, "--environment", "augmented_bimatrix_v0", "--arguments", "horizon", "4")
+    assert ermas(*certify, "perturbation.name", "planner_adversity", "perturbation.q", "0.5", "--epsilon", "99") == 0
+
+
 TAXED = ("--environment", "one_step_economy_v0", "--arguments", "observations", "compact", "num_agents", "3")
 RULES = """
 from ermas_envs.planners import FixedBrackets, TaxPlanner
@@ -272,6 +300,16 @@ def test_evaluate_takes_tax_rules_by_name_as_tables_and_from_modules(
     capsys.readouterr()
     assert ermas("evaluate", "my_rules:wrong", *given) == 2
     assert "my_rules:wrong: KeyError: 'rates', line 9 of " in capsys.readouterr().err
+
+
+def test_what_is_next_after_a_run_under_a_tax_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A fixed schedule can be certified, Saez's cannot."""
+    for rule, following in (("us_federal", "certify"), ("saez", "info")):
+        train = ("train", *TAXED, "planner.name", rule, "--algorithm", "MARL", "--settings", "num_envs", "4")
+        assert ermas(*train, "--iterations", "1", "--out", tmp_path / rule) == 0
+        assert f"Next: ermas {following} {tmp_path / rule}" in capsys.readouterr().out
+    assert ermas("certify", tmp_path / "us_federal", "--epsilon", "1e6") == 0
+    assert ermas("certify", tmp_path / "saez") == 2
 
 
 def test_a_run_under_a_tax_rule_is_evaluated_as_the_rule(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import ermas_algos
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "ermas_algos/src"
 LAYERS = ["learners", "algorithms", "evaluation", "experiments", "studies"]  # lowest first
+BESIDE = ["commands", "plots"]
+"""Folders that are no layers; each has tests of its own here."""
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -58,6 +60,11 @@ def test_no_layer_imports_a_higher_one(lower: str, higher: str) -> None:
     folder = SOURCES / "ermas_algos" / lower
     assert folder.is_dir()
     assert imports_of(folder.rglob("*.py"), f"ermas_algos.{higher}") == []
+
+
+def test_every_folder_is_a_layer_or_stands_beside_them() -> None:
+    folders = [path.parent.name for path in (SOURCES / "ermas_algos").glob("*/__init__.py")]
+    assert sorted(folders) == sorted([*LAYERS, *BESIDE])
 
 
 def test_plots_are_for_experiments_studies_and_examples_only() -> None:

@@ -56,6 +56,11 @@ if __name__ == "__main__":
         file.write(SWEEP)
     ermas("sweep", "sweep.toml", "--out", "swept", "--workers", "1")
     ermas("train", "--file", "run/train.toml", "--out", "again")
+    try:
+        main(("train", "--environment", "one_step_economy_v0", "--algorithm", "MARL", "--out", "taxes", "--settings",
+              *learners))
+    except SystemExit as stopped:
+        assert stopped.code == 2  # its planner's actions are MultiDiscrete
     main(("certify", "run", "--epsilon", "100"))
 """
 
@@ -68,6 +73,7 @@ def test_a_learner_of_ones_own_is_trained_evaluated_swept_and_certified_by_name(
         [sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "my_reinforce needs Discrete actions and Box observations" in done.stderr
     resolved = (tmp_path / "run" / "train.toml").read_text()
     assert 'kind = "my_reinforce"' in resolved
     assert (tmp_path / "again" / "progress.csv").read_text().count("\n") == 4

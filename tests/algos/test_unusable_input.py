@@ -116,7 +116,7 @@ UNUSABLE: list[tuple[tuple[str, ...], str]] = [
     (with_argument("planner", "[" * 3000 + "]" * 3000), "planner: may hold tables"),
     (with_setting("a." * 3000 + "b", "1"), "may hold tables"),
     (with_argument("planner", '{"name": ["a"]}'), "planner: unknown name ['a']"),
-    (with_argument("planner", '{"name": "constant", "akshun": 3}'), "planner: "),
+    (with_argument("planner", '{"name": "constant", "akshun": 3}'), "planner constant: unknown name 'akshun'"),
     (with_argument("autoreset", "3"), "autoreset must be True or False, got 3"),
     (with_argument("autoreset", "[]"), "autoreset must be True or False, got []"),
     (with_argument("horizon", "1000000000000000000"), "horizon must be at most 1000000, got"),

@@ -12,7 +12,7 @@ from rich.table import Table
 from ermas_algos.commands.console import print_table
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
 from ermas_algos.commands.number_text import number
-from ermas_algos.commands.options import checkpoint_file, environment_spec, json_values, optional
+from ermas_algos.commands.options import checkpoint_file, environment_spec, given_arguments, optional
 from ermas_algos.commands.tax_schedule import print_tax_certificate, schedule_rates
 from ermas_algos.evaluation.certificate import certify_trainer, load_trainer
 from ermas_algos.evaluation.tax_certificate import (
@@ -47,7 +47,8 @@ class Certify:
     environment: Annotated[str | None, optional("NAME", "what the checkpoint names")] = None
     """Registered environment that the agents were trained in, or that is taxed."""
     arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
-    """Arguments of that environment: names, each followed by its value in JSON (text may be bare)."""
+    """Arguments of that environment: names, each followed by its value in JSON (text may be bare); dots reach into
+    tables: perturbation.eta 0.5."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON instead of a table."""
 
@@ -55,7 +56,11 @@ class Certify:
         """Exit status."""
         if self.arguments and self.environment is None:
             raise ValueError("arguments: they are those of --environment; name it, too.")
-        spec = None if self.environment is None else environment_spec(self.environment, json_values(self.arguments))
+        spec = (
+            None
+            if self.environment is None
+            else environment_spec(self.environment, given_arguments(self.arguments, {}))
+        )
         if (self.checkpoint is None) == (not self.schedule):
             raise ValueError("name a run or its checkpoint, or give a --schedule: one of the two.")
         if self.checkpoint is None:

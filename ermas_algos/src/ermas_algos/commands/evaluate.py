@@ -18,7 +18,7 @@ from ermas_algos.commands.configuration_file import json_value, nested
 from ermas_algos.commands.console import print_table, progress_bar
 from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
 from ermas_algos.commands.imported_planner import imported_planner
-from ermas_algos.commands.options import checkpoint_file, environment_spec, json_values, optional, prepare_file
+from ermas_algos.commands.options import checkpoint_file, environment_spec, given_arguments, optional, prepare_file
 from ermas_algos.evaluation import FreshAgentsConfig, TransferRow, load_planner, transfer_evaluation, write_rows
 from ermas_algos.evaluation.certificate import read_any_training
 from ermas_algos.sb3_planner import SB3Planner
@@ -45,7 +45,8 @@ class Evaluate:
     environment: Annotated[str | None, optional("NAME", "what the first checkpoint names")] = None
     """Registered environment (`ermas info` lists them)."""
     arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
-    """Arguments of that environment: names, each followed by its value in JSON (text may be bare)."""
+    """Arguments of that environment: names, each followed by its value in JSON (text may be bare); dots reach into
+    tables: perturbation.eta 0.5."""
     gap_argument: Annotated[str, optional("NAME", "q")] = "q"
     """Argument of the environment that takes the reality gap; a dotted name is one inside a hook: perturbation.eta."""
     gaps: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
@@ -98,14 +99,13 @@ class Evaluate:
         return FROM_THE_BEGINNING
 
     def _environment(self) -> EnvironmentSpec:
-        arguments = json_values(self.arguments)
         if self.environment is not None:
-            return environment_spec(self.environment, arguments)
+            return environment_spec(self.environment, given_arguments(self.arguments, {}))
         for path in filter(None, map(_checkpoint, self.planners)):
             spec = read_any_training(path)[1].environment_spec
             if spec is not None:
                 with content_of(path):
-                    return environment_spec(spec.name, {**spec.arguments, **arguments})
+                    return environment_spec(spec.name, given_arguments(self.arguments, spec.arguments))
         raise ValueError("environment: no checkpoint names one; give --environment NAME.")
 
     def _planner(self, text: str) -> Any:
@@ -174,7 +174,11 @@ def _table(rows: Sequence[TransferRow], names: Sequence[str], gaps: Sequence[flo
     for name, values in means.items():
         table.add_row(name, *(f"{value:.3f}" for value in values), f"{min(values):.3f}")
     regrets = [row.exact_regret for row in rows if row.exact_regret is not None]
-    notes = [f"the agents' largest exact regret: {max(regrets):.4f} per step"] if regrets else []
+    notes = []
+    if regrets:
+        known = dict.fromkeys(f"{row.gap:g}" for row in rows if row.exact_regret is not None)
+        where = f" ({argument} = {', '.join(known)}, where the game has tables)" if len(regrets) < len(rows) else ""
+        notes.append(f"the agents' largest exact regret{where}: {max(regrets):.4f} per step")
     if capped:
         notes.append("* the cap on training ended it before the agents had converged")
     table.caption = "\n".join(notes) or None

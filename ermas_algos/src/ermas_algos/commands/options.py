@@ -10,7 +10,9 @@ import tyro
 
 from ermas_algos.algorithms.trainer import CHECKPOINT
 from ermas_algos.commands.configuration_file import json_value
+from ermas_algos.commands.plain_values import check_plain
 from ermas_envs import EnvironmentSpec
+from ermas_envs.base.arguments import shown
 from ermas_envs.make import check_arguments
 
 
@@ -25,9 +27,25 @@ def environment_spec(name: str, arguments: Mapping[str, Any]) -> EnvironmentSpec
     return EnvironmentSpec(name, dict(arguments))
 
 
-def json_values(texts: Mapping[str, str]) -> dict[str, Any]:
-    """Arguments as the command line has them: each value in JSON, or bare text."""
-    return {name: json_value(name, text) for name, text in texts.items()}
+def given_arguments(texts: Mapping[str, str], beneath: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of an environment as the command line has them.
+
+    Args:
+        texts: by name, each value in JSON, or bare text; a dotted name is one inside a table: `perturbation.eta`.
+        beneath: arguments that these are put on top of; a table of theirs keeps what no dotted name changes.
+
+    Raises:
+        ValueError: the part of a name before a dot is no table.
+    """
+    found = dict(beneath)
+    for name, text in texts.items():
+        first, _, rest = name.partition(".")
+        inner = found.get(first, {})
+        if rest and not isinstance(inner, Mapping):
+            raise ValueError(f"{name}: {first!r} must be a table among the arguments, got {shown(inner)}.")
+        found[first] = given_arguments({rest: text}, inner) if rest else json_value(name, text)
+    check_plain(found)  # names can be deep, too
+    return found
 
 
 def checkpoint_file(path: Path) -> Path:

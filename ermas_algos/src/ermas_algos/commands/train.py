@@ -16,9 +16,9 @@ from ermas_algos.checkpoint import content_of
 from ermas_algos.commands.configuration_file import nested, read_configuration, write_toml
 from ermas_algos.commands.console import progress_bar
 from ermas_algos.commands.exit_status import DONE
-from ermas_algos.commands.options import json_values, optional, prepare_directory
+from ermas_algos.commands.options import given_arguments, optional, prepare_directory
 from ermas_algos.directory_lock import locked_directory
-from ermas_algos.evaluation.tax_certificate import is_one_step
+from ermas_algos.evaluation.tax_certificate import taxes_are_certified
 from ermas_algos.learners.protocol import num_seeds
 from ermas_algos.presets import NO_PRESET
 from ermas_envs.base.arguments import check_integer, unknown_name
@@ -46,11 +46,12 @@ class Train:
     file: Annotated[Path | None, optional("FILE")] = None
     """TOML or YAML file with the options below; what the command line names, too, overrides it."""
     algorithm: Annotated[str | None, optional("NAME", "ERMAS")] = None
-    """MARL, ERMAS or Population."""
+    """Registered algorithm (`ermas info` lists them)."""
     environment: Annotated[str | None, optional("NAME")] = None
     """Registered environment (`ermas info` lists them); required here or in the file."""
     arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
-    """Arguments of the environment: names, each followed by its value in JSON (text may be bare)."""
+    """Arguments of the environment: names, each followed by its value in JSON (text may be bare); dots reach into
+    tables, as in perturbation.eta 0.5."""
     settings: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
     """Settings that differ from the algorithm's defaults, likewise; dots as in agent_learner.learning_rate 0.01."""
     preset: Annotated[str | None, optional("NAME", "that of the environment")] = None
@@ -111,7 +112,7 @@ class Train:
                 raise ValueError(f"{self.file}: {name} must be a table of names and values, got {given[name]!r}.")
         named = ("algorithm", "environment", "preset", "iterations", _EVERY)
         options = {name: getattr(self, name) for name in named if getattr(self, name) is not None}
-        options["arguments"] = json_values(self.arguments)
+        options["arguments"] = given_arguments(self.arguments, given.get("arguments", {}))
         options["settings"] = nested(self.settings) | ({} if self.seed is None else {"seed": self.seed})
         values = merged(merged({**OPTIONS, _EVERY: 50}, given), options)
         if values["environment"] is None:
@@ -136,7 +137,7 @@ def _resumed(path: Path, run: Run) -> Trainer[Any]:
 def _next_commands(trainer: Trainer[Any]) -> list[str]:
     """Commands that have something to say of this run."""
     batch = num_seeds(trainer.config.agent_learner) > 1
-    certified = trainer.env.tabular_game() is not None or is_one_step(trainer.env)
+    certified = trainer.env.tabular_game() is not None or taxes_are_certified(trainer)
     gap = "q" in argument_names(trainer.env.name)
     evaluate = ["evaluate"] if gap and not batch and trainer.env.planner in trainer.learners else []
     return [*evaluate, *(["certify"] if certified else [])] or ["info"]

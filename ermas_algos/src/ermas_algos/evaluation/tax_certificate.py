@@ -45,6 +45,15 @@ def is_one_step(env: BatchedEnv) -> bool:
     return isinstance(env, EngineBatch) and isinstance(env.engine, OneStepEngine)
 
 
+def taxes_are_certified(trainer: Trainer[Any]) -> bool:
+    """Whether `certify_taxes` has something to say of a trainer, and does not refuse it."""
+    try:
+        _frozen_at_its_likeliest(trainer)
+    except ValueError:
+        return False
+    return True
+
+
 def certify_given_schedule(env: BatchedEnv, rates: Any, epsilon: float | None = None) -> TaxCertificate:
     """Certificate of a tax schedule.
 
