@@ -20,10 +20,10 @@ from ermas_algos.learners.protocol import Spaces
 from ermas_envs import one_step_economy_v0
 
 OBSERVATIONS = spaces.Box(-3.0, 3.0, (4,), np.float32)
-DISCRETE, MULTI_DISCRETE = spaces.Discrete(3), spaces.MultiDiscrete([2, 3])
+DISCRETE, MULTI_DISCRETE = spaces.Discrete(3), spaces.MultiDiscrete([2, 2, 3])
 MULTI_BINARY, BOX = spaces.MultiBinary(3), spaces.Box(-1.0, 1.0, (2,), np.float32)
 ACTIONS = [DISCRETE, MULTI_DISCRETE, MULTI_BINARY, BOX]
-MASKS = {spaces.Discrete: ([1], 3), spaces.MultiDiscrete: ([1, 3], 5)}
+MASKS = {spaces.Discrete: ([1], 3), spaces.MultiDiscrete: ([1, 3, 5], 7)}
 """Per kind of space: actions that are always allowed, and the size of a mask."""
 
 

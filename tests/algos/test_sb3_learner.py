@@ -612,6 +612,26 @@ def test_identity_environment_is_learned(algorithm: str, settings: dict[str, Any
     assert np.diag(learner.action_probabilities(eye)).min() > 0.9
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("validates", [True, False])
+@pytest.mark.parametrize(("algorithm", "space"), SUPPORTED)
+def test_numbers_that_are_not_finite_are_errors_and_torch_checks_as_before(
+    algorithm: str, space: spaces.Space[Any], validates: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.distributions.Distribution, "_validate_args", validates)
+    learner = make(algorithm, space, hidden_layers=(4,))
+    rollout = play(learner)
+    learner.update(rollout)
+    with pytest.raises(ValueError, match="outputs are not numbers"):
+        learner.act(np.full((2, 4), np.nan, np.float32), np.full((2, learner.noise_size), 0.5))
+    if "PPO" in algorithm:
+        rewards = rollout.rewards.copy()
+        rewards[:] = 1e38
+        with pytest.raises(ValueError, match="update left parameters that are not finite"):
+            learner.update(Rollout(**{**vars(rollout), "rewards": rewards}))
+    assert torch.distributions.Distribution._validate_args is validates
+
+
 # Settings
 
 

@@ -20,11 +20,11 @@ from ermas_envs.planners import planner_registry
 
 REPLICAS, HORIZON = 64, 200
 """Copies of the economy, and steps of a rollout, which is an episode."""
-EPOCHS, MINIBATCH = 2, 1600
+EPOCHS, MINIBATCH = 4, 1600
 """Passes over a rollout, and samples of a gradient step."""
 ROUNDS = PAIRS
 """Measurements of each side."""
-PPO: dict[str, Any] = {"learning_rate": 2e-3, "gamma": 0.99, "gae_lambda": 0.95}
+PPO: dict[str, Any] = {"learning_rate": 1e-3, "gamma": 0.99, "gae_lambda": 0.95}
 FURTHER: dict[str, Any] = {"ent_coef": 0.01, "clip_range": 0.2}
 """Settings that all sides but the preset's share."""
 HIDDEN = (64, 64)

@@ -3,6 +3,8 @@
 Equal noise gives coupled actions (common random numbers), and no global generator is touched.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -32,13 +34,41 @@ def noise_size(space: spaces.Space[Any]) -> int:
     raise ValueError(f"action space must be Discrete, MultiDiscrete, MultiBinary or Box, got {space}.")
 
 
+@contextmanager
+def without_validation() -> Iterator[None]:
+    """Torch's distributions do not check their arguments in the block: in small networks that takes as long as a tenth
+    of everything. Whoever leaves it out checks that numbers are finite."""
+    before = torch.distributions.Distribution._validate_args
+    torch.distributions.Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        torch.distributions.Distribution.set_default_validate_args(before)
+
+
 def distribution(policy: Any, observations: Array, action_masks: BoolArray | None, masked: bool) -> Any:
-    """The SB3 `Distribution` of a policy over R rows; only a `masked` one (MaskablePPO's) is given the masks."""
+    """The SB3 `Distribution` of a policy over R rows; only a `masked` one (MaskablePPO's) is given the masks.
+
+    Raises:
+        ValueError: parameters or observations, and so the distribution, are not numbers.
+    """
     seen = torch.as_tensor(np.ascontiguousarray(observations))  # torch takes no negative strides
-    if not masked:
-        return policy.get_distribution(seen)
-    masks = None if action_masks is None else np.ascontiguousarray(action_masks)
-    return policy.get_distribution(seen, action_masks=masks)
+    with without_validation():
+        if masked:
+            masks = None if action_masks is None else np.ascontiguousarray(action_masks)
+            found = policy.get_distribution(seen, action_masks=masks)
+        else:
+            found = policy.get_distribution(seen)
+    for part in parts(found):
+        if bool(torch.isnan(part.logits if hasattr(part, "logits") else part.mean).any()):
+            raise ValueError("the policy's outputs are not numbers: parameters, or what was observed, are not.")
+    return found
+
+
+def parts(distribution: Any) -> list[Any]:
+    """The torch distributions inside an SB3 distribution (several for MultiDiscrete)."""
+    inner = getattr(distribution, "distribution", None) or distribution.distributions
+    return list(inner) if isinstance(inner, list) else [inner]
 
 
 def probabilities(distribution: Any) -> FloatArray:
@@ -52,8 +82,8 @@ def sample(distribution: Any, space: spaces.Space[Any], noise: FloatArray) -> Ar
     if isinstance(space, spaces.Discrete):
         return inverse_categorical(distribution.distribution.probs.numpy(), noise[:, 0])
     if isinstance(space, spaces.MultiDiscrete) or hasattr(distribution, "distributions"):
-        parts = getattr(distribution, "distribution", None) or distribution.distributions
-        return np.stack([inverse_categorical(part.probs.numpy(), noise[:, k]) for k, part in enumerate(parts)], axis=1)
+        several = parts(distribution)
+        return np.stack([inverse_categorical(one.probs.numpy(), noise[:, k]) for k, one in enumerate(several)], axis=1)
     if isinstance(space, spaces.MultiBinary):
         return np.asarray(noise < distribution.distribution.probs.numpy(), dtype=np.int8)
     normal = distribution.distribution

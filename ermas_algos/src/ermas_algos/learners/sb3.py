@@ -1,6 +1,6 @@
 """Stable-Baselines3 as a learner: PPO, A2C, and sb3-contrib's TRPO and MaskablePPO, driven from outside.
 
-The rollout buffer is filled in bulk, advantages come from SB3's own GAE, the update is SB3's own `train()`.
+The rollout buffer is filled in bulk, the update is SB3's own `train()`.
 """
 
 import inspect
@@ -22,6 +22,7 @@ from stable_baselines3.common.utils import FloatSchedule
 
 from ermas_algos.checkpoint import prefixed, with_prefix
 from ermas_algos.learners import action_sampling, optimizer_state
+from ermas_algos.learners.advantages import generalised_advantages
 from ermas_algos.learners.protocol import (
     InGame,
     Learner,
@@ -200,15 +201,21 @@ class SB3Learner:
             return action_sampling.sample(self._distribution(observations, action_masks), self.action_space, noise)
 
     def update(self, rollout: Rollout) -> dict[str, float]:
-        """One `train()` of the SB3 algorithm on the rollout; returns SB3's own training metrics."""
+        """One `train()` of the SB3 algorithm on the rollout; returns SB3's own training metrics.
+
+        Raises:
+            ValueError: parameters are not finite afterwards.
+        """
         model = self._model
         model.rollout_buffer = self._filled_buffer(rollout)
         if self.config.minibatch_size is None:
             model.batch_size = rollout.rewards.size
         self._anneal()
-        with _global_seeds(int(self._shuffling.integers(2**32))):
+        with _global_seeds(int(self._shuffling.integers(2**32))), action_sampling.without_validation():
             model.train()
         self.policy.set_training_mode(False)
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.policy.parameters()):
+            raise ValueError("the update left parameters that are not finite.")
         metrics = {name.removeprefix("train/"): float(value) for name, value in model.logger.name_to_value.items()}
         model.logger.name_to_value.clear()
         return metrics
@@ -225,24 +232,26 @@ class SB3Learner:
             model.ent_coef = self._ent_coef * share
 
     def _filled_buffer(self, rollout: Rollout) -> Any:
-        steps, rows = rollout.rewards.shape
+        """SB3's buffer with the arrays of the rollout: made small, as it would fill arrays of its own otherwise."""
+        steps, rows = shape = rollout.rewards.shape
         model = self._model
         buffer = model.rollout_buffer.__class__(
-            steps, self.observation_space, self.action_space, "cpu", model.gae_lambda, model.gamma, n_envs=rows
+            1, self.observation_space, self.action_space, "cpu", model.gae_lambda, model.gamma, n_envs=1
         )
-        values, log_probs = self._evaluate(rollout)
-        buffer.observations = rollout.observations.reshape(buffer.observations.shape)
-        buffer.actions = rollout.actions.reshape(buffer.actions.shape)
-        buffer.values, buffer.log_probs = values, log_probs
+        buffer.buffer_size, buffer.n_envs, buffer.full = steps, rows, True
+        buffer.values, buffer.log_probs = self._evaluate(rollout)
+        buffer.observations = rollout.observations.reshape(*shape, *buffer.obs_shape)
+        buffer.actions = rollout.actions.reshape(*shape, buffer.action_dim)
+        if self._masked:
+            given = rollout.action_masks
+            size = (*shape, buffer.mask_dims)
+            buffer.action_masks = np.ones(size, np.bool_) if given is None else given.reshape(size)
         buffer.rewards = self._bootstrapped_rewards(rollout)
-        buffer.episode_starts[0] = 1.0
-        buffer.episode_starts[1:] = rollout.ended[:-1]
-        if self._masked and rollout.action_masks is not None:
-            buffer.action_masks = rollout.action_masks.reshape(buffer.action_masks.shape).astype(np.float32)
-        buffer.full = True
-        buffer.compute_returns_and_advantage(
-            torch.as_tensor(self._values(rollout.last_observations)), rollout.ended[-1]
+        last_values = self._values(rollout.last_observations)
+        buffer.advantages = generalised_advantages(
+            buffer.rewards, buffer.values, last_values, rollout.ended, model.gamma, model.gae_lambda
         )
+        buffer.returns = buffer.advantages + buffer.values
         return buffer
 
     def _evaluate(self, rollout: Rollout) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -251,7 +260,7 @@ class SB3Learner:
         flat = rollout.observations.reshape(-1, *rollout.observations.shape[2:])
         actions = torch.as_tensor(rollout.actions.reshape(shape[0] * shape[1], *rollout.actions.shape[2:]))
         masks = None if rollout.action_masks is None else rollout.action_masks.reshape(len(flat), -1)
-        with torch.no_grad():
+        with torch.no_grad(), action_sampling.without_validation():
             log_probs = self._distribution(flat, masks).log_prob(actions.float())
         return self._values(flat).reshape(shape), log_probs.numpy().reshape(shape)
 
@@ -327,7 +336,7 @@ class SB3Learner:
         with torch.no_grad():
             own = self._distribution(observations, action_masks)
             others = other._distribution(observations, action_masks)
-            pairs = zip(_parts(own), _parts(others), strict=True)
+            pairs = zip(action_sampling.parts(own), action_sampling.parts(others), strict=True)
             divergences = [torch.distributions.kl_divergence(a, b) for a, b in pairs]
         rows = [d.reshape(len(observations), -1).sum(dim=1) for d in divergences]
         return float(torch.stack(rows).sum(dim=0).mean().clamp(min=0.0))  # rounding can leave −1e-8
@@ -337,12 +346,6 @@ class SB3Learner:
             raise TypeError(f"action probabilities exist for Discrete actions only, not for {self.action_space}.")
         with torch.no_grad():
             return action_sampling.probabilities(self._distribution(observations, action_masks))
-
-
-def _parts(distribution: Any) -> list[Any]:
-    """The torch distributions inside an SB3 distribution (several for MultiDiscrete)."""
-    inner = getattr(distribution, "distribution", None) or distribution.distributions
-    return list(inner) if isinstance(inner, list) else [inner]
 
 
 @contextmanager
