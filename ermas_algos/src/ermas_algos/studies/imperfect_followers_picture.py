@@ -33,7 +33,7 @@ def plot_followers(path: Path, rows: Rows, followers: Sequence[str]) -> None:
         for place, key in enumerate(keys):
             own = [row for row in last if (row["method"], row["epsilon"]) == key]
             _draw(panel, own, column, known, (place - 1) * 0.22, _COLORS[place], key)
-        panel.set_xticks(range(len(known)), known)
+        panel.set_xticks(range(len(known)), known, fontsize=8)
         panel.spines[["top", "right"]].set_visible(False)
         panel.set_xlabel("followers in training")
     left.set_title("Last schedule, exact equilibrium; small dots: seeds", loc="left", fontsize=10)
