@@ -13,7 +13,7 @@ import ermas_algos
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "ermas_algos/src"
 LAYERS = ["learners", "algorithms", "evaluation", "experiments", "studies"]  # lowest first
-BESIDE = ["commands", "plots"]
+BESIDE = ["bench", "commands", "plots"]
 """Folders that are no layers; each has tests of its own here."""
 
 
@@ -83,6 +83,11 @@ def test_a_studys_picture_reads_tables_only() -> None:
     assert pictures
     for layer in ("algorithms", "learners", "evaluation", "experiments", "studies"):
         assert imports_of(iter(pictures), f"ermas_algos.{layer}") == []
+
+
+def test_nothing_knows_the_benchmarks() -> None:
+    others = (p for p in SOURCES.rglob("*.py") if p.parent.name != "bench")
+    assert imports_of(others, "ermas_algos.bench") == []
 
 
 def test_nothing_below_knows_the_commands() -> None:
