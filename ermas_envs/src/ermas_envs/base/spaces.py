@@ -1,6 +1,6 @@
 """A batch of actions against a Gymnasium space: checks, clipping for Gaussian policies, and the form of masks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,13 +63,22 @@ class JointActionCheck:
         space, batches = self._spaces[roles[0]], [np.asarray(actions[role]) for role in roles]
         shape = (self._num_envs, *(space.shape or ()))
         if all(batch.shape == shape and batch.dtype == batches[0].dtype for batch in batches):
-            stacked = np.stack(batches, axis=1)
+            stacked = _side_by_side(batches)
             if _are_inside(space, stacked):
                 return stacked.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else stacked
         columns = [
             check_action_batch(role, space, batch, self._num_envs) for role, batch in zip(roles, batches, strict=True)
         ]
         return np.stack(columns, axis=1)
+
+
+def _side_by_side(batches: Sequence[Array]) -> Array:
+    """Alike arrays (R, …) as one, (R, n, …); NumPy's own `stack` takes twice as long where there are few numbers."""
+    first = batches[0]
+    out = np.empty((len(first), len(batches), *first.shape[1:]), first.dtype)
+    for place, batch in enumerate(batches):
+        out[:, place] = batch
+    return out
 
 
 def _are_inside(space: spaces.Space[Any], batch: Array) -> bool:
