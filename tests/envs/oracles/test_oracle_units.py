@@ -91,6 +91,13 @@ def test_worst_correlation_of_random_games_in_every_unit_and_with_any_constant(
     assert moved.planner_payoff - gift == pytest.approx(expected, abs=1e-8)  # 1e6 + small differences: 1e-10 is lost
 
 
+def test_subnormal_payoffs_beside_ordinary_ones() -> None:
+    """The ratio of the units is infinite; a limit that does not bind has no price nevertheless."""
+    tiny = np.full((1, 1), 1.1125369292536007e-308)
+    found = worst_coarse_correlated_equilibrium(np.full((1, 1), 2.0), -tiny, np.full((1, 1), 3.0), 0.0)
+    assert found.planner_payoff == pytest.approx(3.0)
+
+
 def test_agents_may_have_units_of_their_own_at_no_regret() -> None:
     expected = worst_coarse_correlated_equilibrium(FIRST, SECOND, STAKE, 0.0).planner_payoff
     found = worst_coarse_correlated_equilibrium(1e-12 * FIRST, 1e12 * SECOND, STAKE, 0.0).planner_payoff

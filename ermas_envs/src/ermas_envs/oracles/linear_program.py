@@ -94,7 +94,11 @@ class LinearProgram:
             raise LinearProgramError(f"the linear program has no solution: {found.message}")
         point = np.clip(found.x, 0.0, 1.0)
         scaled = np.split(np.maximum(-found.ineqlin.marginals, 0.0), np.cumsum([len(g.bounds) for g in self.limits]))
-        multipliers = tuple(part * (cost_unit / size) for part, size in zip(scaled, units, strict=False))
+        ratios = [cost_unit / size for size in units]  # infinite beside a group of subnormal coefficients
+        multipliers = tuple(
+            np.multiply(part, ratio, out=np.zeros_like(part), where=part > 0.0)
+            for part, ratio in zip(scaled, ratios, strict=False)
+        )
         minimum = self._dual_bound(multipliers, found.eqlin.marginals * cost_unit)
         self._check(found.x, minimum, cost_unit, units)
         return Solution(minimum, point, multipliers)
