@@ -196,7 +196,7 @@ def _result(ray: Any, reference: Any) -> Any:
 
 
 def _on_ray(work: Callable[[Any], Any], job: Any) -> Any:
-    _prepare_torch()
+    torch.set_num_threads(1)
     return _attempt(work, job)
 
 
@@ -215,13 +215,7 @@ def _failure(error: BaseException) -> Failure:
 def _start_process() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _prepare_torch()
-
-
-def _prepare_torch() -> None:
     torch.set_num_threads(1)
-    # A fifth of the time of small updates goes into checks of arguments that are right.
-    torch.distributions.Distribution.set_default_validate_args(False)
 
 
 def _end_with_parent() -> None:

@@ -1,9 +1,23 @@
 """Generalised advantage estimation (Schulman et al., arXiv:1506.02438) in bulk, as Stable-Baselines3 calculates it."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ermas_envs.base.arrays import BoolArray
+from ermas_algos.learners.protocol import Rollout, float32_rewards
+from ermas_envs.base.arrays import Array, BoolArray
+
+
+def bootstrapped_rewards(
+    rollout: Rollout, gamma: float, values_of: Callable[[Array], NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Rewards (T, R); where a limit of time cuts an episode off, plus γ times the value of what is seen then."""
+    rewards = float32_rewards(rollout.rewards, ["step", "row"])
+    cut = rollout.bootstrapped
+    if rollout.bootstrap_observations is not None and cut is not None and cut.any():
+        rewards[cut] += gamma * values_of(rollout.bootstrap_observations[cut])
+    return rewards
 
 
 def generalised_advantages(

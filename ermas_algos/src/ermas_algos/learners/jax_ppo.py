@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from ermas_algos.learners import jax_update, mlp
 from ermas_algos.learners.action_sampling import noise_size
-from ermas_algos.learners.advantages import generalised_advantages
+from ermas_algos.learners.advantages import bootstrapped_rewards, generalised_advantages
 from ermas_algos.learners.jax_config import JaxLearnerConfig
 from ermas_algos.learners.jax_update import PADDING, Adam, Rows, Targets, Weights
-from ermas_algos.learners.protocol import Learner, LearnerState, Rollout, float32_rewards
-from ermas_algos.learners.sb3 import SB3Learner, SB3LearnerConfig
+from ermas_algos.learners.protocol import Learner, LearnerState, Rollout
+from ermas_algos.learners.sb3 import SB3Learner, SB3LearnerConfig, share_left
 from ermas_algos.saved_state import check_tensors, restore_generator, saved_count, saved_table
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 
@@ -106,10 +106,7 @@ class JaxLearner:
 
     def _advantages(self, rollout: Rollout, values: NDArray[np.float32]) -> NDArray[np.float32]:
         config, shape = self.config, rollout.rewards.shape
-        rewards = float32_rewards(rollout.rewards, ["step", "row"])
-        cut = rollout.bootstrapped
-        if rollout.bootstrap_observations is not None and cut is not None and cut.any():
-            rewards[cut] += config.gamma * self._values(rollout.bootstrap_observations[cut])
+        rewards = bootstrapped_rewards(rollout, config.gamma, self._values)
         following = self._values(rollout.last_observations)
         return generalised_advantages(
             rewards, values.reshape(shape), following, rollout.ended, config.gamma, config.gae_lambda
@@ -139,9 +136,8 @@ class JaxLearner:
 
     def _weights(self) -> Weights:
         """Settings as they are after so many epochs."""
-        config, share = self.config, 1.0
-        if config.anneal_epochs is not None:
-            share = 1.0 - min(self._n_updates / config.anneal_epochs, 1.0) * (1.0 - config.annealed_share)
+        config = self.config
+        share = share_left(config.anneal_epochs, config.annealed_share, self._n_updates)
         return Weights(
             learning_rate=config.learning_rate * share,
             ent_coef=config.ent_coef * share,

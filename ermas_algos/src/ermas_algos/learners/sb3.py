@@ -22,14 +22,13 @@ from stable_baselines3.common.utils import FloatSchedule
 
 from ermas_algos.checkpoint import prefixed, with_prefix
 from ermas_algos.learners import action_sampling, optimizer_state
-from ermas_algos.learners.advantages import generalised_advantages
+from ermas_algos.learners.advantages import bootstrapped_rewards, generalised_advantages
 from ermas_algos.learners.protocol import (
     InGame,
     Learner,
     LearnerState,
     Rollout,
     Spaces,
-    float32_rewards,
     learner_registry,
 )
 from ermas_algos.learners.sb3_arguments import checked_arguments
@@ -137,6 +136,11 @@ def _checked_learning_rate(given: object) -> float:
     return check_number("learning_rate", value, maximum=LARGEST_LEARNING_RATE)
 
 
+def share_left(anneal_epochs: int | None, annealed_share: float, epochs: int) -> float:
+    """Of learning rate and entropy coefficient after so many epochs, see `SB3LearnerConfig.anneal_epochs`."""
+    return 1.0 if anneal_epochs is None else 1.0 - min(epochs / anneal_epochs, 1.0) * (1.0 - annealed_share)
+
+
 def _checked_layers(given: Sequence[Any]) -> tuple[int, ...]:
     if len(given) > MOST_LAYERS:
         raise ValueError(f"hidden_layers must be at most {MOST_LAYERS} layers, got {len(given)}.")
@@ -225,8 +229,7 @@ class SB3Learner:
         config, model = self.config, self._model
         if config.anneal_epochs is None:
             return
-        done = min(model._n_updates / config.anneal_epochs, 1.0)
-        share = 1.0 - done * (1.0 - config.annealed_share)
+        share = share_left(config.anneal_epochs, config.annealed_share, model._n_updates)
         model.lr_schedule = FloatSchedule(config.learning_rate * share)
         if hasattr(model, "ent_coef"):  # TRPO has none
             model.ent_coef = self._ent_coef * share
@@ -246,7 +249,7 @@ class SB3Learner:
             given = rollout.action_masks
             size = (*shape, buffer.mask_dims)
             buffer.action_masks = np.ones(size, np.bool_) if given is None else given.reshape(size)
-        buffer.rewards = self._bootstrapped_rewards(rollout)
+        buffer.rewards = bootstrapped_rewards(rollout, self.config.gamma, self._values)
         last_values = self._values(rollout.last_observations)
         buffer.advantages = generalised_advantages(
             buffer.rewards, buffer.values, last_values, rollout.ended, model.gamma, model.gae_lambda
@@ -268,14 +271,6 @@ class SB3Learner:
         with torch.no_grad():
             values: NDArray[np.float32] = self.policy.predict_values(self._tensor(observations)).numpy().ravel()
         return values
-
-    def _bootstrapped_rewards(self, rollout: Rollout) -> NDArray[np.float32]:
-        rewards = float32_rewards(rollout.rewards, ["step", "row"])
-        if rollout.bootstrap_observations is not None and rollout.bootstrapped is not None:
-            cut = rollout.bootstrapped
-            if cut.any():
-                rewards[cut] += self.config.gamma * self._values(rollout.bootstrap_observations[cut])
-        return rewards
 
     def _tensor(self, observations: Array) -> torch.Tensor:
         return torch.as_tensor(np.ascontiguousarray(observations))

@@ -140,6 +140,14 @@ class Snapshots(Callback):
         )
 
 
+def snapshots_of(gap: Gap, method: Method, seed: int, iterations: int, every: int) -> list[Row]:
+    """Trains a planner; rows of its snapshots, which begin with method, ε and seed."""
+    snapshots = Snapshots(every, gap.people(gap.home))
+    training_run(gap, method, seed, iterations).trainer().learn(iterations, callbacks=[snapshots])
+    labels = {"method": method.family or method.algorithm, "epsilon": method.epsilon, "seed": seed}
+    return [{**labels, **row} for row in snapshots.rows]
+
+
 @dataclass(frozen=True)
 class Training:
     """Trains one planner and chooses its schedule."""
@@ -168,25 +176,18 @@ class Training:
 
     def run(self) -> Tables:
         """Rows of all snapshots, with what they are worth to fresh agents where the gap is 0; the best is `chosen`."""
-        snapshots, arguments = Snapshots(self.every, self.gap.people(self.gap.home)), self.gap.arguments(self.gap.home)
-        run = training_run(self.gap, self.method, self.seed, self.iterations)
-        run.trainer().learn(self.iterations, callbacks=[snapshots])
-        fresh = fresh_agents(self.gap)
+        snapshots = snapshots_of(self.gap, self.method, self.seed, self.iterations, self.every)
+        arguments, fresh = self.gap.arguments(self.gap.home), fresh_agents(self.gap)
         worth = {
             text: evaluate_schedule(arguments, numbers_of(text), fresh, self.seed)
-            for text in dict.fromkeys(row["schedule"] for row in snapshots.rows)
+            for text in dict.fromkeys(row["schedule"] for row in snapshots)
         }
         best = max(worth, key=lambda text: worth[text].fresh_welfare or 0.0)
-        labels = {
-            "method": self.method.family or self.method.algorithm,
-            "epsilon": self.method.epsilon,
-            "seed": self.seed,
-        }
         rows = []
-        for row in snapshots.rows:
+        for row in snapshots:
             found = worth[row["schedule"]]
             values = {"fresh_welfare": found.fresh_welfare, "exact_welfare": found.exact_welfare}
-            rows.append({**labels, **row, **values, "chosen": row["schedule"] == best})
+            rows.append({**row, **values, "chosen": row["schedule"] == best})
         return {TRAINING: rows}
 
 
@@ -275,13 +276,14 @@ class Test:
     def run(self) -> Tables:
         """A row per value, and a row per ε: welfare found in the worst ε-equilibrium, and its proven lower bound."""
         rows, worst = [], []
+        rates, fresh = numbers_of(self.schedule), fresh_agents(self.gap) if self.fresh else None
         for value in self.values:
-            fresh = fresh_agents(self.gap) if self.fresh else None
-            found = evaluate_schedule(self.gap.arguments(value), numbers_of(self.schedule), fresh, self.seed)
+            found = evaluate_schedule(self.gap.arguments(value), rates, fresh, self.seed)
             rows.append({**self.labels, self.gap.column: value, **asdict(found), "schedule": self.schedule})
-        taxed = self.gap.people(self.gap.home).under(numbers_of(self.schedule))
+        taxed = self.gap.people(self.gap.home).under(rates)
+        start = equilibrium(taxed).profile
         for epsilon in self.epsilons:
-            case = worst_case(taxed, epsilon, equilibrium(taxed).profile)
+            case = worst_case(taxed, epsilon, start)
             row = {"epsilon_of_agents": epsilon, "worst_case_found": case.found, "worst_case_bound": case.bound}
             worst.append({**self.labels, **row})
         return {TESTS: rows, WORST: worst}

@@ -9,7 +9,7 @@ from typing import Any
 
 from ermas_algos.algorithms.run import data_key
 from ermas_algos.experiments.jobs import Job, Scale, Tables
-from ermas_algos.studies.figure_5_jobs import Method, Snapshots, numbers_of, training_run
+from ermas_algos.studies.figure_5_jobs import Method, numbers_of, snapshots_of, training_run
 from ermas_algos.studies.figure_5_one_step import ITERATIONS, SNAPSHOT_EVERY, equal_envs
 from ermas_algos.studies.one_step_gaps import RISK_AVERSION
 from ermas_envs.oracles.taxes import equilibrium
@@ -57,21 +57,12 @@ class Followed:
 
     def run(self) -> Tables:
         """A row per snapshot of the planner's most likely schedule, with its exact welfare; the end is `last`."""
-        people = PEOPLE.people(PEOPLE.home)
-        snapshots = Snapshots(self.every, people)
-        run = training_run(PEOPLE, self.method, self.seed, self.iterations)
-        run.trainer().learn(self.iterations, callbacks=[snapshots])
-        labels = {
-            "followers": self.followers,
-            "method": self.method.algorithm,
-            "epsilon": self.method.epsilon,
-            "seed": self.seed,
-        }
-        rows = []
-        for row in snapshots.rows:
+        people, rows = PEOPLE.people(PEOPLE.home), []
+        snapshots = snapshots_of(PEOPLE, self.method, self.seed, self.iterations, self.every)
+        for row in snapshots:
             found = equilibrium(people.under(numbers_of(row["schedule"])))
-            last = row is snapshots.rows[-1]
-            rows.append({**labels, **row, "exact_welfare": found.welfare, "last": last})
+            last = row is snapshots[-1]
+            rows.append({"followers": self.followers, **row, "exact_welfare": found.welfare, "last": last})
         return {NAME: rows}
 
 
