@@ -1,6 +1,6 @@
 """A batch of actions against a Gymnasium space: checks, clipping for Gaussian policies, and the form of masks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,10 @@ class JointActionCheck:
             raise ValueError(
                 f"actions must name exactly {list(self._spaces)}, got {list(actions)} (by group: {groups})."
             )
-        return ByRole(self._roles, {group: self._roles_of(group, actions) for group in self._roles.groups})
+        return ByRole(
+            self._roles,
+            given={name: array for group in self._roles.groups for name, array in self._roles_of(group, actions)},
+        )
 
     def _are_by_group(self, actions: Mapping[str, Any]) -> bool:
         if actions.keys() != self._roles.groups.keys():
@@ -51,27 +54,21 @@ class JointActionCheck:
         roles = self._roles.groups[group]
         return check_group_actions(group, roles, self._spaces[roles[0]], given, self._num_envs)
 
-    def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Array:
+    def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
+        """Each role of a group with its actions, which are looked at together."""
         roles = self._roles.groups[group]
         space, batches = self._spaces[roles[0]], [np.asarray(actions[role]) for role in roles]
         shape = (self._num_envs, *(space.shape or ()))
         if all(batch.shape == shape and batch.dtype == batches[0].dtype for batch in batches):
-            stacked = _side_by_side(batches)
-            if _are_inside(space, stacked):
-                return stacked.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else stacked
-        columns = [
-            check_action_batch(role, space, batch, self._num_envs) for role, batch in zip(roles, batches, strict=True)
-        ]
-        return np.stack(columns, axis=1)
-
-
-def _side_by_side(batches: Sequence[Array]) -> Array:
-    """Alike arrays (R, …) as one, (R, n, …); NumPy's own `stack` takes twice as long where there are few numbers."""
-    first = batches[0]
-    out = np.empty((len(first), len(batches), *first.shape[1:]), first.dtype)
-    for place, batch in enumerate(batches):
-        out[:, place] = batch
-    return out
+            everything = batches[0] if len(batches) == 1 else np.concatenate(batches)
+            if _are_inside(space, everything):
+                if isinstance(space, spaces.Discrete):
+                    batches = [batch.astype(np.int64, copy=False) for batch in batches]
+                return zip(roles, batches, strict=True)
+        return (
+            (role, check_action_batch(role, space, batch, self._num_envs))
+            for role, batch in zip(roles, batches, strict=True)
+        )
 
 
 def _are_inside(space: spaces.Space[Any], batch: Array) -> bool:
@@ -142,7 +139,7 @@ def _inside_discrete(space: spaces.Discrete, batch: Array) -> bool:
     """Whether all numbers of a non-empty int64 batch lie in the space."""
     # As unsigned numbers, those below the range become huge: one reduction checks both ends.
     shifted = batch - space.start if space.start else batch
-    return int(shifted.view(np.uint64).max()) < int(space.n)
+    return int(np.maximum.reduce(shifted.view(np.uint64), axis=None)) < int(space.n)
 
 
 def mask_size(space: spaces.Space[Any]) -> int | None:
