@@ -147,7 +147,8 @@ def measure(make_env: MakeEnv, agents: FreshAgents, config: FreshAgentsConfig, s
     collector = SampledCollector(make_env, config.measured_envs, np.random.default_rng(_seed(seed, _MEASURING)))
     env = collector.env(1)
     collector.steps = rollout_length(config.rollout_steps, env.horizon, config.measured_envs)
-    experience = collector.collect({role: [learner] for role, learner in agents.learners.items()}, 0)
+    cast = {role: [learner] for role, learner in agents.learners.items()}
+    experience = collector.collect(cast, agents.iterations)  # what depends on the episode's number is as at their end
     value = experience.mean(experience.payoffs[env.planner], 0)
     game = env.tabular_game()
     if game is None:
