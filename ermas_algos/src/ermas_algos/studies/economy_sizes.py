@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ermas_algos.algorithms.config import TrainerConfig
 from ermas_algos.algorithms.run import Run, merged
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.learners.jax_config import JaxLearnerConfig
@@ -18,6 +19,14 @@ ETAS = (0.11, 0.15, 0.19, HOME, 0.27, 0.31, 0.35)
 """Risk aversion of the tests."""
 
 
+def learning_with_jax(config: TrainerConfig) -> TrainerConfig:
+    """The same with all learners of the kind `jax`."""
+    names = ("agent_learner", "planner_learner", "deviation_learner")
+    learners = {name: getattr(config, name, None) for name in names}
+    same: dict[str, Any] = {n: of_kind(JaxLearnerConfig.kind, one) for n, one in learners.items() if one is not None}
+    return dataclasses.replace(config, **same)
+
+
 @dataclass(frozen=True)
 class Size:
     """An economy, and how long planners and fresh agents are trained in it; all learn with JAX."""
@@ -27,9 +36,10 @@ class Size:
     preset: str
     """Arguments and settings of the training."""
     iterations: int
-    """Outer iterations of a training; of all, MARL's agents and ERMAS's."""
+    """Outer iterations of a training, of which in the first ones (`planner_warmup`) agents learn alone: without taxes,
+    and then under rates that nobody has learned."""
     fresh_iterations: int
-    """Outer iterations of fresh agents."""
+    """Outer iterations of fresh agents under the planner of a test, after as many alone as in a training."""
     epsilons: tuple[float, ...]
     """ε of ERMAS, payoff per step."""
     curve_every: int
@@ -58,8 +68,15 @@ class Size:
         """Of the tables: the value in a test."""
         return f"{self.symbol}_test"
 
+    def first_phase(self, eta: float, seed: int) -> Run:
+        """Agents alone at a risk aversion, for as long as planners wait: they learn without taxes, and then under the
+        random rates of a planner that does not learn."""
+        run = self.training("MARL", {"practice_updates": 0}, eta, seed)
+        config = dataclasses.replace(run.config, agent_learner=self.fresh_agents().agent_learner)
+        return dataclasses.replace(run, config=config, iterations=config.planner_warmup)
+
     def training(self, algorithm: str, settings: Mapping[str, Any], eta: float | None, seed: int) -> Run:
-        """A training at a risk aversion; None: at home."""
+        """A training at a risk aversion, that of a first phase included; None: at home."""
         run = Run.from_options(
             {
                 "environment": economy_v0.NAME,
@@ -70,23 +87,20 @@ class Size:
                 "iterations": self.iterations,
             }
         )
-        names = ("agent_learner", "planner_learner", "deviation_learner")
-        learners = {name: getattr(run.config, name, None) for name in names}
-        same = {name: of_kind(JaxLearnerConfig.kind, one) for name, one in learners.items() if one is not None}
-        return dataclasses.replace(run, config=dataclasses.replace(run.config, **same))
+        return dataclasses.replace(run, config=learning_with_jax(run.config))
 
     def test_arguments(self, eta: float) -> dict[str, Any]:
-        """Of the environment in a test: rates are not annealed."""
-        whole = {"PeriodicBracketTax": {"tax_annealing_schedule": None}}
-        changes = {"isoelastic_eta": eta, "components": whole}
-        return merged(preset_registry.make(self.preset).arguments, changes)
+        """Of the environment in a test."""
+        return merged(preset_registry.make(self.preset).arguments, {"isoelastic_eta": eta})
 
     def fresh_agents(self) -> FreshAgentsConfig:
-        """How fresh agents are trained: as those of a training, with rates and entropy that fall within their time."""
+        """How fresh agents are trained after a first phase: as those of a training, with a learning rate and an entropy
+        that fall within their time."""
         config = self.training("MARL", {}, None, 0).config
         learner = config.agent_learner
         assert isinstance(learner, JaxLearnerConfig)
-        learner = dataclasses.replace(learner, anneal_epochs=learner.n_epochs * self.fresh_iterations)
+        epochs = learner.n_epochs * (config.planner_warmup + self.fresh_iterations)
+        learner = dataclasses.replace(learner, anneal_epochs=epochs)
         return FreshAgentsConfig(
             agent_learner=learner,
             num_envs=config.num_envs,
@@ -114,6 +128,6 @@ class Size:
         )
 
 
-VILLAGE = Size("figure-5", "village", 400, 150, (0.01, 0.02, 0.04), 20)
+VILLAGE = Size("figure-5", "village", 500, 200, (0.0025, 0.005, 0.01), 20)
 """Four people, 100 steps, a map of 13 × 13."""
 SIZES = (VILLAGE,)

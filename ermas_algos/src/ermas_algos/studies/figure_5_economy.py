@@ -4,7 +4,7 @@ The one-step economy, where all of it is known exactly, has `figure_5_one_step`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ermas_algos.experiments.results import rows_of
 from ermas_algos.experiments.sweep import PLANNER_FILE
 from ermas_algos.studies import figure_5_economy_jobs as jobs
 from ermas_algos.studies.economy_sizes import Size
-from ermas_algos.studies.figure_5_economy_jobs import Method, Test, Training
+from ermas_algos.studies.figure_5_economy_jobs import FirstPhase, Method, Test, Training
 from ermas_algos.studies.figure_5_economy_saez import SAEZ, SaezFormula
 from ermas_algos.studies.figure_5_jobs import FREE_MARKET, ORACLE, US_FEDERAL, numbers_of
 from ermas_algos.studies.figure_5_jobs import SAEZ as SAEZ_METHOD
@@ -23,6 +23,9 @@ from ermas_algos.studies.figure_5_tables import choice_rows, claim_rows, rank_ro
 
 RULES: Mapping[str, Mapping[str, Any]] = {FREE_MARKET: {"name": "free_market"}, US_FEDERAL: {"name": "us_federal"}}
 """Planners that need no training."""
+
+_FRESH = 1000
+"""Added to the seeds of fresh agents, who are others than those of the trainings."""
 
 
 def methods(size: Size) -> dict[str, Method]:
@@ -52,39 +55,75 @@ def sized(size: Size, scale: Scale) -> Size:
     return size.quick() if scale.quick else size
 
 
-def trainings(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
-    """The first stage: Saez's schedule, and planners that learn, seed by seed."""
+def first_phases(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
+    """The first stage, seed by seed: agents who have met no planner, those of trainings and those of tests."""
     chosen = sized(size, scale)
-    formula = SaezFormula(chosen, seeds=1, rounds=1) if scale.quick else SaezFormula(chosen)
-    return [
-        formula,
-        *(
-            Training(chosen, name, method, seed)
-            for seed in range(scale.seeds)
-            for name, method in methods(chosen).items()
-        ),
-    ]
+    trained = {chosen.home, *(method.eta for method in methods(chosen).values() if method.eta is not None)}
+    tested = {*chosen.tests, *chosen.validation}
+    found = []
+    for seed in range(scale.seeds):
+        found += [FirstPhase(chosen, eta, seed) for eta in sorted(trained)]
+        found += [FirstPhase(chosen, eta, _FRESH + seed) for eta in sorted(tested)]
+    extra = range(scale.seeds, formula_of(chosen, scale).seeds)  # Saez's formula may ask for more trainings
+    return [*found, *(FirstPhase(chosen, chosen.home, _FRESH + seed) for seed in extra)]
+
+
+def formula_of(size: Size, scale: Scale) -> SaezFormula:
+    """The search for Saez's schedule, without its agents."""
+    return SaezFormula(size, (), seeds=1, rounds=1) if scale.quick else SaezFormula(size, ())
+
+
+def trainings(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
+    """The second stage: Saez's schedule, and planners that learn, seed by seed."""
+    chosen = sized(size, scale)
+    begun = _first_phases(finished, folder)
+    formula = formula_of(chosen, scale)
+    agents = [begun.get((chosen.home, _FRESH + seed)) for seed in range(formula.seeds)]
+    found: list[Job] = []
+    if None not in agents:
+        found.append(replace(formula, agents=tuple(agent for agent in agents if agent is not None)))
+    for seed in range(scale.seeds):
+        for name, method in methods(chosen).items():
+            first = begun.get((chosen.home if method.eta is None else method.eta, seed))
+            if first is not None:
+                found.append(Training(chosen, first, name, method, seed))
+    return found
 
 
 def tests(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
-    """The second stage, seed by seed: every planner at every value; one that was trained elsewhere at its own only."""
+    """The third stage, seed by seed: every planner at every value; one that was trained elsewhere at its own only."""
     chosen = sized(size, scale)
-    values = tuple(sorted((*chosen.tests, *chosen.validation)))
+    values, begun = tuple(sorted((*chosen.tests, *chosen.validation))), _first_phases(finished, folder)
     found: list[Job] = []
+
+    def add(labels: Mapping[str, Any], planner: Mapping[str, Any] | bytes, etas: Sequence[float]) -> None:
+        for eta in etas:
+            seed = _FRESH + labels["seed"]
+            if (eta, seed) in begun:
+                found.append(Test(chosen, labels, planner, begun[eta, seed], eta, seed))
+
     for seed in range(scale.seeds):
         for name, rule in _rules(finished).items():
-            labels = {"method": name, "epsilon": None, "seed": seed, "env_steps": 0}
-            found += [Test(chosen, labels, rule, eta, seed) for eta in chosen.tests]
+            add({"method": name, "epsilon": None, "seed": seed, "env_steps": 0}, rule, chosen.tests)
         for training in finished:
             for row in training.tables.get(jobs.TRAINING, []):
                 if row["seed"] == seed:
                     labels = {column: row[column] for column in ("method", "epsilon", "seed", "env_steps")}
-                    planner = read_file(folder, training, PLANNER_FILE)
+                    where = values if row["method"] == "ERMAS" else chosen.tests
                     elsewhere = row["eta_trained"] != chosen.home
-                    validated = values if row["method"] == "ERMAS" else chosen.tests
-                    for eta in (row["eta_trained"],) if elsewhere else validated:
-                        found.append(Test(chosen, labels, planner, eta, seed))
+                    add(
+                        labels, read_file(folder, training, PLANNER_FILE), (row["eta_trained"],) if elsewhere else where
+                    )
     return found
+
+
+def _first_phases(finished: Sequence[Finished], folder: Path) -> dict[tuple[float, int], bytes]:
+    """Checkpoints by risk aversion and seed; those that failed are missing, and what needs them is left out."""
+    return {
+        (row["eta"], row["seed"]): read_file(folder, job, PLANNER_FILE)
+        for job in finished
+        for row in job.tables.get(jobs.FIRST, [])
+    }
 
 
 def _rules(finished: Sequence[Finished]) -> dict[str, Mapping[str, Any]]:
@@ -94,6 +133,8 @@ def _rules(finished: Sequence[Finished]) -> dict[str, Mapping[str, Any]]:
     return {**RULES, **saez}
 
 
+STAGES = (first_phases, trainings, tests)
+"""One after the other."""
 _PARTS = ("", "-validation", "-choice", "-summary", "-claims", "-ranks", "-curves", "-skills", "-saez")
 
 

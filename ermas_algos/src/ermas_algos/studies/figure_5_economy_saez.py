@@ -1,8 +1,9 @@
 """Saez's tax in the full economy: the elasticity that a reform reveals, and where formula and trained agents end.
 
-Both are asked of agents that are trained from scratch, as those of a test are (SPEC section 12; Saez 2001).
+Both are asked of agents that are trained as those of a test are (SPEC section 12; Saez 2001).
 """
 
+import hashlib
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from ermas_algos.evaluation.economy_episodes import play_episodes
 from ermas_algos.evaluation.fresh_agents import train_fresh_agents
 from ermas_algos.experiments.jobs import Row, Tables
 from ermas_algos.studies.economy_sizes import Size
+from ermas_algos.studies.figure_5_economy_jobs import trainer_of
 from ermas_algos.studies.figure_5_jobs import numbers_text
 from ermas_envs import BatchedEnv, EnvironmentSpec, economy_v0
 from ermas_envs.base.arrays import FloatArray
@@ -33,6 +35,8 @@ class SaezFormula:
 
     size: Size
     """Of the economy."""
+    agents: tuple[bytes, ...]
+    """Checkpoints of first phases at home, one per seed."""
     cut: float = 0.5
     """Share of 1 − rate that the reform of the US federal schedule takes: a small one would be lost in what trainings
     differ by."""
@@ -54,6 +58,7 @@ class SaezFormula:
             "cut": self.cut,
             "seeds": self.seeds,
             "rounds": self.rounds,
+            "agents": [hashlib.sha256(agent).hexdigest() for agent in self.agents],
         }
 
     def run(self) -> Tables:
@@ -69,7 +74,7 @@ class SaezFormula:
         component = PeriodicBracketTax(**self.size.test_arguments(self.size.home)["components"]["PeriodicBracketTax"])
         for turn in range(self.rounds):
             rates = saez_schedule(incomes, found, component.cutoffs)
-            incomes = self._incomes("formula", rates, turn, found, rows)
+            incomes = self._incomes("formula", rates, turn % self.seeds, found, rows)
         return {SAEZ: rows}
 
     def _incomes(
@@ -81,7 +86,7 @@ class SaezFormula:
         def game(num_envs: int) -> BatchedEnv:
             return spec(num_envs, planner=FixedBrackets(rates))
 
-        agents = train_fresh_agents(game, self.size.fresh_agents(), seed)
+        agents = train_fresh_agents(game, self.size.fresh_agents(), seed, trainer_of(self.agents[seed]))
         played = play_episodes(game, agents.learners, self.size.test_episodes, seed, agents.iterations)
         row: Row = {"what": what, "seed": seed, "elasticity": elasticity, "rates": numbers_text(rates)}
         rows.append({**row, "mean_income": float(played.incomes.mean()), **played.outcome()})

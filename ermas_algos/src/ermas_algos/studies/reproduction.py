@@ -83,10 +83,10 @@ def _register_figure_4(name: str, payoffs: str) -> None:
 
 
 def _register_figure_5(module: Any, economy: Any) -> None:
-    """An experiment that trains in an economy, and then tests what it has chosen."""
+    """An experiment in an economy, stage by stage."""
     experiment = Experiment(
         economy.name,
-        (partial(module.trainings, economy), partial(module.tests, economy)),
+        tuple(partial(stage, economy) for stage in module.STAGES),
         module.tables(economy),
         partial(module.collect, economy),
         partial(module.describe, economy),
