@@ -160,6 +160,8 @@ def test_games_and_agents_that_the_oracles_do_not_know() -> None:
         certify_taxes(ignoring)
     with pytest.raises(ValueError, match="action_noise must be 0"):
         certify_taxes(trainer(action_noise=0.1))
+    with pytest.raises(ValueError, match="behaviour None"):
+        certify_taxes(trainer(behaviour={"name": "habit", "probability": 0.1}))
     with pytest.raises(ValueError, match=r"certified in one_step_economy_v0, not in bimatrix_v0\."):
         certify_given_schedule(EnvironmentSpec("bimatrix_v0", {})(1), [0.1])
 

@@ -22,6 +22,7 @@ from gymnasium import spaces
 
 from ermas_envs import batched_env
 from ermas_envs.base.spaces import split_mask
+from ermas_envs.behaviours import Habit
 from ermas_envs.games.taxation.tax_planners import FixedBrackets, FreeMarket, Saez, USFederal
 from ermas_envs.perturbations import Bounded, PlannerAdversity, RandomOffset, RandomTables, RiskAversion
 from ermas_envs.planners import ConstantPlanner, FunctionPlanner
@@ -144,6 +145,7 @@ HOOKS: Mapping[str, Draw] = {
         RiskAversion(pick(0.0, 1.0, 2.5, 30.0)(generator)),
     )(generator),
     "action_noise": pick(0.0, 0.0, 0.3, 1.0),
+    "behaviour": pick(None, None, Habit(0.3), Habit(1.0)),
     "autoreset": pick(True, True, False),
 }
 ECONOMY: Mapping[str, Draw] = {

@@ -130,11 +130,13 @@ def _frozen_at_its_likeliest(trainer: Trainer[Any]) -> tuple[FloatArray, float, 
 
 
 def _engine(env: BatchedEnv) -> OneStepEngine:
-    """The game of an environment; ValueError unless it is the one-step economy, without action noise."""
+    """The game of an environment; ValueError unless it is the one-step economy, where agents do what they choose."""
     if not isinstance(env, EngineBatch) or not isinstance(env.engine, OneStepEngine):
         raise ValueError(f"tax schedules are certified in one_step_economy_v0, not in {env.name}.")
-    if env.action_noise:
-        raise ValueError("action_noise must be 0: the oracles know agents who work the hours that they choose.")
+    if env.changes_actions:
+        raise ValueError(
+            "action_noise must be 0 and behaviour None: the oracles know agents who work the hours that they choose."
+        )
     return env.engine
 
 
