@@ -13,6 +13,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ermas_algos.learners.protocol import NotFiniteError
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 
 SMALLEST_UNIFORM = 2.0**-54
@@ -50,7 +51,7 @@ def distribution(policy: Any, observations: Array, action_masks: BoolArray | Non
     """The SB3 `Distribution` of a policy over R rows; only a `masked` one (MaskablePPO's) is given the masks.
 
     Raises:
-        ValueError: parameters or observations, and so the distribution, are not numbers.
+        NotFiniteError: parameters or observations, and so the distribution, are not numbers.
     """
     seen = torch.as_tensor(np.ascontiguousarray(observations))  # torch takes no negative strides
     with without_validation():
@@ -61,7 +62,7 @@ def distribution(policy: Any, observations: Array, action_masks: BoolArray | Non
             found = policy.get_distribution(seen)
     for part in parts(found):
         if bool(torch.isnan(part.logits if hasattr(part, "logits") else part.mean).any()):
-            raise ValueError("the policy's outputs are not numbers: parameters, or what was observed, are not.")
+            raise NotFiniteError("the policy's outputs are not numbers: parameters, or what was observed, are not.")
     return found
 
 

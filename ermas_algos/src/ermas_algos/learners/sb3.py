@@ -29,6 +29,7 @@ from ermas_algos.learners.protocol import (
     LearnerState,
     Rollout,
     Spaces,
+    check_updated,
     learner_registry,
 )
 from ermas_algos.learners.sb3_arguments import checked_arguments
@@ -208,7 +209,7 @@ class SB3Learner:
         """One `train()` of the SB3 algorithm on the rollout; returns SB3's own training metrics.
 
         Raises:
-            ValueError: parameters are not finite afterwards.
+            NotFiniteError: parameters are not finite afterwards.
         """
         model = self._model
         model.rollout_buffer = self._filled_buffer(rollout)
@@ -218,10 +219,9 @@ class SB3Learner:
         with _global_seeds(int(self._shuffling.integers(2**32))), action_sampling.without_validation():
             model.train()
         self.policy.set_training_mode(False)
-        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.policy.parameters()):
-            raise ValueError("the update left parameters that are not finite.")
         metrics = {name.removeprefix("train/"): float(value) for name, value in model.logger.name_to_value.items()}
         model.logger.name_to_value.clear()
+        check_updated(all(bool(torch.isfinite(parameter).all()) for parameter in self.policy.parameters()), metrics)
         return metrics
 
     def _anneal(self) -> None:
