@@ -328,7 +328,7 @@ def trained(algorithm: str, iterations: int, folder: Path | None = None) -> Any:
 def test_a_training_resumes_bit_for_bit(trainer: Any, tmp_path: Path) -> None:
     straight = trained(trainer.name, 4)
     trained(trainer.name, 2, tmp_path)
-    resumed = trainer.resume(tmp_path, straight._make_env).learn(4)
+    resumed = trainer.resume(tmp_path, straight.make_env).learn(4)
     for label, learner in straight._all_learners().items():
         same(learner.state(), resumed._all_learners()[label].state())
     fresh = trained(trainer.name, 0)

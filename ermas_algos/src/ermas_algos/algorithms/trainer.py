@@ -67,6 +67,7 @@ class Trainer(ABC, Generic[ConfigT]):
             a policy (`TrainerConfig.policy_sharing`) have the same one.
         sharers: per label of a learner the roles that act by it; a role that shares with nobody is its own label.
         iteration: outer iterations done.
+        make_env: as given.
         scales: the units in which learners are given their rewards.
         env: the environment of the joint rollout.
 
@@ -80,7 +81,7 @@ class Trainer(ABC, Generic[ConfigT]):
 
     def __init__(self, make_env: MakeEnv, config: ConfigT, make_learner: LearnerFactory | None = None) -> None:
         self.config = config
-        self._make_env = make_env
+        self.make_env = make_env
         self._make_learner = make_learner or self._configured_learner
         seeds = np.random.SeedSequence(config.seed)
         self._learner_seeds = np.random.default_rng(seeds.spawn(1)[0])
@@ -307,8 +308,8 @@ class Trainer(ABC, Generic[ConfigT]):
         tensors, learners = written(states)
         metadata: dict[str, Any] = {
             "environment": self.env.name,
-            "environment_spec": dataclasses.asdict(self._make_env)
-            if isinstance(self._make_env, EnvironmentSpec)
+            "environment_spec": dataclasses.asdict(self.make_env)
+            if isinstance(self.make_env, EnvironmentSpec)
             else None,
             "spaces": space_names(self.env),
             "rollout_steps": self.steps,
@@ -343,7 +344,8 @@ class Trainer(ABC, Generic[ConfigT]):
             env = make_env(1)
             saved.check_environment(env, rollout_length(config.rollout_steps, env.horizon, config.num_envs))
             saved.check_learners(env, cls._places(config, env), sized=make_learner is None)
-            trainer = cls(make_env, config, make_learner)
+            trainer = cls(make_env, configuration.on_this_machine(config), make_learner)
+            trainer.config = config
             trainer.iteration = saved.iteration
             trainer._collector.load_state(saved.collector)
             trainer.scales.load_state(saved.scales)
@@ -360,7 +362,7 @@ class Trainer(ABC, Generic[ConfigT]):
         with content_of(path):
             config, env = saved.checked_config(cls.config_type), make_env(1)
             saved.check_environment(env, rollout_length(config.rollout_steps, env.horizon, config.num_envs))
-            places = cls._places(config, env)
+            places = cls._places(configuration.on_this_machine(config), env)
             saved.check_learners(env, places, sized=True)
             if env.planner not in places:
                 raise ValueError(f"the planner {env.planner!r} was not learned; it played inside the environment.")

@@ -137,8 +137,10 @@ class LearnerConfig(Protocol):
     """Settings of a learner, and so the choice of one: a frozen dataclass of JSON types that checks them when made.
 
     Its class is registered under its `kind` (`learner_registry`). It may have `num_seeds`, where several seeds are
-    trained in one batch, and `check_deviation(other)`, which raises a ValueError for other settings of the same kind
-    whose deviation learner could not take over the state of a learner with these.
+    trained in one batch, `check_deviation(other)`, which raises a ValueError for other settings of the same kind whose
+    deviation learner could not take over the state of a learner with these, `on_this_machine()`, which gives the
+    same settings as far as this machine has what they ask for: checkpoints are loaded by these; and
+    `annealed_over(updates)`, the same settings for a learner whose steps become small within so many updates.
     """
 
     @property
