@@ -84,8 +84,10 @@ def training_run(gap: Gap, method: Method, seed: int, iterations: int) -> Run:
             "iterations": iterations,
         }
     )
-    agents, planner = (of_kind(gap.learner, one) for one in (run.config.agent_learner, run.config.planner_learner))
-    return replace(run, config=replace(run.config, agent_learner=agents, planner_learner=planner))
+    names = ("agent_learner", "planner_learner", "deviation_learner")
+    given = {name: learner for name in names if (learner := getattr(run.config, name, None)) is not None}
+    kinds = {name: of_kind(gap.learner, learner) for name, learner in given.items()}
+    return replace(run, config=replace(run.config, **kinds))
 
 
 def of_kind(kind: str, learner: LearnerConfig) -> LearnerConfig:

@@ -69,6 +69,15 @@ _RISK_AVERSION: dict[str, Any] = {
 }
 RISK_AVERSION = Gap("figure-5-one-step", **_RISK_AVERSION)
 """The paper's: isoelastic utility of another risk aversion."""
+_AGENTS = preset_registry.make(PRESET).settings["agent_learner"]
+_QUICKER_DEVIATIONS: dict[str, Any] = {
+    **_AGENTS,
+    "anneal_epochs": 2 * _AGENTS["anneal_epochs"],
+    "annealed_share": 0.3,
+    "algorithm_kwargs": {**_AGENTS["algorithm_kwargs"], "n_epochs": 8, "ent_coef": 0.05},
+}
+"""Deviations whose steps stay large, with little entropy: what a deviation gains falls short of a best response by its
+entropy, and by what it lags behind a planner that moves."""
 HUNDRED_AGENTS = Gap(
     "figure-5-one-step-100",
     **_RISK_AVERSION,
@@ -76,14 +85,17 @@ HUNDRED_AGENTS = Gap(
     settings={"num_envs": 64},
     learner=JaxLearnerConfig.kind,
     ermas_settings={
-        "deviating_agents": 10,
+        "num_envs": 32,
+        "deviating_agents": 20,
+        "deviation_learner": _QUICKER_DEVIATIONS,
         "multiplier": {"initial": 0.2, "step_size": 0.6, "proportional": 6.0},
     },
     equal_compute=False,
     robust_starts=1,
 )
 """The same with a hundred agents, without the comparison that would take three times as long as all others. One of them
-moves the planner's payoff by a hundredth, so that λ and its gains are a tenth of those for ten."""
+moves the planner's payoff by a hundredth, so that λ and its gains are a tenth of those for ten. ERMAS plays half as
+many replicas, in which twice as many agents deviate: everybody's regret is measured twice as often, by as many rows."""
 LABOR = Gap(
     "figure-5-one-step-labor",
     argument="labor_exponent",
