@@ -23,7 +23,14 @@ from gymnasium import spaces
 from ermas_envs import batched_env
 from ermas_envs.base.spaces import split_mask
 from ermas_envs.games.taxation.tax_planners import FixedBrackets, FreeMarket, Saez, USFederal
-from ermas_envs.perturbations import Bounded, PlannerAdversity, RandomOffset, RandomTables, RiskAversion
+from ermas_envs.perturbations import (
+    Bounded,
+    PlannerAdversity,
+    RandomOffset,
+    RandomRiskAversion,
+    RandomTables,
+    RiskAversion,
+)
 from ermas_envs.planners import ConstantPlanner, FunctionPlanner
 
 Draw = Callable[[np.random.Generator], Any]
@@ -142,6 +149,7 @@ HOOKS: Mapping[str, Draw] = {
     "perturbation": lambda generator: pick(
         *(None, None, None, PlannerAdversity(0.3), RandomOffset(1.0, 2), Bounded(RandomOffset(), 0.1), RandomTables()),
         RiskAversion(pick(0.0, 1.0, 2.5, 30.0)(generator)),
+        RandomRiskAversion([0.0, 0.23, 30.0]),
     )(generator),
     "action_noise": pick(0.0, 0.0, 0.3, 1.0),
     "autoreset": pick(True, True, False),
