@@ -75,7 +75,7 @@ class Method:
     etas: tuple[float, ...] = ()
     """Risk aversions of which people draw one in every episode (domain randomisation); none: that of the gap's home."""
     learner: str | None = None
-    """Kind of all learners, those of the fresh agents of the choice too; None: the gap's."""
+    """Kind of all learners, those of fresh agents too; None: the gap's."""
 
 
 def training_run(gap: Gap, method: Method, seed: int, iterations: int) -> Run:
@@ -284,6 +284,8 @@ class Test:
     """With fresh agents."""
     seed: int
     """Of the fresh agents."""
+    learner: str | None = None
+    """Kind of the fresh agents' learner; None: the gap's."""
 
     @property
     def key(self) -> str:
@@ -298,7 +300,7 @@ class Test:
     def run(self) -> Tables:
         """A row per value, and a row per ε: welfare found in the worst ε-equilibrium, and its proven lower bound."""
         rows, worst = [], []
-        rates, fresh = numbers_of(self.schedule), fresh_agents(self.gap) if self.fresh else None
+        rates, fresh = numbers_of(self.schedule), fresh_agents(self.gap, self.learner) if self.fresh else None
         for value in self.values:
             found = evaluate_schedule(self.gap.arguments(value), rates, fresh, self.seed)
             rows.append({**self.labels, self.gap.column: value, **asdict(found), "schedule": self.schedule})

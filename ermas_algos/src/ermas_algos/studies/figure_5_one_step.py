@@ -90,10 +90,12 @@ def tests(gap: Gap, scale: Scale, finished: Sequence[Finished], folder: Path) ->
         told = row["method"] == jobs.ORACLE
         where, epsilons = ((row[gap.symbol],), ()) if told else (values, EPSILONS)
         found.append(Test(gap, labels, row["schedule"], where, epsilons, not scale.quick, 0))
+    kinds = {method.family: method.learner for method in methods(gap, scale.quick).values()}
     for row in rows_of(finished, jobs.TRAINING):
         if row["chosen"] and not _seen(found, row):
             labels = {name: row[name] for name in ("method", "epsilon", "seed", "env_steps")}
-            found.append(Test(gap, labels, row["schedule"], values, EPSILONS, not scale.quick, row["seed"]))
+            kind = kinds.get(row["method"])
+            found.append(Test(gap, labels, row["schedule"], values, EPSILONS, not scale.quick, row["seed"], kind))
     return found
 
 
