@@ -68,6 +68,7 @@ class Trainer(ABC, Generic[ConfigT]):
         iteration: outer iterations done.
         scales: the units in which learners are given their rewards.
         env: the environment of the joint rollout.
+        make_env: makes others like it.
 
     Raises:
         ValueError: exact learners in an environment without tables, steps that do not fit the horizon, or an acting
@@ -79,7 +80,7 @@ class Trainer(ABC, Generic[ConfigT]):
 
     def __init__(self, make_env: MakeEnv, config: ConfigT, make_learner: LearnerFactory | None = None) -> None:
         self.config = config
-        self._make_env = make_env
+        self.make_env = make_env
         self._make_learner = make_learner or self._configured_learner
         seeds = np.random.SeedSequence(config.seed)
         self._learner_seeds = np.random.default_rng(seeds.spawn(1)[0])
@@ -142,6 +143,26 @@ class Trainer(ABC, Generic[ConfigT]):
         labels = self._agents_by_label().items()
         made = {label: self._new_learner(name(label), agents[0]) for label, agents in labels}
         return {agent: made[label] for label, agents in labels for agent in agents}
+
+    def take_agents_of(self, first: "Trainer[Any]") -> Self:
+        """Go on from another training with these agents, of which it may be that another planner, or none, took part:
+        their learners, scales and the number of outer iterations are taken over, everything else is not.
+
+        Args:
+            first: a training whose agents have the same labels, and learners of the same settings.
+
+        Raises:
+            ValueError: other agents or learners.
+        """
+        ours, theirs = self._agents_by_label(), first._agents_by_label()
+        if ours != theirs:
+            raise ValueError(f"first has other agents' learners: {theirs}, not {ours}.")
+        for label, agents in ours.items():
+            with content_of(f"learner {label!r}"):
+                self.learners[agents[0]].load_state(first.learners[agents[0]].state())
+        self.scales.load_state(first.scales.state())
+        self.iteration = first.iteration
+        return self
 
     def learn(
         self,
@@ -292,8 +313,8 @@ class Trainer(ABC, Generic[ConfigT]):
         tensors, learners = written(self._learner_states())
         metadata: dict[str, Any] = {
             "environment": self.env.name,
-            "environment_spec": dataclasses.asdict(self._make_env)
-            if isinstance(self._make_env, EnvironmentSpec)
+            "environment_spec": dataclasses.asdict(self.make_env)
+            if isinstance(self.make_env, EnvironmentSpec)
             else None,
             "spaces": space_names(self.env),
             "rollout_steps": self.steps,

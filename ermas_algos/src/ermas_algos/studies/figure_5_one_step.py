@@ -104,6 +104,10 @@ def _seen(found: Sequence[Test], row: Row) -> bool:
     return any(all(job.labels[name] == row[name] for name in ("method", "epsilon", "seed")) for job in found)
 
 
+STAGES = (trainings, tests)
+"""One after the other."""
+
+
 def tables(gap: Gap) -> tuple[str, ...]:
     """Names of the tables of results."""
     parts = ("validation", "choice", "summary", "claims", "training", "schedules", "worst-cases")
