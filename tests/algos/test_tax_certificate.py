@@ -10,9 +10,10 @@ from gymnasium import spaces
 
 from ermas_algos import MARL, MARLConfig, SB3LearnerConfig, command_line
 from ermas_algos.evaluation import certify_given_schedule, certify_taxes
-from ermas_algos.evaluation.tax_certificate import NOISE_LEVELS, _most_likely
-from ermas_envs import EnvironmentSpec
+from ermas_algos.evaluation.tax_certificate import NOISE_LEVELS, _most_likely, likeliest_play, taxes_are_certified
+from ermas_envs import EnvironmentSpec, one_step_economy_v0
 from ermas_envs.oracles.taxes import Population, certify_schedule, regrets
+from ermas_envs.perturbations import RandomRiskAversion
 
 RATES = ["0.1", "0.12", "0.22", "0.24", "0.32", "0.35", "0.37"]
 ARGUMENTS: dict[str, Any] = {
@@ -164,6 +165,21 @@ def test_games_and_agents_that_the_oracles_do_not_know() -> None:
         certify_taxes(trainer(behaviour={"name": "habit", "probability": 0.1}))
     with pytest.raises(ValueError, match=r"certified in one_step_economy_v0, not in bimatrix_v0\."):
         certify_given_schedule(EnvironmentSpec("bimatrix_v0", {})(1), [0.1])
+
+
+def test_agents_who_know_what_episodes_draw_are_asked_at_one_value() -> None:
+    drawn = trainer(perturbation={"name": "random_risk_aversion", "etas": [0.1, 0.9]})
+    assert not taxes_are_certified(drawn)
+    with pytest.raises(ValueError, match="answer each draw in another way"):
+        certify_taxes(drawn)
+    low, high, again = (
+        likeliest_play(drawn, one_step_economy_v0.batched_env(1, **ARGUMENTS, perturbation=RandomRiskAversion([eta])))
+        for eta in (0.1, 0.9, 0.1)
+    )
+    assert low.rates.tolist() == high.rates.tolist()
+    assert low.probability == high.probability
+    assert np.abs(low.profile - high.profile).max() > 1e-6
+    np.testing.assert_array_equal(low.profile, again.profile)
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

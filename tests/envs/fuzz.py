@@ -24,7 +24,14 @@ from ermas_envs import batched_env
 from ermas_envs.base.spaces import split_mask
 from ermas_envs.behaviours import Habit
 from ermas_envs.games.taxation.tax_planners import FixedBrackets, FreeMarket, Saez, USFederal
-from ermas_envs.perturbations import Bounded, PlannerAdversity, RandomOffset, RandomTables, RiskAversion
+from ermas_envs.perturbations import (
+    Bounded,
+    PlannerAdversity,
+    RandomOffset,
+    RandomRiskAversion,
+    RandomTables,
+    RiskAversion,
+)
 from ermas_envs.planners import ConstantPlanner, FunctionPlanner
 
 Draw = Callable[[np.random.Generator], Any]
@@ -143,6 +150,7 @@ HOOKS: Mapping[str, Draw] = {
     "perturbation": lambda generator: pick(
         *(None, None, None, PlannerAdversity(0.3), RandomOffset(1.0, 2), Bounded(RandomOffset(), 0.1), RandomTables()),
         RiskAversion(pick(0.0, 1.0, 2.5, 30.0)(generator)),
+        RandomRiskAversion([0.0, 0.23, 30.0]),
     )(generator),
     "action_noise": pick(0.0, 0.0, 0.3, 1.0),
     "behaviour": pick(None, None, Habit(0.3), Habit(1.0)),

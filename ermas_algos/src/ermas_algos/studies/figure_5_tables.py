@@ -13,7 +13,16 @@ from ermas_envs.base.arrays import FloatArray
 
 EVALUATIONS = ("exact", "fresh")
 """By the exact equilibrium, and by fresh agents."""
-COMPARED = (("ERMAS", "MARL"), ("ERMAS", "MARL, equal compute"), ("ERMAS", SAEZ), ("MARL", SAEZ))
+RANDOMISED = "MARL, domain randomisation"
+"""Name of the method in the tables."""
+COMPARED = (
+    ("ERMAS", "MARL"),
+    ("ERMAS", "MARL, equal compute"),
+    ("ERMAS", RANDOMISED),
+    ("ERMAS", SAEZ),
+    (RANDOMISED, "MARL"),
+    ("MARL", SAEZ),
+)
 """A method, and the one that it is compared with."""
 _DIFFERENCES = ("mean", "worst case")
 _BOOTSTRAP_SEED = 0
