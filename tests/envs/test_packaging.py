@@ -45,7 +45,16 @@ def test_no_submodule_imports_torch_or_the_algorithms() -> None:
 
 MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "base": (),
-    "bench": ("base", "game", "games.economy", "games.one_step", "augmented_bimatrix_v0", "bimatrix_v0", "economy_v0"),
+    "bench": (
+        "base",
+        "game",
+        "games.economy",
+        "games.one_step",
+        "augmented_bimatrix_v0",
+        "bimatrix_v0",
+        "economy_v0",
+        "toll_v0",
+    ),
     "kernels": ("base",),
     "game": ("base",),
     "faces": ("base", "game"),
@@ -53,8 +62,10 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "games.taxation": ("base", "game", "kernels"),
     "games.economy": ("base", "game", "kernels", "games.taxation"),
     "games.economy.pictures": ("base", "game", "games.economy", "games.taxation", "faces", "testing"),
+    "games.toll": ("base", "game"),
     "games.one_step": ("base", "game", "kernels", "games.taxation"),
     "oracles": ("base", "game", "games.bimatrix"),
+    "oracles.tolls": ("base", "games.toll", "oracles"),
     "oracles.taxes": ("base", "games.taxation", "games.one_step"),
     "replay": ("base", "game", "games.economy", "games.taxation", "games.one_step"),
     "testing": ("base", "game", "faces", "make"),

@@ -21,6 +21,7 @@ from ermas_algos.studies import (
     mixing,
     multipliers,
     regret_estimators,
+    tolls,
     which_tax_wins,
 )
 from ermas_algos.studies.one_step_gaps import GAPS, Gap
@@ -101,6 +102,7 @@ _MODULES = (
     mixing,
     multipliers,
     regret_estimators,
+    tolls,
     which_tax_wins,
 )
 for _module in _MODULES:

@@ -71,6 +71,9 @@ def table(speeds: list[Speed]) -> str:
 def _random_actions(env: BatchedEnv, generator: np.random.Generator) -> dict[str, Array]:
     actions: dict[str, Array] = {}
     for agent, space in env.action_spaces.items():
-        assert isinstance(space, spaces.Discrete)
-        actions[agent] = generator.integers(space.n, size=env.num_envs)
+        if isinstance(space, spaces.Box):
+            actions[agent] = generator.uniform(space.low, space.high, (env.num_envs, *space.shape)).astype(np.float32)
+        else:
+            assert isinstance(space, spaces.Discrete)
+            actions[agent] = generator.integers(space.n, size=env.num_envs)
     return actions
