@@ -214,6 +214,18 @@ ARGUMENTS: Mapping[str, Mapping[str, Draw]] = {
         "skill_seed": integers(0, 100),
         "skills": pick(None, None, None, None, [1.0, 2.0, 3.0, 4.0], np.array([1, 2]), np.array(3.0)),
     },
+    "toll_v0": {
+        **HOOKS,
+        "roads": pick("pigou", "linear_pigou", "three_roads"),
+        "num_drivers": integers(1, 30, 300),
+        "drives": integers(1, 10),
+        "periods": integers(1, 4),
+        "tolled": pick(None, [0], [1], [0, 1]),
+        "max_toll": numbers(0.01, 2.0, 1e5),
+        "toll_levels": lambda generator: None if generator.random() < 0.5 else integers(2, 30)(generator),
+        "value_of_time": numbers(0.0, 2.0, 100.0),
+        "drivers_see_loads": FLAG,
+    },
     "economy_v0": {
         **ECONOMY,
         "num_agents": integers(2, 12, 2, 4, 4, 4, 60, 250),

@@ -164,6 +164,44 @@ _ONE_STEP = Preset(
         }
     },
 )
+_DRIVERS = {
+    "hidden_layers": [32, 32],
+    "learning_rate": 3e-3,
+    "gamma": 0.0,
+    "gae_lambda": 0.0,
+    "minibatch_size": 2048,
+    "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.01, "clip_range": 0.2},
+}
+"""What a driver does changes no later drive, so that nothing needs to be counted beyond one."""
+_TOLLS = Preset(
+    environment="toll_v0",
+    purpose="Twenty drivers, who share a policy, on Pigou's two roads, with a toll on the second. Drivers first learn "
+    "their answers to all tolls. λ counts in the effect of one driver of twenty. 400 iterations are enough.",
+    arguments={"drives": 5, "tolled": [1], "toll_levels": 21},
+    settings={
+        "num_envs": 32,
+        "policy_sharing": "group",
+        "practice_updates": 1,
+        "planner_warmup": 40,
+        "agent_learner": _DRIVERS,
+        "planner_learner": {
+            "learning_rate": 5e-3,
+            "gamma": 0.0,
+            "gae_lambda": 0.0,
+            "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.02, "clip_range": 0.2},
+        },
+    },
+    algorithm_settings={
+        "ERMAS": {
+            "epsilon": 0.08,
+            "warmup_iterations": 20,
+            "deviating_agents": 4,
+            "deviation_learner": {**_DRIVERS, "learning_rate": 1e-2, "minibatch_size": 128},
+            "multiplier": {"initial": 0.2, "step_size": 0.1, "proportional": 1.5, "maximum": 5.0},
+        }
+    },
+)
 preset_registry.register("gather-trade-build", lambda: _ECONOMY)
 preset_registry.register("village", lambda: _VILLAGE)
 preset_registry.register("one-step", lambda: _ONE_STEP)
+preset_registry.register("tolls", lambda: _TOLLS)

@@ -11,6 +11,7 @@ from ermas_envs.game.perturbations import (
     perturbation_registry,
 )
 from ermas_envs.games.taxation.risk_aversion import RandomRiskAversion, RiskAversion
+from ermas_envs.games.toll.value_of_time import ValueOfTime
 
 __all__ = [
     "Bounded",
@@ -22,5 +23,6 @@ __all__ = [
     "RewardPerturbation",
     "RiskAversion",
     "SumOf",
+    "ValueOfTime",
     "perturbation_registry",
 ]

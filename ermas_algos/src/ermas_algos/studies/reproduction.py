@@ -22,6 +22,7 @@ from ermas_algos.studies import (
     mixing,
     multipliers,
     regret_estimators,
+    tolls,
     which_tax_wins,
 )
 from ermas_algos.studies.economy_sizes import SIZES
@@ -103,6 +104,7 @@ _MODULES = (
     mixing,
     multipliers,
     regret_estimators,
+    tolls,
     which_tax_wins,
 )
 for _module in _MODULES:

@@ -1,4 +1,4 @@
-"""Instances of the hidden-action problem: how likely and how good outcomes are under every action, what actions cost."""
+"""Instances of the hidden-action problem: how likely and how good outcomes are after every action, and its cost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
