@@ -58,6 +58,8 @@ class Size:
     """Whether a planner is trained at every test's risk aversion, too."""
     equal_compute: bool = True
     """Whether MARL is trained with as many environment steps as ERMAS, too."""
+    randomised: bool = True
+    """Whether MARL is trained by domain randomisation over the risk aversion, too."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings in which every training differs from the preset's."""
     symbol: str = "eta"
@@ -68,20 +70,22 @@ class Size:
         """Of the tables: the value in a test."""
         return f"{self.symbol}_test"
 
-    def first_phase(self, eta: float, seed: int) -> Run:
-        """Agents alone at a risk aversion, for as long as planners wait: they learn without taxes, and then under the
-        random rates of a planner that does not learn."""
+    def first_phase(self, eta: float | None, seed: int) -> Run:
+        """Agents alone, for as long as planners wait: they learn without taxes, and then under the random rates of a
+        planner that does not learn; `eta` as in `training`."""
         run = self.training("MARL", {"practice_updates": 0}, eta, seed)
         config = dataclasses.replace(run.config, agent_learner=self.fresh_agents().agent_learner)
         return dataclasses.replace(run, config=config, iterations=config.planner_warmup)
 
     def training(self, algorithm: str, settings: Mapping[str, Any], eta: float | None, seed: int) -> Run:
-        """A training at a risk aversion, that of a first phase included; None: at home."""
+        """A training at a risk aversion, with its first phase; None: by domain randomisation, where every episode draws
+        one of the tests' values, which agents see."""
+        drawn = {"perturbation": {"name": "random_risk_aversion", "etas": list(self.tests)}} if eta is None else {}
         run = Run.from_options(
             {
                 "environment": economy_v0.NAME,
                 "preset": self.preset,
-                "arguments": {"isoelastic_eta": self.home if eta is None else eta},
+                "arguments": {"isoelastic_eta": self.home if eta is None else eta, **drawn},
                 "algorithm": algorithm,
                 "settings": merged(merged(self.settings, settings), {"seed": seed}),
                 "iterations": self.iterations,
@@ -96,7 +100,7 @@ class Size:
     def fresh_agents(self) -> FreshAgentsConfig:
         """How fresh agents are trained after a first phase: as those of a training, with a learning rate and an entropy
         that fall within their time."""
-        config = self.training("MARL", {}, None, 0).config
+        config = self.training("MARL", {}, self.home, 0).config
         learner = config.agent_learner
         assert isinstance(learner, JaxLearnerConfig)
         epochs = learner.n_epochs * (config.planner_warmup + self.fresh_iterations)
@@ -124,6 +128,7 @@ class Size:
             tests=(self.home, self.tests[-1]),
             oracles=False,
             equal_compute=False,
+            randomised=False,
             settings={**self.settings, **short},
         )
 

@@ -19,7 +19,7 @@ from ermas_algos.studies.figure_5_economy_saez import SAEZ, SaezFormula
 from ermas_algos.studies.figure_5_jobs import FREE_MARKET, ORACLE, US_FEDERAL, numbers_of
 from ermas_algos.studies.figure_5_jobs import SAEZ as SAEZ_METHOD
 from ermas_algos.studies.figure_5_one_step import blocks_played
-from ermas_algos.studies.figure_5_tables import choice_rows, claim_rows, rank_rows, summary_rows
+from ermas_algos.studies.figure_5_tables import RANDOMISED, choice_rows, claim_rows, rank_rows, summary_rows
 
 RULES: Mapping[str, Mapping[str, Any]] = {FREE_MARKET: {"name": "free_market"}, US_FEDERAL: {"name": "us_federal"}}
 """Planners that need no training."""
@@ -40,12 +40,14 @@ def methods(size: Size) -> dict[str, Method]:
         for eta in size.tests:
             if eta != size.home:
                 found[f"MARL_eta-{eta:g}"] = Method(ORACLE, "MARL", eta=eta)
+    if size.randomised:
+        found["MARL_domain-randomisation"] = Method(RANDOMISED, "MARL", eta=None)
     return found
 
 
 def equal_envs(size: Size) -> int:
     """Replicas with which MARL takes as many environment steps as ERMAS in as many iterations."""
-    marl, ermas = (size.training(name, {}, None, 0).config for name in ("MARL", "ERMAS"))
+    marl, ermas = (size.training(name, {}, size.home, 0).config for name in ("MARL", "ERMAS"))
     blocks = (blocks_played(config, size.iterations) for config in (ermas, marl))
     return round(ermas.num_envs * next(blocks) / next(blocks))
 
@@ -58,11 +60,11 @@ def sized(size: Size, scale: Scale) -> Size:
 def first_phases(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
     """The first stage, seed by seed: agents who have met no planner, those of trainings and those of tests."""
     chosen = sized(size, scale)
-    trained = {chosen.home, *(method.eta for method in methods(chosen).values() if method.eta is not None)}
+    trained = dict.fromkeys(method.eta for method in methods(chosen).values())
     tested = {*chosen.tests, *chosen.validation}
     found = []
     for seed in range(scale.seeds):
-        found += [FirstPhase(chosen, eta, seed) for eta in sorted(trained)]
+        found += [FirstPhase(chosen, eta, seed) for eta in trained]
         found += [FirstPhase(chosen, eta, _FRESH + seed) for eta in sorted(tested)]
     extra = range(scale.seeds, formula_of(chosen, scale).seeds)  # Saez's formula may ask for more trainings
     return [*found, *(FirstPhase(chosen, chosen.home, _FRESH + seed) for seed in extra)]
@@ -84,7 +86,7 @@ def trainings(size: Size, scale: Scale, finished: Sequence[Finished], folder: Pa
         found.append(replace(formula, agents=tuple(agent for agent in agents if agent is not None)))
     for seed in range(scale.seeds):
         for name, method in methods(chosen).items():
-            first = begun.get((chosen.home if method.eta is None else method.eta, seed))
+            first = begun.get((method.eta, seed))
             if first is not None:
                 found.append(Training(chosen, first, name, method, seed))
     return found
@@ -110,14 +112,12 @@ def tests(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) 
                 if row["seed"] == seed:
                     labels = {column: row[column] for column in ("method", "epsilon", "seed", "env_steps")}
                     where = values if row["method"] == "ERMAS" else chosen.tests
-                    elsewhere = row["eta_trained"] != chosen.home
-                    add(
-                        labels, read_file(folder, training, PLANNER_FILE), (row["eta_trained"],) if elsewhere else where
-                    )
+                    only = (row["eta_trained"],) if row["method"] == ORACLE else where
+                    add(labels, read_file(folder, training, PLANNER_FILE), only)
     return found
 
 
-def _first_phases(finished: Sequence[Finished], folder: Path) -> dict[tuple[float, int], bytes]:
+def _first_phases(finished: Sequence[Finished], folder: Path) -> dict[tuple[float | None, int], bytes]:
     """Checkpoints by risk aversion and seed; those that failed are missing, and what needs them is left out."""
     return {
         (row["eta"], row["seed"]): read_file(folder, job, PLANNER_FILE)
@@ -159,10 +159,10 @@ def collect(size: Size, finished: Sequence[Finished]) -> dict[str, list[Row]]:
 def describe(size: Size, scale: Scale, finished: Sequence[Finished]) -> dict[str, Any]:
     """The economy, the methods and how fresh agents are trained."""
     chosen = sized(size, scale)
-    run = chosen.training("MARL", {}, None, 0)
+    run = chosen.training("MARL", {}, chosen.home, 0)
     return {
         "arguments": dict(run.environment.arguments),
-        "settings": {name: to_json(chosen.training(name, {}, None, 0).config) for name in ("MARL", "ERMAS")},
+        "settings": {name: to_json(chosen.training(name, {}, chosen.home, 0).config) for name in ("MARL", "ERMAS")},
         "methods": {name: asdict(method) for name, method in methods(chosen).items()},
         "iterations": chosen.iterations,
         "fresh_agents": to_json(chosen.fresh_agents()),

@@ -17,7 +17,7 @@ from ermas_algos.evaluation.economy_episodes import Episodes, play_episodes
 from ermas_algos.evaluation.fresh_agents import train_fresh_agents
 from ermas_algos.experiments.jobs import Products, Row, Tables
 from ermas_algos.experiments.sweep import PLANNER_FILE, planner_of
-from ermas_algos.studies.economy_sizes import Size
+from ermas_algos.studies.economy_sizes import HOME, Size
 from ermas_algos.studies.figure_5_jobs import numbers_text
 from ermas_envs import EnvironmentSpec, economy_v0
 
@@ -38,8 +38,8 @@ class Method:
     """What differs from the preset."""
     epsilon: float | None = None
     """ε of ERMAS, payoff per step."""
-    eta: float | None = None
-    """Risk aversion of the training; None: the home value."""
+    eta: float | None = HOME
+    """Risk aversion of the training; None: by domain randomisation (`Size.training`)."""
 
 
 class Curves(Callback):
@@ -90,15 +90,16 @@ class FirstPhase:
 
     size: Size
     """Of the economy."""
-    eta: float
-    """Risk aversion."""
+    eta: float | None
+    """Risk aversion; None: by domain randomisation."""
     seed: int
     """Of the training."""
 
     @property
     def key(self) -> str:
         """See `Job.key`."""
-        return data_key(f"first_eta-{self.eta:g}_seed-{self.seed}", self.configuration())
+        people = "random" if self.eta is None else f"{self.eta:g}"
+        return data_key(f"first_eta-{people}_seed-{self.seed}", self.configuration())
 
     def configuration(self) -> dict[str, Any]:
         return self.size.first_phase(self.eta, self.seed).as_options()
@@ -136,7 +137,7 @@ class Training:
         return self.size.training(self.method.algorithm, self.method.settings, self.method.eta, self.seed)
 
     def configuration(self) -> dict[str, Any]:
-        labels = {"method": self.method.family, "epsilon": self.method.epsilon, "eta": self.method.eta}
+        labels = {"method": self.method.family, "epsilon": self.method.epsilon}
         begun = {"first": hashlib.sha256(self.first).hexdigest(), "curve_every": self.size.curve_every}
         return {**self.run_settings().as_options(), "labels": labels, **begun}
 
@@ -148,7 +149,7 @@ class Training:
         trainer = run.trainer().take_agents_of(first)
         trainer.learn(run.iterations, callbacks=[curves])
         labels = {"method": self.method.family, "epsilon": self.method.epsilon, "seed": self.seed}
-        labels |= {"eta_trained": self.size.home if self.method.eta is None else self.method.eta}
+        labels |= {"eta_trained": self.method.eta}
         skills = [] if curves.last is None else curves.last.by_skill()
         tables = {
             CURVES: [{**labels, **row} for row in curves.rows],
