@@ -1,18 +1,23 @@
-"""Evaluation: certificates; transfer of frozen planners to fresh agents in changed environments (paper section 4.3)."""
+"""Evaluation: certificates, exploiters, transfer of frozen planners to fresh agents in changed games (paper 4.3)."""
 
 from ermas_algos.evaluation.certificate import certify_checkpoint, load_planner, load_trainer
+from ermas_algos.evaluation.exploiters import ExploiterConfig, RegretStatement, exploit, exploit_trainer
 from ermas_algos.evaluation.fresh_agents import FRESH_AGENT_PPO, FreshAgentsConfig
 from ermas_algos.evaluation.tax_certificate import TaxCertificate, certify_given_schedule, certify_taxes
 from ermas_algos.evaluation.transfer import TransferRow, read_rows, transfer_evaluation, write_rows
 
 __all__ = [
     "FRESH_AGENT_PPO",
+    "ExploiterConfig",
     "FreshAgentsConfig",
+    "RegretStatement",
     "TaxCertificate",
     "TransferRow",
     "certify_checkpoint",
     "certify_given_schedule",
     "certify_taxes",
+    "exploit",
+    "exploit_trainer",
     "load_planner",
     "load_trainer",
     "read_rows",
