@@ -53,6 +53,8 @@ class Trajectories:
     decisions: Mapping[str, Decisions] = field(default_factory=dict)
     """Of a role that decides in some steps only. Its observations, actions and masks are those of the K steps in which
     it decides in some replica, and what is seen at the end."""
+    metrics: Mapping[str, FloatArray] | None = None
+    """The game's metrics of the last episode that ended (`BatchStep.final_metrics`)."""
 
     def block(self, index: int) -> slice:
         """Replicas of a block."""
@@ -253,6 +255,7 @@ class _Record:
         self.acts: list[BoolArray] = []
         self.steps: list[BatchStep] = []
         self.cut: list[BoolArray] = []
+        self.metrics: Mapping[str, FloatArray] | None = None
 
     def add(self, seen: BatchObservation, actions: Mapping[str, Array], result: BatchStep, bootstrap: bool) -> None:
         observations, masks = self.roles.stacked(arrays(seen.observations)), self.roles.stacked(seen.action_masks)
@@ -268,6 +271,7 @@ class _Record:
             if group in masks.by_group:
                 self.masks[group].append(masks.by_group[group])
         self.steps.append(result)
+        self.metrics = result.final_metrics or self.metrics
         self.cut.append(result.truncated & ~result.terminated & bootstrap)
 
     def trajectories(self, blocks: int) -> Trajectories:
@@ -286,6 +290,7 @@ class _Record:
             final_observations=self._final_observations() if cut.any() else None,
             blocks=blocks,
             decisions=self._decisions(last),
+            metrics=self.metrics,
         )
 
     def _over_time(self, by_group: Mapping[str, list[Array]]) -> ByRole[Array]:

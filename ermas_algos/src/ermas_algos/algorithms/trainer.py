@@ -70,6 +70,7 @@ class Trainer(ABC, Generic[ConfigT]):
         make_env: as given.
         scales: the units in which learners are given their rewards.
         env: the environment of the joint rollout.
+        make_env: makes others like it.
 
     Raises:
         ValueError: exact learners in an environment without tables, steps that do not fit the horizon, or an acting
@@ -144,6 +145,26 @@ class Trainer(ABC, Generic[ConfigT]):
         labels = self._agents_by_label().items()
         made = {label: self._new_learner(name(label), agents[0]) for label, agents in labels}
         return {agent: made[label] for label, agents in labels for agent in agents}
+
+    def take_agents_of(self, first: "Trainer[Any]") -> Self:
+        """Go on from another training with these agents, of which it may be that another planner, or none, took part:
+        their learners, scales and the number of outer iterations are taken over, everything else is not.
+
+        Args:
+            first: a training whose agents have the same labels, and learners of the same settings.
+
+        Raises:
+            ValueError: other agents or learners.
+        """
+        ours, theirs = self._agents_by_label(), first._agents_by_label()
+        if ours != theirs:
+            raise ValueError(f"first has other agents' learners: {theirs}, not {ours}.")
+        for label, agents in ours.items():
+            with content_of(f"learner {label!r}"):
+                self.learners[agents[0]].load_state(first.learners[agents[0]].state())
+        self.scales.load_state(first.scales.state())
+        self.iteration = first.iteration
+        return self
 
     def learn(
         self,

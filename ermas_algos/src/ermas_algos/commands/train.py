@@ -61,7 +61,7 @@ class Train:
     none: the plain defaults."""
     seed: Annotated[int | None, optional("INT", "0")] = None
     """Everything random follows from it; the same as --settings seed."""
-    iterations: Annotated[int | None, optional("INT", "300")] = None
+    iterations: Annotated[int | None, optional("INT", "the preset's, or 300")] = None
     """Outer iterations in all, those of earlier calls with the same --out included."""
     checkpoint_every: Annotated[int | None, optional("INT", "50")] = None
     """Outer iterations between two checkpoints; the last one is always written."""
