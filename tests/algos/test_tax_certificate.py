@@ -223,8 +223,11 @@ def test_the_page_shows_what_is_printed(capsys: pytest.CaptureFixture[str]) -> N
 
 OTHERS = {"components": ["SimpleLabor", {"PeriodicBracketTax": {"period": 1}}]}
 UNUSABLE: list[tuple[tuple[str, ...], str]] = [
-    ((), "name a run or its checkpoint, or give a --schedule: one of the two."),
-    (("run", "--schedule", "0.1"), "name a run or its checkpoint, or give a --schedule: one of the two."),
+    ((), "name a run or its checkpoint, or give a --schedule or a --contract: one of the three."),
+    (
+        ("run", "--schedule", "0.1"),
+        "name a run or its checkpoint, or give a --schedule or a --contract: one of the three.",
+    ),
     (("--schedule", "0.1", "0.2"), "schedule: in which game? Name its --environment, too."),
     (("--schedule", "0.1", "0.2", *GAME, *options()), "rates must hold one rate per bracket, that is 7, got 2."),
     (("--schedule", *RATES[:6], "1.5", *GAME, *options()), "rates[6] must be a finite number >= 0 and <= 1, got 1.5."),
@@ -235,7 +238,7 @@ UNUSABLE: list[tuple[tuple[str, ...], str]] = [
     (("--schedule", *RATES, "--environment", "bimatrix_v0"), "one_step_economy_v0, not in bimatrix_v0"),
     (("--schedule", *RATES, "--epsilon", "-1", *GAME, *options()), "epsilon must be a finite number >= 0, got -1"),
     (("--schedule", "none.json", *GAME, *options()), "none.json: No such file"),
-    (("--schedule", "rates.csv", *GAME, *options()), "rates.csv is neither a rate nor a .json, .toml, .yaml"),
+    (("--schedule", "rates.csv", *GAME, *options()), "rates.csv is neither a number nor a .json, .toml, .yaml"),
     (("--schedule", "text.json", *GAME, *options()), "text.json: Expecting value"),
     (("--schedule", "table.json", *GAME, *options()), "table.json: rates must be a list of numbers, got {'a': 1}."),
     (("--schedule", "other.toml", *GAME, *options()), "other.toml: must hold `rates` and nothing else, got ['rate']."),

@@ -10,11 +10,19 @@ from rich.console import Console
 from rich.table import Table
 
 from ermas_algos.commands.console import print_table
+from ermas_algos.commands.contract_text import print_contract_certificate
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
 from ermas_algos.commands.number_text import number
+from ermas_algos.commands.numbers_given import numbers_given
 from ermas_algos.commands.options import checkpoint_file, environment_spec, given_arguments, optional
-from ermas_algos.commands.tax_schedule import print_tax_certificate, schedule_rates
+from ermas_algos.commands.tax_schedule import print_tax_certificate
 from ermas_algos.evaluation.certificate import certify_trainer, load_trainer
+from ermas_algos.evaluation.contract_certificate import (
+    ContractsFound,
+    certify_contract_run,
+    certify_given_contracts,
+    has_contracts,
+)
 from ermas_algos.evaluation.tax_certificate import (
     TaxCertificate,
     certify_given_schedule,
@@ -30,11 +38,12 @@ class Certify:
     """Exact regret of the agents in a checkpoint, the planner's payoff, and the worst ε-equilibrium for this planner.
 
     Examples: ermas certify runs/ermas; ermas certify --environment one_step_economy_v0 --schedule 0.1 0.1 0.2 0.2 0.3
-    0.3 0.4
+    0.3 0.4; ermas certify --environment contract_v0 --contract 0 0 0.12 0 --epsilon 0.05
 
-    For tabular games, and for the one-step economy, there also of a tax schedule alone. Payoffs and regrets are
-    undiscounted means per step; best responses see the whole state and the clock. Exit status: 0 if every agent's exact
-    regret is at most ε, 1 if not, 2 if nothing could be certified.
+    For tabular games, for the one-step economy, there also of a tax schedule alone, and for the contract game, there
+    also of contracts alone. Payoffs and regrets are undiscounted means per step, in the contract game per contract;
+    best responses see the whole state and the clock. Exit status: 0 if every agent's exact regret is at most ε, 1 if
+    not, 2 if nothing could be certified.
     """
 
     checkpoint: Annotated[tyro.conf.Positional[Path | None], optional("RUN")] = None
@@ -42,6 +51,9 @@ class Certify:
     schedule: Annotated[tuple[str, ...], optional("RATE ... | FILE")] = ()
     """Tax schedule to be certified in the place of a run: one marginal rate per bracket of --environment, or a file of
     them, a list in JSON (.json) or `rates = [...]` in TOML or YAML."""
+    contract: Annotated[tuple[str, ...], optional("PAYMENT ... | FILE")] = ()
+    """Contracts to be certified in the place of a run: a payment per outcome, agent by agent, or a file of them, a list
+    in JSON (.json) or `payments = [...]` in TOML or YAML."""
     epsilon: Annotated[float | None, optional("EPSILON", "ε of the training; else the largest regret found")] = None
     """Bound ε on every agent's regret that is asked about, payoff per step."""
     environment: Annotated[str | None, optional("NAME", "what the checkpoint names")] = None
@@ -61,8 +73,10 @@ class Certify:
             if self.environment is None
             else environment_spec(self.environment, given_arguments(self.arguments, {}))
         )
-        if (self.checkpoint is None) == (not self.schedule):
-            raise ValueError("name a run or its checkpoint, or give a --schedule: one of the two.")
+        if [self.checkpoint is not None, bool(self.schedule), bool(self.contract)].count(True) != 1:
+            raise ValueError("name a run or its checkpoint, or give a --schedule or a --contract: one of the three.")
+        if self.contract:
+            return self._given_contracts(console, spec)
         if self.checkpoint is None:
             return self._schedule(console, spec)
         path = checkpoint_file(self.checkpoint)
@@ -71,6 +85,9 @@ class Certify:
         if is_one_step(trainer.env):
             taxes = certify_taxes(trainer, self.epsilon)
             return self._taxes(console, f"{path}", taxes, {"training_notices": notices})
+        if has_contracts(trainer.env):
+            contracts = certify_contract_run(trainer, self.epsilon)
+            return self._contracts(console, f"{path}", contracts, {"training_notices": notices})
         certificates = certify_trainer(trainer, self.epsilon)
         if self.json:
             told = [{**certificate.as_dict(), "training_notices": notices} for certificate in certificates]
@@ -87,7 +104,7 @@ class Certify:
         """Exit status for a tax schedule."""
         if spec is None:
             raise ValueError("schedule: in which game? Name its --environment, too.")
-        rates = schedule_rates(self.schedule)
+        rates = numbers_given(self.schedule, "schedule", "rates")
         return self._taxes(console, "tax schedule", certify_given_schedule(spec(1), rates, self.epsilon), {})
 
     def _taxes(self, console: Console, title: str, found: TaxCertificate, notices: dict[str, list[str]]) -> int:
@@ -98,6 +115,22 @@ class Certify:
             print_tax_certificate(console, title, found)
             _print_notices(console, notices.get("training_notices", []))
         return DONE if found.schedule.holds else FAILED
+
+    def _given_contracts(self, console: Console, spec: EnvironmentSpec | None) -> int:
+        """Exit status for contracts."""
+        if spec is None:
+            raise ValueError("contract: in which game? Name its --environment, too.")
+        payments = numbers_given(self.contract, "contract", "payments")
+        return self._contracts(console, "contracts", certify_given_contracts(spec(1), payments, self.epsilon), {})
+
+    def _contracts(self, console: Console, title: str, found: ContractsFound, notices: dict[str, list[str]]) -> int:
+        """Exit status for a certificate of contracts, which is shown."""
+        if self.json:
+            print(json.dumps([{**found.as_dict(), **notices}], indent=1))
+        else:
+            print_contract_certificate(console, title, found)
+            _print_notices(console, notices.get("training_notices", []))
+        return DONE if found.certificate.holds else FAILED
 
     def after_interrupt(self) -> str:
         """What the same command does next."""

@@ -1,4 +1,4 @@
-"""Instances of the hidden-action problem: how likely and how good outcomes are under every action, what actions cost."""
+"""Instances of the hidden-action problem: how likely outcomes are under actions, their rewards, costs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -2,8 +2,8 @@
 
 By the dual of the worst response it is the maximum over actions b, prices λ ≥ 0 and payments under which b is best of
 min_a [W_a − u_a + λ (u_b − u_a)] − λ ε. For given b and λ that is a linear program in the payments. Without −λ ε its
-value does not fall with λ, as u_b ≥ u_a: over an interval of λ it is at most that at the upper end, and branch and bound
-is exact.
+value does not fall with λ, as u_b ≥ u_a: over an interval of λ it is at most that at the upper end, and branch and
+bound is exact.
 """
 
 import heapq
