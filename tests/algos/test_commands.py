@@ -260,6 +260,11 @@ def test_dots_reach_into_tables_among_the_arguments(tmp_path: Path, capsys: pyte
     assert "argument of perturbation random_tables: unknown name 'sede'. Did you mean 'seed'" in capsys.readouterr().err
     assert ermas(*given, "horizon.x", "3") == 2
     assert "horizon.x: 'horizon' must be a table among the arguments, got 4" in capsys.readouterr().err
+    habit = ("--gap-argument", "behaviour.probability", "--arguments", "behaviour.name", "habit")
+    assert ermas("evaluate", tmp_path, *habit, "--gaps", "0", "0.5", *FRESH) == 0
+    assert "behaviour.probability" in capsys.readouterr().out
+    assert ermas("evaluate", tmp_path, *habit, "--gaps", "2", *FRESH) == 2
+    assert "probability must be a finite number >= 0 and <= 1, got 2" in capsys.readouterr().err
     certify = ("certify", tmp_path, "--environment", "augmented_bimatrix_v0", "--arguments", "horizon", "4")
     assert ermas(*certify, "perturbation.name", "planner_adversity", "perturbation.q", "0.5", "--epsilon", "99") == 0
 

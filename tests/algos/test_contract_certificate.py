@@ -68,7 +68,7 @@ def test_a_run_is_certified_with_its_agents(payments: str) -> None:
         (("--contract", "0", *GAME), "1 × 2 payments"),
         (("--contract", "0", "3", *GAME), "payment must be a finite number >= 0 and <= 2, got 3"),
         (("--contract", "0", "0.5", "--environment", "bimatrix_v0"), "in contract_v0, not in bimatrix_v0"),
-        (("run", "--contract", "0"), "one of the three"),
+        (("run", "--contract", "0"), "one of them"),
     ],
 )
 def test_unusable_input_is_named(given: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -209,6 +209,13 @@ def to_json(config: Any) -> dict[str, Any]:
     return {**kind, **{name: check_json(name, _plain(value)) for name, value in fields.items()}}
 
 
+def on_this_machine(config: Any) -> Any:
+    """A trainer's settings as far as this machine has what its learners ask for (`LearnerConfig`)."""
+    learners = {entry.name: getattr(config, entry.name) for entry in dataclasses.fields(config)}
+    found = {name: value.on_this_machine() for name, value in learners.items() if hasattr(value, "on_this_machine")}
+    return dataclasses.replace(config, **found)
+
+
 def config_kind(config: Any) -> str | None:
     """The kind of a learner's settings; None for any other configuration."""
     kind = getattr(type(config), "kind", None)

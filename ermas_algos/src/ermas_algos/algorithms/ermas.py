@@ -22,7 +22,8 @@ from ermas_algos.algorithms.deviations import (
 from ermas_algos.algorithms.joint_rollout import Trajectories
 from ermas_algos.algorithms.multipliers import Multipliers
 from ermas_algos.algorithms.saved_training import Place
-from ermas_algos.algorithms.trainer import Metrics, Trainer, learner_metrics
+from ermas_algos.algorithms.trainer import Metrics, Trainer
+from ermas_algos.algorithms.training_stop import naming, updated
 from ermas_algos.learners.protocol import Learner, LearnerFactory
 from ermas_algos.saved_state import saved_table
 from ermas_envs import BatchedEnv
@@ -77,7 +78,7 @@ class ERMAS(Trainer[ERMASConfig]):
             value = regret.get(agent, float("nan"))
             metrics |= {f"estimated_regret/{agent}": value, f"multiplier/{agent}": self.multipliers.values[agent]}
         for label, agents in self._agents_by_label().items():
-            metrics |= learner_metrics(label, self._update_sharers(agents, list(regret), experience))
+            metrics |= self._update_sharers(label, agents, list(regret), experience)
         return metrics | self._update_planner(experience)
 
     def _train_at_random(self, actors: Mapping[str, Any]) -> None:
@@ -85,8 +86,8 @@ class ERMAS(Trainer[ERMASConfig]):
         deviators = self._deviators() if self.iteration > self.config.warmup_iterations else ()
         played = self._collect(self.deviations.cast(actors, True, deviators))
         self.deviations.update(played, self.learners, 1, deviators)
-        for agents in self._agents_by_label().values():
-            self._update_sharers(agents, deviators, played)
+        for label, agents in self._agents_by_label().items():
+            self._update_sharers(label, agents, deviators, played)
 
     def _watched(self, metrics: Metrics) -> Metrics:
         if self.iteration >= self.config.warmup_iterations:
@@ -99,6 +100,10 @@ class ERMAS(Trainer[ERMASConfig]):
     def notices(self) -> list[str]:
         """See `Trainer.notices`: regret that stays above ε, λ that stands at a limit."""
         return self._watch.notices()
+
+    def _reason_to_stop(self) -> str | None:
+        """λ that has stood at its maximum for as long as the settings allow."""
+        return self._watch.reason_to_stop()
 
     def _collect_with_regret(self) -> tuple[Experience, Mapping[str, PerSeed]]:
         """The joint rollout, and the estimated regret of the deviating agents (none during warm-up); moves λ."""
@@ -150,18 +155,21 @@ class ERMAS(Trainer[ERMASConfig]):
             gained[:, joint] += self.multipliers.values[agent] * (rewards[:, block] - rewards[:, joint])
         return own + self._hands * gained
 
-    def _update_sharers(self, agents: Sequence[str], deviators: Sequence[str], experience: Experience) -> Metrics:
+    def _update_sharers(
+        self, label: str, agents: Sequence[str], deviators: Sequence[str], experience: Experience
+    ) -> Metrics:
         """One step of the learner of these agents on their Lagrangians, and the meta-step where it is due."""
         multipliers, learner = self.multipliers.values, self.learners[agents[0]]
         planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])
         own = self.scales.rewards_in_units(experience, agents)
         rewards = {agent: lagrangian_reward(own[agent], planner_payoff, multipliers[agent]) for agent in agents}
-        metrics = learner.update(experience.rollout([(agent, 0) for agent in agents], rewards))
+        metrics = updated(label, learner, experience.rollout([(agent, 0) for agent in agents], rewards))
         meta_gradient = self.deviations.take_meta_gradient(agents[0], self.config.meta_gradient)
         due = self.config.meta_step_size > 0 and self.iteration % self.config.meta_step_every == 0
         if due and meta_gradient is not None:
             multiplier = common_multiplier([multipliers[agent] for agent in agents if agent in deviators])
-            meta_step(learner, meta_gradient, multiplier, self.config.meta_step_size)
+            with naming(label):
+                meta_step(learner, meta_gradient, multiplier, self.config.meta_step_size)
         return metrics
 
     def _all_learners(self) -> dict[str, Learner]:

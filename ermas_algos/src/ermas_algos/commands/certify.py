@@ -16,6 +16,7 @@ from ermas_algos.commands.number_text import number
 from ermas_algos.commands.numbers_given import numbers_given
 from ermas_algos.commands.options import checkpoint_file, environment_spec, given_arguments, optional
 from ermas_algos.commands.tax_schedule import print_tax_certificate
+from ermas_algos.commands.toll_text import print_toll_certificate
 from ermas_algos.evaluation.certificate import certify_trainer, load_trainer
 from ermas_algos.evaluation.contract_certificate import (
     ContractsFound,
@@ -29,6 +30,7 @@ from ermas_algos.evaluation.tax_certificate import (
     certify_taxes,
     is_one_step,
 )
+from ermas_algos.evaluation.toll_certificate import TollsFound, certify_given_tolls, certify_toll_run, has_tolls
 from ermas_envs import EnvironmentSpec
 from ermas_envs.oracles import Certificate
 
@@ -38,12 +40,13 @@ class Certify:
     """Exact regret of the agents in a checkpoint, the planner's payoff, and the worst ε-equilibrium for this planner.
 
     Examples: ermas certify runs/ermas; ermas certify --environment one_step_economy_v0 --schedule 0.1 0.1 0.2 0.2 0.3
-    0.3 0.4; ermas certify --environment contract_v0 --contract 0 0 0.12 0 --epsilon 0.05
+    0.3 0.4; ermas certify --environment toll_v0 --tolls 0 0.65 --epsilon 0.05; ermas certify --environment contract_v0
+    --contract 0 0 0.12 0 --epsilon 0.05
 
-    For tabular games, for the one-step economy, there also of a tax schedule alone, and for the contract game, there
-    also of contracts alone. Payoffs and regrets are undiscounted means per step, in the contract game per contract;
-    best responses see the whole state and the clock. Exit status: 0 if every agent's exact regret is at most ε, 1 if
-    not, 2 if nothing could be certified.
+    For tabular games; for the one-step economy, the toll game and the contract game, there also of a tax schedule,
+    tolls or contracts alone. Payoffs and regrets are undiscounted means per step, in the toll game per drive, in the
+    contract game per contract; best responses see the whole state and the clock. Exit status: 0 if every agent's exact
+    regret is at most ε, 1 if not, 2 if nothing could be certified.
     """
 
     checkpoint: Annotated[tyro.conf.Positional[Path | None], optional("RUN")] = None
@@ -54,6 +57,9 @@ class Certify:
     contract: Annotated[tuple[str, ...], optional("PAYMENT ... | FILE")] = ()
     """Contracts to be certified in the place of a run: a payment per outcome, agent by agent, or a file of them, a list
     in JSON (.json) or `payments = [...]` in TOML or YAML."""
+    tolls: Annotated[tuple[str, ...], optional("TOLL ... | FILE")] = ()
+    """Tolls to be certified in the place of a run: one per road of --environment, or a file of them, a list in JSON
+    (.json) or `tolls = [...]` in TOML or YAML."""
     epsilon: Annotated[float | None, optional("EPSILON", "ε of the training; else the largest regret found")] = None
     """Bound ε on every agent's regret that is asked about, payoff per step."""
     environment: Annotated[str | None, optional("NAME", "what the checkpoint names")] = None
@@ -73,10 +79,15 @@ class Certify:
             if self.environment is None
             else environment_spec(self.environment, given_arguments(self.arguments, {}))
         )
-        if [self.checkpoint is not None, bool(self.schedule), bool(self.contract)].count(True) != 1:
-            raise ValueError("name a run or its checkpoint, or give a --schedule or a --contract: one of the three.")
+        given = [self.checkpoint is not None, bool(self.schedule), bool(self.tolls), bool(self.contract)]
+        if given.count(True) != 1:
+            raise ValueError(
+                "name a run or its checkpoint, or give a --schedule, --tolls or a --contract: one of them."
+            )
         if self.contract:
             return self._given_contracts(console, spec)
+        if self.tolls:
+            return self._given_tolls(console, spec)
         if self.checkpoint is None:
             return self._schedule(console, spec)
         path = checkpoint_file(self.checkpoint)
@@ -88,6 +99,9 @@ class Certify:
         if has_contracts(trainer.env):
             contracts = certify_contract_run(trainer, self.epsilon)
             return self._contracts(console, f"{path}", contracts, {"training_notices": notices})
+        if has_tolls(trainer.env):
+            tolls = certify_toll_run(trainer, self.epsilon)
+            return self._tolls(console, f"{path}", tolls, {"training_notices": notices})
         certificates = certify_trainer(trainer, self.epsilon)
         if self.json:
             told = [{**certificate.as_dict(), "training_notices": notices} for certificate in certificates]
@@ -129,6 +143,22 @@ class Certify:
             print(json.dumps([{**found.as_dict(), **notices}], indent=1))
         else:
             print_contract_certificate(console, title, found)
+            _print_notices(console, notices.get("training_notices", []))
+        return DONE if found.certificate.holds else FAILED
+
+    def _given_tolls(self, console: Console, spec: EnvironmentSpec | None) -> int:
+        """Exit status for tolls."""
+        if spec is None:
+            raise ValueError("tolls: in which game? Name its --environment, too.")
+        tolls = numbers_given(self.tolls, "tolls", "tolls")
+        return self._tolls(console, "tolls", certify_given_tolls(spec(1), tolls, self.epsilon), {})
+
+    def _tolls(self, console: Console, title: str, found: TollsFound, notices: dict[str, list[str]]) -> int:
+        """Exit status for a certificate of tolls, which is shown."""
+        if self.json:
+            print(json.dumps([{**found.as_dict(), **notices}], indent=1))
+        else:
+            print_toll_certificate(console, title, found)
             _print_notices(console, notices.get("training_notices", []))
         return DONE if found.certificate.holds else FAILED
 

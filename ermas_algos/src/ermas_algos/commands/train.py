@@ -38,7 +38,9 @@ class Train:
 
     Writes checkpoint.safetensors, progress.csv, TensorBoard files and train.toml, the complete configuration: `ermas
     train --file runs/ermas/train.toml --out runs/again` gives the same parameters bit for bit. Repeated with the same
-    options and --out, it goes on from the last checkpoint. Exit status: 0 done, 2 unusable input, 130 interrupted.
+    options and --out, it goes on from the last checkpoint. Exit status: 0 done, 1 stopped (something is NaN
+    or infinite, or λ stood at its maximum for --settings multiplier.stop_at_maximum iterations; the last checkpoint is
+    kept), 2 unusable input, 130 interrupted.
     """
 
     out: Annotated[Path, tyro.conf.arg(metavar="DIRECTORY")]
@@ -59,7 +61,7 @@ class Train:
     none: the plain defaults."""
     seed: Annotated[int | None, optional("INT", "0")] = None
     """Everything random follows from it; the same as --settings seed."""
-    iterations: Annotated[int | None, optional("INT", "300")] = None
+    iterations: Annotated[int | None, optional("INT", "the preset's, or 300")] = None
     """Outer iterations in all, those of earlier calls with the same --out included."""
     checkpoint_every: Annotated[int | None, optional("INT", "50")] = None
     """Outer iterations between two checkpoints; the last one is always written."""

@@ -49,14 +49,7 @@ class JointActionCheck:
 
     def _group(self, group: str, given: object) -> Array:
         roles = self._roles.groups[group]
-        space, batch = self._spaces[roles[0]], np.asarray(given)
-        shape = (self._num_envs, len(roles), *(space.shape or ()))
-        if batch.shape != shape:
-            raise ValueError(f"actions[{group!r}] must have shape {shape}, got {batch.shape}.")
-        if _are_inside(space, batch):
-            return batch.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else batch
-        columns = [check_action_batch(role, space, batch[:, k], self._num_envs) for k, role in enumerate(roles)]
-        return np.stack(columns, axis=1)  # each is inside its space by a closer look
+        return check_group_actions(group, roles, self._spaces[roles[0]], given, self._num_envs)
 
     def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Array:
         roles = self._roles.groups[group]
@@ -132,6 +125,24 @@ def check_action_batch(name: str, space: spaces.Space[object], actions: object, 
     return batch
 
 
+def check_group_actions(
+    group: str, roles: Sequence[str], space: spaces.Space[Any], given: object, num_envs: int
+) -> Array:
+    """Return actions of like roles as an array (num_envs, n, *action shape) inside their space.
+
+    Raises:
+        ValueError: another shape; see also `check_action_batch`.
+    """
+    batch = np.asarray(given)
+    shape = (num_envs, len(roles), *(space.shape or ()))
+    if batch.shape != shape:
+        raise ValueError(f"actions[{group!r}] must have shape {shape}, got {batch.shape}.")
+    if _are_inside(space, batch):
+        return batch.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else batch
+    columns = [check_action_batch(role, space, batch[:, k], num_envs) for k, role in enumerate(roles)]
+    return np.stack(columns, axis=1)  # each is inside its space by a closer look
+
+
 def _inside_discrete(space: spaces.Discrete, batch: Array) -> bool:
     """Whether all numbers of a non-empty int64 batch lie in the space."""
     # As unsigned numbers, those below the range become huge: one reduction checks both ends.
@@ -159,6 +170,17 @@ def split_mask(space: spaces.Space[Any], mask: Array) -> list[Array]:
     if isinstance(space, spaces.MultiDiscrete):
         return np.split(mask, np.cumsum(space.nvec)[:-1], axis=-1)
     return [mask]
+
+
+def are_allowed(space: spaces.Space[Any], masks: BoolArray, actions: Array) -> BoolArray:
+    """(…) whether flat masks (…, mask size) allow actions (…, *action shape), with every part of MultiDiscrete ones."""
+    start: Any = getattr(space, "start", 0)
+    parts = (actions - start).reshape(*masks.shape[:-1], -1)
+    chosen = [
+        np.take_along_axis(mask, parts[..., [k]], axis=-1)[..., 0] for k, mask in enumerate(split_mask(space, masks))
+    ]
+    allowed: BoolArray = np.logical_and.reduce(chosen)
+    return allowed
 
 
 def sampling_mask(space: spaces.Space[Any], mask: Array) -> Any:

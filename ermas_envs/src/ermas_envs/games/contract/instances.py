@@ -1,4 +1,4 @@
-"""Instances of the hidden-action problem: how likely outcomes are under actions, their rewards, costs."""
+"""Instances of the hidden-action problem: how likely and how good outcomes are after every action, and its cost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

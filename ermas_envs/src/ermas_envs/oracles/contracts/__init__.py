@@ -1,4 +1,4 @@
-"""Exact oracles of contracts: worst responses, optimal and robust contracts, certificates. No torch."""
+"""Exact oracles of contracts: worst responses, optimal and robust contracts by two definitions. No torch."""
 
 from ermas_envs.oracles.contracts.certificate import (
     AgentUnder,
