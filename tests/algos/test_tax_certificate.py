@@ -241,8 +241,8 @@ def test_the_page_shows_what_is_printed(capsys: pytest.CaptureFixture[str]) -> N
 
 OTHERS = {"components": ["SimpleLabor", {"PeriodicBracketTax": {"period": 1}}]}
 UNUSABLE: list[tuple[tuple[str, ...], str]] = [
-    ((), "name a run or its checkpoint, or give a --schedule or --tolls: one of the three."),
-    (("run", "--schedule", "0.1"), "name a run or its checkpoint, or give a --schedule or --tolls: one of the three."),
+    ((), "name a run or its checkpoint, or give a --schedule, --tolls or a --contract: one of them."),
+    (("run", "--schedule", "0.1"), "name a run or its checkpoint, or give a --schedule, --tolls or a --contract: one"),
     (("--schedule", "0.1", "0.2"), "schedule: in which game? Name its --environment, too."),
     (("--schedule", "0.1", "0.2", *GAME, *options()), "rates must hold one rate per bracket, that is 7, got 2."),
     (("--schedule", *RATES[:6], "1.5", *GAME, *options()), "rates[6] must be a finite number >= 0 and <= 1, got 1.5."),

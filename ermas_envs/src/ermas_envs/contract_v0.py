@@ -12,8 +12,8 @@ exactly (`ermas_envs.oracles.contracts`, docs/contracts.md).
 | id | space | meaning |
 |---|---|---|
 | agents | Discrete(n) | the action; before the contract is signed it has no effect (the mask leaves 0) |
-| `planner` (`payments="continuous"`) | Box(0, largest payment), (N · O,) | payments, agent by agent |
-| `planner` (`payments="grid"`) | MultiDiscrete | levels k of the same payments, k / (levels − 1) of the largest one |
+| `planner` (`payments="continuous"`) | Box(−1, 1), (N · O,) | a; the payment is (1 + a)/2 of the largest |
+| `planner` (`payments="grid"`) | MultiDiscrete | levels k; the payment is k / (levels − 1) of the largest |
 
 ### Observations
 float32; all amounts in units of the largest payment, reward or cost.

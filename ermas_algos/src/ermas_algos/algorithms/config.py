@@ -33,6 +33,7 @@ AGENT_PPO = SB3LearnerConfig(
 PLANNER_PPO = dataclasses.replace(AGENT_PPO, algorithm_kwargs={**AGENT_PPO.algorithm_kwargs, "ent_coef": 0.01})
 """The same with less entropy: neighbouring stakes of the augmented game differ by 2 % of its scale only."""
 
+PLANNER_OBJECTIVES = ("payoff", "lagrangian")
 MOST_REPLICAS = 2**20
 """Of the joint rollout."""
 LONGEST_ROLLOUT, LARGEST_ROLLOUT = 10**7, 2**31
@@ -147,6 +148,11 @@ class ERMASConfig(TrainerConfig):
     """ε ≥ 0: regret that an agent may have, payoff per step."""
     warmup_iterations: int = 40
     """Outer iterations before the first regret estimate; λ stays at λ_0."""
+    planner_objective: str = "payoff"
+    """What the planner learns from: `payoff`, its own reward (paper); `lagrangian`, the objective of the saddle point,
+    its reward and Σ_i λ_i regret_i. What agents can lose depends on the planner, too: the first leaves that gradient
+    out. The second is for planners that act alike whatever agents do, such as those who commit themselves; sampled
+    learners."""
     deviation: str = "persistent"
     """`persistent`: deviations are kept, synchronised once after warm-up; `restarted`: from θ_i each time (paper)."""
     deviating_agents: int | None = None
@@ -174,12 +180,15 @@ class ERMASConfig(TrainerConfig):
             self,
             epsilon=check_number("epsilon", self.epsilon, minimum=0.0),
             warmup_iterations=check_integer("warmup_iterations", self.warmup_iterations, 0),
+            planner_objective=check_choice("planner_objective", self.planner_objective, PLANNER_OBJECTIVES),
             deviation=check_choice("deviation", self.deviation, MODES),
             deviation_updates=check_integer("deviation_updates", self.deviation_updates, 1, MOST_UPDATES),
             meta_step_size=check_number("meta_step_size", self.meta_step_size, minimum=0.0),
             meta_gradient=check_choice("meta_gradient", self.meta_gradient, META_GRADIENTS),
             meta_step_every=check_integer("meta_step_every", self.meta_step_every, 1),
         )
+        if self.planner_objective == "lagrangian" and self.planner_learner.needs != "samples":
+            raise ValueError(f"planner_objective lagrangian needs sampled episodes; got {self.planner_learner.kind}.")
         if self.deviating_agents is not None:
             keep(self, deviating_agents=check_integer("deviating_agents", self.deviating_agents, 1))
         if self.trust_region is not None:

@@ -19,6 +19,7 @@ from ermas_algos.algorithms.deviations import (
     lagrangian_reward,
     meta_step,
 )
+from ermas_algos.algorithms.joint_rollout import Trajectories
 from ermas_algos.algorithms.multipliers import Multipliers
 from ermas_algos.algorithms.saved_training import Place
 from ermas_algos.algorithms.trainer import Metrics, Trainer
@@ -26,6 +27,7 @@ from ermas_algos.algorithms.training_stop import naming, updated
 from ermas_algos.learners.protocol import Learner, LearnerFactory
 from ermas_algos.saved_state import saved_table
 from ermas_envs import BatchedEnv
+from ermas_envs.base.arrays import FloatArray
 
 _DEVIATION = "deviation/"
 """Prefix of a deviation learner's label."""
@@ -131,6 +133,27 @@ class ERMAS(Trainer[ERMASConfig]):
         generator = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(_HANDS, dealt)))
         chosen = np.array_split(generator.permutation(len(agents)), self._hands)[hand]
         return tuple(agents[index] for index in np.sort(chosen))
+
+    def _planner_rewards(self, experience: Experience) -> FloatArray:
+        """With the Lagrangian as its objective, the planner is paid λ_i for what agent i's deviation gains: it plays
+        the same in all blocks, with the same random numbers, so that a row's regret is its own."""
+        own = super()._planner_rewards(experience)
+        if self.config.planner_objective == "payoff" or self.iteration < self.config.warmup_iterations:
+            return own
+        assert isinstance(experience, Trajectories)  # the configuration allows sampled learners only
+        deviators, joint = self._deviators(), experience.block(0)
+        gained = np.zeros_like(own)
+        acts = experience.actions[self.env.planner]
+        for number, agent in enumerate(deviators, start=1):
+            block = experience.block(number)
+            if not np.array_equal(acts[:, block], acts[:, joint]):
+                raise ValueError(
+                    "planner_objective lagrangian is for planners that act alike whatever agents do; this one answered "
+                    f"to what {agent!r} did. Let it observe nothing of the agents, or choose payoff."
+                )
+            rewards = self.scales.in_units(agent, experience.rewards[agent])
+            gained[:, joint] += self.multipliers.values[agent] * (rewards[:, block] - rewards[:, joint])
+        return own + self._hands * gained
 
     def _update_sharers(
         self, label: str, agents: Sequence[str], deviators: Sequence[str], experience: Experience

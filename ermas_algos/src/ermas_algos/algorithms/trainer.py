@@ -39,6 +39,7 @@ from ermas_algos.learners.uniform import UniformPolicy
 from ermas_algos.metrics_log import MetricsLog
 from ermas_algos.saved_state import check_finite, saved_table
 from ermas_envs import BatchedEnv, EnvironmentSpec
+from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import Policies, TabularGame
 
 Metrics = dict[str, Any]
@@ -290,7 +291,7 @@ class Trainer(ABC, Generic[ConfigT]):
         planner = self.env.planner
         if planner not in self.learners or self.iteration < self.config.planner_warmup:
             return {}
-        rewards = self.scales.in_units(planner, experience.rewards[planner])
+        rewards = self._planner_rewards(experience)
         if self.config.planner_risk is not None:
             assert self.env.horizon is not None  # checked in __init__
             rewards = risk_averse_rewards(rewards, self.env.horizon, self.config.planner_risk)
@@ -302,6 +303,10 @@ class Trainer(ABC, Generic[ConfigT]):
             # A decision earns what several steps do: as a mean of them, so that values stay of order 1.
             rollout = dataclasses.replace(rollout, rewards=rollout.rewards * (rollout.rewards.size / steps))
         return updated(planner, self.learners[planner], rollout)
+
+    def _planner_rewards(self, experience: Experience) -> FloatArray:
+        """What the planner learns from, in units of its scale: its own rewards."""
+        return self.scales.in_units(self.env.planner, experience.rewards[self.env.planner])
 
     def _outcome_metrics(self, experience: Experience) -> Metrics:
         payoffs = {f"payoff/{role}": experience.mean(payoff, 0) for role, payoff in experience.payoffs.items()}

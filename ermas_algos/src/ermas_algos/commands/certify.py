@@ -13,6 +13,7 @@ from ermas_algos.algorithms.config import from_json
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.commands.configuration_file import nested
 from ermas_algos.commands.console import job_progress, print_table
+from ermas_algos.commands.contract_text import print_contract_certificate
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
 from ermas_algos.commands.number_text import number
 from ermas_algos.commands.numbers_given import numbers_given
@@ -21,6 +22,12 @@ from ermas_algos.commands.regret_statements import check_epsilon, print_statemen
 from ermas_algos.commands.tax_schedule import print_tax_certificate
 from ermas_algos.commands.toll_text import print_toll_certificate
 from ermas_algos.evaluation.certificate import certify_trainer, load_trainer
+from ermas_algos.evaluation.contract_certificate import (
+    ContractsFound,
+    certify_contract_run,
+    certify_given_contracts,
+    has_contracts,
+)
 from ermas_algos.evaluation.exploiters import ExploiterConfig, exploit_trainer
 from ermas_algos.evaluation.tax_certificate import (
     TaxCertificate,
@@ -39,14 +46,15 @@ class Certify:
     """Exact regret of the agents in a checkpoint, the planner's payoff, and the worst ε-equilibrium for this planner.
 
     Examples: ermas certify runs/ermas; ermas certify --environment one_step_economy_v0 --schedule 0.1 0.1 0.2 0.2 0.3
-    0.3 0.4; ermas certify --environment toll_v0 --tolls 0 0.65 --epsilon 0.05; ermas certify runs/economy --exploiters
-    exploiters 5 updates 200
+    0.3 0.4; ermas certify --environment toll_v0 --tolls 0 0.65 --epsilon 0.05; ermas certify --environment contract_v0
+    --contract 0 0 0.12 0 --epsilon 0.05; ermas certify runs/economy --exploiters exploiters 5 updates 200
 
-    Exact for tabular games, for the one-step economy, there also of a tax schedule alone, and for the toll game, there
-    also of tolls alone; best responses see the whole state and the clock. In any other game exploiters are trained
-    against the frozen others, and what they gain in fresh episodes states with 95 % how large each agent's regret is at
-    least. Payoffs and regrets are undiscounted means per step, in the toll game per drive. Exit status: 0 if every
-    agent's exact regret is at most ε, or none is shown to be larger, 1 if not, 2 if nothing could be certified.
+    Exact for tabular games, and for the one-step economy, the toll game and the contract game, there also of a tax
+    schedule, tolls or contracts alone; best responses see the whole state and the clock. In any other game exploiters
+    are trained against the frozen others, and what they gain in fresh episodes states with 95 % how large each agent's
+    regret is at least. Payoffs and regrets are undiscounted means per step, in the toll game per drive, in the contract
+    game per contract. Exit status: 0 if every agent's exact regret is at most ε, or none is shown to be larger, 1 if
+    not, 2 if nothing could be certified.
     """
 
     checkpoint: Annotated[tyro.conf.Positional[Path | None], optional("RUN")] = None
@@ -54,6 +62,9 @@ class Certify:
     schedule: Annotated[tuple[str, ...], optional("RATE ... | FILE")] = ()
     """Tax schedule to be certified in the place of a run: one marginal rate per bracket of --environment, or a file of
     them, a list in JSON (.json) or `rates = [...]` in TOML or YAML."""
+    contract: Annotated[tuple[str, ...], optional("PAYMENT ... | FILE")] = ()
+    """Contracts to be certified in the place of a run: a payment per outcome, agent by agent, or a file of them, a list
+    in JSON (.json) or `payments = [...]` in TOML or YAML."""
     tolls: Annotated[tuple[str, ...], optional("TOLL ... | FILE")] = ()
     """Tolls to be certified in the place of a run: one per road of --environment, or a file of them, a list in JSON
     (.json) or `tolls = [...]` in TOML or YAML."""
@@ -81,10 +92,15 @@ class Certify:
             if self.environment is None
             else environment_spec(self.environment, given_arguments(self.arguments, {}))
         )
-        if [self.checkpoint is not None, bool(self.schedule), bool(self.tolls)].count(True) != 1:
-            raise ValueError("name a run or its checkpoint, or give a --schedule or --tolls: one of the three.")
+        given = [self.checkpoint is not None, bool(self.schedule), bool(self.tolls), bool(self.contract)]
+        if given.count(True) != 1:
+            raise ValueError(
+                "name a run or its checkpoint, or give a --schedule, --tolls or a --contract: one of them."
+            )
         if self.checkpoint is None:
             self._require_no_exploiters()
+            if self.contract:
+                return self._given_contracts(console, spec)
             return self._given_tolls(console, spec) if self.tolls else self._schedule(console, spec)
         path = checkpoint_file(self.checkpoint)
         trainer = load_trainer(path, spec)
@@ -95,6 +111,9 @@ class Certify:
         if is_one_step(trainer.env):
             taxes = certify_taxes(trainer, self.epsilon)
             return self._taxes(console, f"{path}", taxes, {"training_notices": notices})
+        if has_contracts(trainer.env):
+            contracts = certify_contract_run(trainer, self.epsilon)
+            return self._contracts(console, f"{path}", contracts, {"training_notices": notices})
         if has_tolls(trainer.env):
             tolls = certify_toll_run(trainer, self.epsilon)
             return self._tolls(console, f"{path}", tolls, {"training_notices": notices})
@@ -145,6 +164,22 @@ class Certify:
             _print_notices(console, trainer.notices())
         exceeded = epsilon is not None and any(statement.lower > epsilon for statement in found.values())
         return FAILED if exceeded else DONE
+
+    def _given_contracts(self, console: Console, spec: EnvironmentSpec | None) -> int:
+        """Exit status for contracts."""
+        if spec is None:
+            raise ValueError("contract: in which game? Name its --environment, too.")
+        payments = numbers_given(self.contract, "contract", "payments")
+        return self._contracts(console, "contracts", certify_given_contracts(spec(1), payments, self.epsilon), {})
+
+    def _contracts(self, console: Console, title: str, found: ContractsFound, notices: dict[str, list[str]]) -> int:
+        """Exit status for a certificate of contracts, which is shown."""
+        if self.json:
+            print(json.dumps([{**found.as_dict(), **notices}], indent=1))
+        else:
+            print_contract_certificate(console, title, found)
+            _print_notices(console, notices.get("training_notices", []))
+        return DONE if found.certificate.holds else FAILED
 
     def _given_tolls(self, console: Console, spec: EnvironmentSpec | None) -> int:
         """Exit status for tolls."""

@@ -25,7 +25,7 @@ def played(payments: Any, action: int, num_envs: int = 1, **arguments: Any) -> A
     """The batch and its last step, in which everybody has chosen an action under payments."""
     env = contract_v0.batched_env(num_envs, **{"instances": ONE, "outcomes": "expected", **arguments})
     env.reset(seed=3)
-    named = np.tile(np.asarray(payments, dtype=env.action_spaces["planner"].dtype), (num_envs, 1))
+    named = np.tile(np.asarray(payments) / env.engine.most_paid * 2 - 1, (num_envs, 1)).astype(np.float32)  # type: ignore[attr-defined]
     for _ in range(2):
         step = env.step({**{agent: np.full(num_envs, action) for agent in env.agents}, "planner": named})
     return env, step
@@ -51,7 +51,7 @@ def test_expected_payoffs_by_hand() -> None:
 def test_agents_see_what_actions_are_worth_to_both_sides() -> None:
     env = contract_v0.batched_env(1, instances=ONE)
     before = env.reset(seed=0).observations["agent_0"][0]
-    step = env.step({"agent_0": np.array([0]), "planner": np.array([[0.5, 1.0]], dtype=np.float32)})
+    step = env.step({"agent_0": np.array([0]), "planner": np.array([[-0.5, 0.0]], dtype=np.float32)})
     unsigned = [1.0, 0.0, 0.0, 0.0, -0.125, 0.25, 0.75]  # all in units of the largest reward, 2
     assert before == pytest.approx(unsigned)
     u = [0.75 * 0.5 + 0.25 * 1.0, 0.25 * 0.5 + 0.75 * 1.0 - 0.25]
@@ -110,7 +110,7 @@ def test_the_reference_instances_are_those_of_the_recipe() -> None:
 
 def test_a_constant_planner_signs_the_same_contract_always() -> None:
     env = contract_v0.batched_env(
-        3, instances=ONE, outcomes="expected", planner=ConstantPlanner(np.array([0.0, 0.5], dtype=np.float32))
+        3, instances=ONE, outcomes="expected", planner=ConstantPlanner(np.array([-1.0, -0.5], dtype=np.float32))
     )
     env.reset(seed=0)
     for _ in range(3):

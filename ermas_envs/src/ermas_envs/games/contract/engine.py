@@ -63,17 +63,22 @@ class ContractEngine(Engine):
         if settings.payments == "grid":
             named = spaces.MultiDiscrete(np.full(payments, settings.payment_levels))
         else:
-            named = spaces.Box(0.0, self.most_paid, (payments,), np.float32)
+            named = spaces.Box(-1.0, 1.0, (payments,), np.float32)
         work: spaces.Space[object] = spaces.Discrete(problems.num_actions)
         self.action_spaces = {**dict.fromkeys(self.agents, work), PLANNER: named}
+
+    @property
+    def payments(self) -> FloatArray:
+        """(R, N, O) in force; the engine writes into it."""
+        return self._payments
 
     def payments_of(self, named: Array) -> FloatArray:
         """(…, N, O) payments that the planner's actions (…, N · O) name."""
         shape = (*named.shape[:-1], self.problems.number, self.problems.num_outcomes)
         payments = named.reshape(shape).astype(np.float64)
         if self.settings.payments == "grid":
-            payments *= self.most_paid / (self.settings.payment_levels - 1)
-        return np.minimum(payments, self.most_paid)  # which float32 may round up
+            return payments * (self.most_paid / (self.settings.payment_levels - 1))
+        return (payments + 1.0) * (0.5 * self.most_paid)
 
     def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, from_scratch: bool) -> None:
         """No contract pays anything yet."""

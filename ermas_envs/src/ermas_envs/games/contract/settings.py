@@ -36,7 +36,8 @@ class ContractSettings:
     num_outcomes: int = 4
     """O of drawn instances, 2 to `MOST_OUTCOMES`."""
     payments: str = "continuous"
-    """The planner's action: `continuous`, a Box of payments; `grid`, a MultiDiscrete of their levels."""
+    """The planner's action: `continuous`, a Box of numbers in [−1, 1], from no payment to the largest, so that Gaussian
+    policies begin in the middle; `grid`, a MultiDiscrete of levels."""
     payment_levels: int = 21
     """Levels of a payment on the grid, 2 to `MOST_LEVELS`: evenly spread, from 0 to the largest payment."""
     largest_payment: float | None = None
