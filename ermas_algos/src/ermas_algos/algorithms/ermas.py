@@ -16,9 +16,11 @@ from ermas_algos.algorithms.deviations import (
     Deviations,
     common_multiplier,
     estimated_regret,
+    joint_lagrangian,
     lagrangian_reward,
     meta_step,
 )
+from ermas_algos.algorithms.joint_rollout import Trajectories
 from ermas_algos.algorithms.multipliers import Multipliers
 from ermas_algos.algorithms.saved_training import Place
 from ermas_algos.algorithms.trainer import Metrics, Trainer, learner_metrics
@@ -131,8 +133,15 @@ class ERMAS(Trainer[ERMASConfig]):
         """One step of the learner of these agents on their Lagrangians, and the meta-step where it is due."""
         multipliers, learner = self.multipliers.values, self.learners[agents[0]]
         planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])
-        own = self.scales.rewards_in_units(experience, agents)
-        rewards = {agent: lagrangian_reward(own[agent], planner_payoff, multipliers[agent]) for agent in agents}
+        if self.config.regret_of_others and deviators:
+            assert isinstance(experience, Trajectories)  # checked in the configuration
+            everybody = self.scales.rewards_in_units(experience, self.env.agents)
+            blocks = {agent: experience.block(block) for block, agent in enumerate(deviators, start=1)}
+            shared = joint_lagrangian(planner_payoff, everybody, multipliers, blocks, experience.block(0))
+            rewards = dict.fromkeys(agents, shared)
+        else:
+            own = self.scales.rewards_in_units(experience, agents)
+            rewards = {agent: lagrangian_reward(own[agent], planner_payoff, multipliers[agent]) for agent in agents}
         metrics = learner.update(experience.rollout([(agent, 0) for agent in agents], rewards))
         meta_gradient = self.deviations.take_meta_gradient(agents[0], self.config.meta_gradient)
         due = self.config.meta_step_size > 0 and self.iteration % self.config.meta_step_every == 0
