@@ -88,3 +88,21 @@ def test_it_trains_resumes_and_is_refused_without_samples() -> None:
         ERMASConfig(agent_learner=exact, planner_learner=exact, regret_of_others=True)
     with pytest.raises(ValueError, match="regret_of_others must be True or False"):
         ERMASConfig(regret_of_others=1)  # type: ignore[arg-type]
+
+
+def leaving_price(full: int, toll: float, whole: bool) -> float:
+    """λ above which one of 20 drivers leaves a road that all are on: what it does to the mean latency, per regret."""
+    traffic = Traffic.of(TollSettings(num_drivers=20))
+    tolls, other = (0.0, toll), 1 - full
+    here, there, left = traffic.latencies[full][20], traffic.latencies[other][1], traffic.latencies[full][19]
+    relief = here - (19 * left + there) / 20
+    own = here + tolls[full] - there - tolls[other]
+    others = 19 * ((here - left) - (there - traffic.latencies[other][2]))  # of both roads that the others compare
+    return float(relief / (own + (others if whole else 0.0)))
+
+
+def test_who_leaves_first() -> None:
+    """What docs/tolls.md says: by their own part drivers leave the slow road first, by the whole gradient the fast."""
+    own, whole = ([leaving_price(full, 0.7, way) for full in (0, 1)] for way in (False, True))
+    assert own == pytest.approx([0.167, 0.252], abs=1e-3)
+    assert whole == pytest.approx([0.168, 0.042], abs=1e-3)

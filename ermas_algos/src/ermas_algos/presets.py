@@ -134,8 +134,8 @@ _DRIVERS = {
 _TOLLS = Preset(
     environment="toll_v0",
     purpose="Twenty drivers, who share a policy, on Pigou's two roads, with a toll on the second. Drivers first learn "
-    "their answers to all tolls; deviations with much entropy go on finding better roads. λ counts in the effect of one "
-    "driver of twenty. 240 iterations are enough.",
+    "their answers to all tolls; deviations with much entropy go on finding better roads. λ counts in the effect of "
+    "one driver of twenty. 240 iterations are enough.",
     arguments={"drives": 5, "tolled": [1], "toll_levels": 21},
     settings={
         "num_envs": 32,

@@ -271,7 +271,7 @@ def text_of(tolls: FloatArray) -> str:
 
 
 def jobs(scale: Scale) -> Sequence[Job]:
-    """Rules, then trainings: seeds × methods × numbers of drivers; the paper's gradient with the fewest drivers only."""
+    """Rules, then trainings: seeds × methods × numbers of drivers; the paper's gradient with the fewest alone."""
     iterations, every = (6, 3) if scale.quick else (ITERATIONS, SNAPSHOT_EVERY)
     bounds = (*EPSILONS, VALUE_EPSILON)
     methods = [(WHOLE, bounds, NUMBERS), ("MARL", (None,), NUMBERS), (OWN, EPSILONS, NUMBERS[:1])]
