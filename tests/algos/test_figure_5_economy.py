@@ -20,7 +20,7 @@ from ermas_algos.studies.economy_sizes import SIZES, VILLAGE, Size
 from ermas_algos.studies.figure_5_economy_saez import elasticity
 from ermas_algos.studies.figure_5_jobs import ORACLE
 from ermas_algos.studies.figure_5_one_step import blocks_played
-from ermas_algos.studies.figure_5_tables import rank_rows, summary_rows
+from ermas_algos.studies.figure_5_tables import amortised_rows, rank_rows, summary_rows
 from ermas_algos.studies.reproduction import reproduce
 
 
@@ -68,6 +68,17 @@ def test_ranks_by_hand() -> None:
     assert len(found) == len(WELFARE) * 2 * 2
 
 
+def test_amortised_tests_stand_beside_the_others() -> None:
+    tested = [row("MARL", 0.23, 5.0), row("MARL", 0.35, 1.0)]
+    seen = [{**row("MARL", eta, 0.0), "eq_times_prod": 4.0} for eta in (0.23, 0.27)]
+    first, second = amortised_rows(VILLAGE, seen, tested)
+    labels = {"method": "MARL", "epsilon": None, "seed": 0}
+    assert first == {**labels, "eta_test": 0.23, "amortised_welfare": 4.0, "fresh_welfare": 5.0}
+    assert second["fresh_welfare"] is None
+    assert VILLAGE.seen_arguments(0.27)["perturbation"]["etas"] == [0.27]
+    assert VILLAGE.seen_arguments(0.27)["isoelastic_eta"] == 0.27  # so that nothing is added to the rewards
+
+
 def test_regret_to_oracles_of_several_seeds() -> None:
     rows = [row(ORACLE, eta, 10.0 + seed, seed) for eta in (0.23, 0.35) for seed in (0, 1)]
     rows += [row("MARL", eta, 8.0, seed) for eta in (0.23, 0.35) for seed in (0, 1)]
@@ -112,7 +123,7 @@ def test_what_is_tested(tmp_path: Path) -> None:
     ]
     formula = job("saez", {study.SAEZ: [{"rates": "0 1"}, {"rates": "0.5 0.25"}]})
     found = study.tests(VILLAGE, Scale(1), [*first_phases(tmp_path), *done, formula], tmp_path)
-    etas: dict[str, list[float]] = {}
+    etas: dict[str, list[float | None]] = {}
     for one in found:
         assert isinstance(one, jobs.Test)
         etas.setdefault(one.labels["method"], []).append(one.eta)
@@ -122,7 +133,7 @@ def test_what_is_tested(tmp_path: Path) -> None:
     everywhere = list(VILLAGE.tests)
     assert etas.pop(ORACLE) == [0.11]
     assert etas.pop("ERMAS") == sorted((*everywhere, *VILLAGE.validation))
-    assert etas == dict.fromkeys(("free market", "US federal", "Saez", "MARL"), everywhere)
+    assert etas == {key: [*everywhere, None] for key in ("free market", "US federal", "Saez", "MARL")}
 
 
 @pytest.mark.slow

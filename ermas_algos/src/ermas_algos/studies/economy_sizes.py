@@ -1,7 +1,7 @@
 """Sizes of the full economy in which Figure 5 is made: the village, and the paper's map and episode."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,11 @@ def learning_with_jax(config: TrainerConfig) -> TrainerConfig:
     learners = {name: getattr(config, name, None) for name in names}
     same: dict[str, Any] = {n: of_kind(JaxLearnerConfig.kind, one) for n, one in learners.items() if one is not None}
     return dataclasses.replace(config, **same)
+
+
+def _seen(etas: Sequence[float]) -> dict[str, Any]:
+    """Arguments by which agents see their risk aversion, which every episode draws from these."""
+    return {"perturbation": {"name": "random_risk_aversion", "etas": list(etas)}}
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class Size:
     """Whether MARL is trained with as many environment steps as ERMAS, too."""
     randomised: bool = True
     """Whether MARL is trained by domain randomisation over the risk aversion, too."""
+    amortised: bool = True
+    """Whether rules and MARL are also tested with one set of fresh agents who see their risk aversion."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings in which every training differs from the preset's."""
     symbol: str = "eta"
@@ -80,12 +87,11 @@ class Size:
     def training(self, algorithm: str, settings: Mapping[str, Any], eta: float | None, seed: int) -> Run:
         """A training at a risk aversion, with its first phase; None: by domain randomisation, where every episode draws
         one of the tests' values, which agents see."""
-        drawn = {"perturbation": {"name": "random_risk_aversion", "etas": list(self.tests)}} if eta is None else {}
         run = Run.from_options(
             {
                 "environment": economy_v0.NAME,
                 "preset": self.preset,
-                "arguments": {"isoelastic_eta": self.home if eta is None else eta, **drawn},
+                "arguments": self.people(eta),
                 "algorithm": algorithm,
                 "settings": merged(merged(self.settings, settings), {"seed": seed}),
                 "iterations": self.iterations,
@@ -93,9 +99,20 @@ class Size:
         )
         return dataclasses.replace(run, config=learning_with_jax(run.config))
 
-    def test_arguments(self, eta: float) -> dict[str, Any]:
-        """Of the environment in a test."""
-        return merged(preset_registry.make(self.preset).arguments, {"isoelastic_eta": eta})
+    def people(self, eta: float | None) -> dict[str, Any]:
+        """Arguments of the environment that say who lives there; None: every episode draws one of the tests' values,
+        and agents see it."""
+        if eta is None:
+            return {"isoelastic_eta": self.home, **_seen(self.tests)}
+        return {"isoelastic_eta": eta}
+
+    def test_arguments(self, eta: float | None) -> dict[str, Any]:
+        """Of the environment in which fresh agents are trained."""
+        return merged(preset_registry.make(self.preset).arguments, self.people(eta))
+
+    def seen_arguments(self, eta: float) -> dict[str, Any]:
+        """Of the environment at one risk aversion for agents who see it."""
+        return merged(self.test_arguments(eta), _seen((eta,)))
 
     def fresh_agents(self) -> FreshAgentsConfig:
         """How fresh agents are trained after a first phase: as those of a training, with a learning rate and an entropy
@@ -129,6 +146,7 @@ class Size:
             oracles=False,
             equal_compute=False,
             randomised=False,
+            amortised=False,
             settings={**self.settings, **short},
         )
 
