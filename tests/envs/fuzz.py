@@ -24,7 +24,14 @@ from ermas_envs import batched_env
 from ermas_envs.base.spaces import split_mask
 from ermas_envs.behaviours import Habit
 from ermas_envs.games.taxation.tax_planners import FixedBrackets, FreeMarket, Saez, USFederal
-from ermas_envs.perturbations import Bounded, PlannerAdversity, RandomOffset, RandomTables, RiskAversion
+from ermas_envs.perturbations import (
+    Bounded,
+    PlannerAdversity,
+    RandomOffset,
+    RandomRiskAversion,
+    RandomTables,
+    RiskAversion,
+)
 from ermas_envs.planners import ConstantPlanner, FunctionPlanner
 
 Draw = Callable[[np.random.Generator], Any]
@@ -143,6 +150,7 @@ HOOKS: Mapping[str, Draw] = {
     "perturbation": lambda generator: pick(
         *(None, None, None, PlannerAdversity(0.3), RandomOffset(1.0, 2), Bounded(RandomOffset(), 0.1), RandomTables()),
         RiskAversion(pick(0.0, 1.0, 2.5, 30.0)(generator)),
+        RandomRiskAversion([0.0, 0.23, 30.0]),
     )(generator),
     "action_noise": pick(0.0, 0.0, 0.3, 1.0),
     "behaviour": pick(None, None, Habit(0.3), Habit(1.0)),
@@ -205,6 +213,18 @@ ARGUMENTS: Mapping[str, Mapping[str, Draw]] = {
         "planner_reward_type": pick("inv_income_weighted_utility", "coin_eq_times_productivity"),
         "skill_seed": integers(0, 100),
         "skills": pick(None, None, None, None, [1.0, 2.0, 3.0, 4.0], np.array([1, 2]), np.array(3.0)),
+    },
+    "toll_v0": {
+        **HOOKS,
+        "roads": pick("pigou", "linear_pigou", "three_roads"),
+        "num_drivers": integers(1, 30, 300),
+        "drives": integers(1, 10),
+        "periods": integers(1, 4),
+        "tolled": pick(None, [0], [1], [0, 1]),
+        "max_toll": numbers(0.01, 2.0, 1e5),
+        "toll_levels": lambda generator: None if generator.random() < 0.5 else integers(2, 30)(generator),
+        "value_of_time": numbers(0.0, 2.0, 100.0),
+        "drivers_see_loads": FLAG,
     },
     "economy_v0": {
         **ECONOMY,

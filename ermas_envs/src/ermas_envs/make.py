@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pettingzoo
 
-from ermas_envs import augmented_bimatrix_v0, bimatrix_v0, economy_v0, one_step_economy_v0
+from ermas_envs import augmented_bimatrix_v0, bimatrix_v0, contract_v0, economy_v0, one_step_economy_v0, toll_v0
 from ermas_envs.base.arguments import check_choice, check_json, check_mapping, keep, shown, unknown_name
 from ermas_envs.base.registry import Registry
 from ermas_envs.behaviours import behaviour_registry
@@ -171,3 +171,5 @@ _register(bimatrix_v0.NAME, bimatrix_v0)
 _register(augmented_bimatrix_v0.NAME, augmented_bimatrix_v0)
 _register(economy_v0.NAME, economy_v0)
 _register(one_step_economy_v0.NAME, one_step_economy_v0)
+_register(contract_v0.NAME, contract_v0)
+_register(toll_v0.NAME, toll_v0)

@@ -1,55 +1,14 @@
-"""Tax schedules on the command line: rates as `ermas certify` takes them, and how it prints their certificates."""
+"""How `ermas certify` prints certificates of tax schedules."""
 
-import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
 
-from ermas_algos.commands.configuration_file import json_value, read_configuration
 from ermas_algos.commands.console import print_table
 from ermas_algos.commands.number_text import number
 from ermas_algos.evaluation.tax_certificate import TaxCertificate
-from ermas_envs.base.arguments import shown
-from ermas_envs.base.text import read_text
 from ermas_envs.oracles.taxes import ScheduleCertificate
-
-
-def schedule_rates(given: Sequence[str]) -> list[Any]:
-    """The rates of a schedule, which are not checked yet.
-
-    Args:
-        given: rates as text, or the name of one file.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: the file does not hold a list of rates, or is none of .json, .toml, .yaml and .yml.
-    """
-    if len(given) == 1 and not isinstance(json_value("schedule", given[0]), (int, float)):
-        return _of_file(Path(given[0]))
-    return [json_value("schedule", text) for text in given]
-
-
-def _of_file(path: Path) -> list[Any]:
-    if path.suffix not in (".json", ".toml", ".yaml", ".yml"):
-        raise ValueError(f"schedule: {path} is neither a rate nor a .json, .toml, .yaml or .yml file of them.")
-    if path.suffix != ".json":
-        table = read_configuration(path)
-        if list(table) != ["rates"]:
-            raise ValueError(f"{path}: must hold `rates` and nothing else, got {shown(list(table))}.")
-        rates = table["rates"]
-    else:
-        try:
-            text = read_text(path)
-            json.loads(text)
-            rates = json_value("rates", text)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path}: {error}") from None
-    if not isinstance(rates, list):
-        raise ValueError(f"{path}: rates must be a list of numbers, got {shown(rates)}.")
-    return rates
 
 
 def print_tax_certificate(console: Console, title: str, found: TaxCertificate) -> None:

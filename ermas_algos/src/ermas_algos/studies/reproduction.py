@@ -15,15 +15,18 @@ from ermas_algos.studies import (
     figure_2,
     figure_3,
     figure_4,
+    figure_5_economy,
     figure_5_one_step,
     imperfect_followers,
     meta_gradient,
     mixing,
     multipliers,
     regret_estimators,
+    tolls,
     which_tax_wins,
 )
-from ermas_algos.studies.one_step_gaps import GAPS, Gap
+from ermas_algos.studies.economy_sizes import SIZES
+from ermas_algos.studies.one_step_gaps import GAPS
 from ermas_envs.base.registry import Registry
 
 PlotTables = Callable[[Path, Mapping[str, Sequence[Mapping[str, Any]]]], None]
@@ -80,17 +83,17 @@ def _register_figure_4(name: str, payoffs: str) -> None:
     experiment_registry.register(name, lambda: experiment)
 
 
-def _register_figure_5(gap: Gap) -> None:
-    """An experiment that trains, and then tests what it has chosen."""
+def _register_figure_5(module: Any, economy: Any) -> None:
+    """An experiment in an economy, stage by stage."""
     experiment = Experiment(
-        gap.name,
-        (partial(figure_5_one_step.trainings, gap), partial(figure_5_one_step.tests, gap)),
-        figure_5_one_step.tables(gap),
-        partial(figure_5_one_step.collect, gap),
-        partial(figure_5_one_step.describe, gap),
-        partial(figure_5_one_step.plot, gap),
+        economy.name,
+        tuple(partial(stage, economy) for stage in module.STAGES),
+        module.tables(economy),
+        partial(module.collect, economy),
+        partial(module.describe, economy),
+        partial(module.plot, economy),
     )
-    experiment_registry.register(gap.name, lambda: experiment)
+    experiment_registry.register(economy.name, lambda: experiment)
 
 
 _MODULES = (
@@ -101,6 +104,7 @@ _MODULES = (
     mixing,
     multipliers,
     regret_estimators,
+    tolls,
     which_tax_wins,
 )
 for _module in _MODULES:
@@ -108,7 +112,9 @@ for _module in _MODULES:
 for _name, _payoffs in figure_4.EXPERIMENTS.items():
     _register_figure_4(_name, _payoffs)
 for _gap in GAPS:
-    _register_figure_5(_gap)
+    _register_figure_5(figure_5_one_step, _gap)
+for _size in SIZES:
+    _register_figure_5(figure_5_economy, _size)
 
 
 def reproduce(

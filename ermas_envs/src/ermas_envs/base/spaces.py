@@ -75,7 +75,12 @@ def _are_inside(space: spaces.Space[Any], batch: Array) -> bool:
     """Whether all actions of a batch, of any leading shape, are seen at once to lie in the space; a False means that
     they are to be looked at one role at a time."""
     if isinstance(space, spaces.Box):
-        return batch.dtype.kind in "iuf" and bool(((batch >= space.low) & (batch <= space.high)).all())
+        if batch.dtype.kind not in "iuf":
+            return False
+        # Two reductions are enough where all parts have the same bounds.
+        if batch.size and space.low.max() <= batch.min() and batch.max() <= space.high.min():
+            return True
+        return bool(((batch >= space.low) & (batch <= space.high)).all())
     if batch.dtype.kind not in "iu":
         return False
     if isinstance(space, spaces.Discrete):

@@ -16,16 +16,24 @@ from ermas_envs.base.streams import Purpose, ReplicaStreams, Seed, fresh_seed
 from ermas_envs.faces.agent_index import AgentIndex
 from ermas_envs.faces.execution import Execution
 from ermas_envs.faces.planner_inside import PlannerInside
-from ermas_envs.faces.returned import checked_addition
+from ermas_envs.faces.returned import checked_addition, checked_draw
+from ermas_envs.faces.wider_observations import wider_spaces, with_entry
 from ermas_envs.game.batch import BatchObservation, BatchStep
 from ermas_envs.game.behaviours import ActionNoise, Behaviour, check_behaviour_object
 from ermas_envs.game.engine import Engine
-from ermas_envs.game.perturbations import RewardPerturbation, check_perturbation_object, keeps_the_protocol
+from ermas_envs.game.perturbations import (
+    DrawnPerturbation,
+    RewardPerturbation,
+    check_perturbation_object,
+    keeps_the_protocol,
+)
 from ermas_envs.game.planners import Planner, check_planner_object
 from ermas_envs.game.tabular import TabularGame
 from ermas_envs.game.transitions import GameInfo, Transition
 
 T = TypeVar("T")
+DRAW = "perturbation_draw"
+"""Name of the entry, in Dict observations, that shows agents what a perturbation has drawn."""
 
 
 class EngineBatch:
@@ -34,7 +42,8 @@ class EngineBatch:
     Args:
         engine: the rules.
         planner: "learned" (the planner is one of `possible_agents`) or an object that plays it inside.
-        perturbation: added to the agents' rewards; payoffs stay as they are.
+        perturbation: added to the agents' rewards; payoffs stay as they are. Of a `DrawnPerturbation` every agent sees
+            the draw, at the end of its vector, or as the entry `perturbation_draw` of its Dict.
         autoreset: False leaves finished episodes alone; `step` then raises until `reset` (PettingZoo's convention).
         action_noise: probability, in [0, 1], with which an agent's action is replaced by one drawn uniformly from those
             that its mask allows: agents with a trembling hand (R. Selten 1975). Discrete actions only.
@@ -63,7 +72,7 @@ class EngineBatch:
         else:
             check_planner_object(planner, '"learned"')
         if perturbation is not None:
-            check_perturbation_object(perturbation)
+            check_perturbation_object(perturbation, drawn=True)
         self.engine = engine
         self.name, self.num_envs, self.horizon = engine.name, engine.num_envs, engine.horizon
         self.agents, self.planner = engine.agents, engine.planner
@@ -86,6 +95,12 @@ class EngineBatch:
         self._index = AgentIndex(self.agents, seen_spaces) if check_flag("agent_index", agent_index) else None
         if self._index is not None:
             seen_spaces = self._index.observation_spaces
+        if perturbation is not None:
+            perturbation.bind(game, self.num_envs)
+        self._drawn = perturbation if isinstance(perturbation, DrawnPerturbation) else None
+        if self._drawn is not None:
+            ends = np.full(checked_draw(self._drawn.shown(), self.num_envs).shape[1], np.inf)
+            seen_spaces = wider_spaces(seen_spaces, self.agents, DRAW, -ends, ends)
         self.observation_spaces: Mapping[str, spaces.Space[object]] = self._acting(seen_spaces)
         self.action_spaces: Mapping[str, spaces.Space[object]] = self._acting(engine.action_spaces)
         self._check_actions = JointActionCheck(self._roles, self.action_spaces, self.num_envs)
@@ -93,9 +108,8 @@ class EngineBatch:
         if not isinstance(planner, str):
             seen, acted = engine.observation_spaces[self.planner], engine.action_spaces[self.planner]
             self._inside = PlannerInside(planner, self.planner, seen, acted, self.num_envs)
-        if perturbation is not None:
-            perturbation.bind(game, self.num_envs)
         self._streams: ReplicaStreams | None = None
+        self._draw_streams: ReplicaStreams | None = None
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
         self._episodes = np.zeros(self.num_envs, dtype=np.int64)
         self._over = np.zeros(self.num_envs, dtype=np.bool_)
@@ -106,6 +120,11 @@ class EngineBatch:
     def changes_actions(self) -> bool:
         """Whether agents may do something else than they choose: by action noise, or by a behaviour."""
         return bool(self._execution.behaviours)
+
+    @property
+    def draws(self) -> bool:
+        """Whether every episode draws something that agents see (`DrawnPerturbation`)."""
+        return self._drawn is not None
 
     def reset(self, seed: Seed | None = None, first_episode: int | None = None) -> BatchObservation:
         if first_episode is not None:
@@ -118,6 +137,7 @@ class EngineBatch:
             if self._inside is not None:
                 self._inside.reseed(seed)
             self._execution.reseed(seed)
+            self._draw_streams = ReplicaStreams(seed, self.num_envs, Purpose.PERTURBATION)
         self._steps[:] = 0
         begun = np.zeros_like(self._episodes) if from_scratch else self._episodes + 1
         self._episodes[:] = begun if first_episode is None else first_episode
@@ -197,6 +217,11 @@ class EngineBatch:
         everybody = self.engine.roles
         self._seen = everybody.stacked(observations), everybody.stacked(masks)
         shown = self._seen[0] if self._index is None else self._index.added(self._seen[0], everybody)
+        if self._drawn is not None:
+            rows = checked_draw(self._drawn.shown(), self.num_envs)[:, None]
+            planner = everybody.seats[self.planner][0]
+            seen = shown.by_group.items()
+            shown = ByRole(everybody, {g: one if g == planner else with_entry(one, DRAW, rows) for g, one in seen})
         return BatchObservation(
             self._roles.stacked(shown),
             self._roles.stacked(self._seen[1]),
@@ -241,4 +266,7 @@ class EngineBatch:
 
     def _reset_engine(self, replicas: IntArray, from_scratch: bool) -> None:
         assert self._streams is not None
+        if self._drawn is not None:
+            assert self._draw_streams is not None
+            self._drawn.draw(replicas, self._draw_streams)
         self.engine.reset(replicas, self._streams, self._episodes[replicas], from_scratch=from_scratch)
