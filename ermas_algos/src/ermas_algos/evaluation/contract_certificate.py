@@ -93,8 +93,10 @@ def _engine(env: BatchedEnv) -> ContractEngine:
     """The game of an environment; ValueError unless it is `contract_v0`, without action noise."""
     if not isinstance(env, EngineBatch) or not isinstance(env.engine, ContractEngine):
         raise ValueError(f"contracts are certified in contract_v0, not in {env.name}.")
-    if env.action_noise:
-        raise ValueError("action_noise must be 0: the oracles know agents who take the action that they choose.")
+    if env.changes_actions:
+        raise ValueError(
+            "action_noise must be 0 and behaviour None: the oracles know agents who take the action that they choose."
+        )
     return env.engine
 
 
