@@ -206,15 +206,16 @@ _CONTRACT_AGENT = {
     "learning_rate": 2e-2,
     "gamma": 1.0,
     "gae_lambda": 1.0,
-    "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.01, "clip_range": 0.2},
+    "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.02, "clip_range": 0.2},
 }
 """Agents see what every action is worth to both sides, so that every answer that matters is linear in what they see."""
 _CONTRACTS = Preset(
     environment="contract_v0",
     purpose="One agent, payoffs expected given its action, payments up to 1. Agents learn answers to all contracts, "
-    "first alone, then beside the planner, whose steps become small. ERMAS's planner learns from the Lagrangian.",
+    "first alone, then beside the planner, whose steps become small. ERMAS's planner learns from the Lagrangian; its λ "
+    "begins high, so that deviations begin at best responses.",
     arguments={"outcomes": "expected", "largest_payment": 1.0},
-    iterations=300,
+    iterations=500,
     settings={
         "num_envs": 128,
         "practice_updates": 1,
@@ -224,7 +225,7 @@ _CONTRACTS = Preset(
             "learning_rate": 3e-2,
             "gamma": 1.0,
             "gae_lambda": 1.0,
-            "anneal_epochs": 1040,
+            "anneal_epochs": 1840,
             "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.0, "clip_range": 0.2},
         },
     },
@@ -233,7 +234,8 @@ _CONTRACTS = Preset(
             "epsilon": 0.025,
             "warmup_iterations": 40,
             "planner_objective": "lagrangian",
-            "multiplier": {"initial": 0.3, "step_size": 0.03, "proportional": 0.15},
+            "deviation_learner": {**_CONTRACT_AGENT, "learning_rate": 4e-2},
+            "multiplier": {"initial": 1.0, "step_size": 0.1, "proportional": 0.15},
         }
     },
 )
