@@ -214,6 +214,18 @@ ARGUMENTS: Mapping[str, Mapping[str, Draw]] = {
         "skill_seed": integers(0, 100),
         "skills": pick(None, None, None, None, [1.0, 2.0, 3.0, 4.0], np.array([1, 2]), np.array(3.0)),
     },
+    "contract_v0": {
+        **HOOKS,
+        "instances": integers(0, 100),
+        "num_agents": pick(None, 1, 2, 7),
+        "first_instance": integers(0, 20),
+        "num_actions": integers(2, 8),
+        "num_outcomes": integers(2, 8),
+        "payments": pick("continuous", "grid"),
+        "payment_levels": integers(2, 30),
+        "largest_payment": pick(None, 1.0, 1e-3, 1e5),
+        "outcomes": pick("drawn", "expected"),
+    },
     "toll_v0": {
         **HOOKS,
         "roads": pick("pigou", "linear_pigou", "three_roads"),

@@ -202,7 +202,6 @@ _TOLLS = Preset(
     },
 )
 _CONTRACT_AGENT = {
-    "algorithm": "MaskablePPO",
     "learning_rate": 2e-2,
     "gamma": 1.0,
     "gae_lambda": 1.0,
