@@ -13,13 +13,15 @@ from ermas_envs.oracles.tolls import per_drive
 def test_jobs_are_rules_and_every_method() -> None:
     jobs = study.jobs(Scale(3, quick=False))
     trained = [job for job in jobs if isinstance(job, study.Trained)]
-    assert len(trained) == 3 * len(study.NUMBERS) * (1 + len(study.EPSILONS) + 1)
+    assert len(trained) == 3 * (2 * (len(study.EPSILONS) + 1) + 2 + len(study.EPSILONS))
     assert len({job.key for job in jobs}) == len(jobs)
 
 
 @pytest.mark.parametrize("number", study.NUMBERS)
-def test_epsilon_is_per_drive_and_multipliers_count_one_driver(number: int) -> None:
-    run = study.Trained(number, "ERMAS", 0.1, 0, 400, 50).run_settings()
+@pytest.mark.parametrize("method", [study.OWN, study.WHOLE])
+def test_epsilon_is_per_drive_and_multipliers_count_one_driver(method: str, number: int) -> None:
+    run = study.Trained(number, method, 0.1, 0, 400, 50).run_settings()
+    assert run.config.regret_of_others == (method == study.WHOLE)
     assert per_drive(study.toll_settings(number), run.config.epsilon) == pytest.approx(0.1)
     assert run.config.multiplier.initial * number == pytest.approx(4.0)
     assert run.config.num_envs * number >= study.DRIVERS_IN_ALL * 0.9
@@ -42,7 +44,7 @@ def test_rules_are_what_the_oracles_say(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 def test_a_short_training_leaves_its_rows() -> None:
-    found = study.Trained(20, "ERMAS", 0.1, 0, 4, 2).run()
+    found = study.Trained(20, study.WHOLE, 0.1, 0, 4, 2).run()
     assert [row["iteration"] for row in found[study.TRAINING]] == [2, 4]
     assert [(row["gap"], row["epsilon"]) for row in found[study.NAME]] == [("epsilon", 0.1), ("value of time", 0.1)]
     assert found[study.NAME][0]["tolls"] == found[study.TRAINING][-1]["tolls"]

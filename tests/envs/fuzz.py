@@ -285,7 +285,11 @@ def sampled(env: Any, seen: Any, generator: np.random.Generator) -> dict[str, An
     """Actions inside the spaces; half of the time those that masks allow."""
     actions, masked = {}, generator.random() < 0.7
     for role in env.possible_agents:
-        space, mask = env.action_spaces[role], seen.action_masks[role]
+        space = env.action_spaces[role]
+        if isinstance(space, spaces.Box):
+            actions[role] = generator.uniform(space.low, space.high, (env.num_envs, *space.shape)).astype(space.dtype)
+            continue
+        mask = seen.action_masks[role]
         parts = split_mask(space, mask if masked else np.ones_like(mask))
         chosen = np.stack([(generator.random(part.shape) * part).argmax(axis=1) for part in parts], axis=1)
         actions[role] = chosen if isinstance(space, spaces.MultiDiscrete) else chosen[:, 0]

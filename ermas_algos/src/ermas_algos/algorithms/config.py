@@ -15,6 +15,7 @@ from ermas_algos.learners.protocol import LearnerConfig, learner_registry, num_s
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_envs.base.arguments import (
     check_choice,
+    check_flag,
     check_integer,
     check_json,
     check_number,
@@ -166,6 +167,10 @@ class ERMASConfig(TrainerConfig):
     """Largest KL(agent ‖ deviation) in nats, > 0; None sets no bound."""
     multiplier: MultiplierConfig = field(default_factory=MultiplierConfig)
     """How λ moves."""
+    regret_of_others: bool = False
+    """True: agents also count what they do to each other's regret, the whole gradient of Eq. 8; False: only their own
+    part of it (the paper). Exact where agents do not see what others do in an episode (`joint_lagrangian`). Sampled
+    learners only."""
     meta_step_size: float = 0.0
     """β ≥ 0, weight of the meta-step; 0 leaves it out."""
     meta_gradient: str = "fomaml"
@@ -186,9 +191,12 @@ class ERMASConfig(TrainerConfig):
             meta_step_size=check_number("meta_step_size", self.meta_step_size, minimum=0.0),
             meta_gradient=check_choice("meta_gradient", self.meta_gradient, META_GRADIENTS),
             meta_step_every=check_integer("meta_step_every", self.meta_step_every, 1),
+            regret_of_others=check_flag("regret_of_others", self.regret_of_others),
         )
         if self.planner_objective == "lagrangian" and self.planner_learner.needs != "samples":
             raise ValueError(f"planner_objective lagrangian needs sampled episodes; got {self.planner_learner.kind}.")
+        if self.regret_of_others and self.agent_learner.needs != "samples":
+            raise ValueError(f"regret_of_others needs sampled episodes; agent_learner is {self.agent_learner.kind}.")
         if self.deviating_agents is not None:
             keep(self, deviating_agents=check_integer("deviating_agents", self.deviating_agents, 1))
         if self.trust_region is not None:

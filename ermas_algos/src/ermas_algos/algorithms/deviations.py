@@ -141,6 +141,39 @@ def lagrangian_reward(agent_reward: FloatArray, planner_payoff: FloatArray, mult
     return mixed
 
 
+def joint_lagrangian(
+    planner_payoff: FloatArray,
+    rewards: Mapping[str, FloatArray],
+    multipliers: Mapping[str, float],
+    blocks: Mapping[str, slice],
+    joint: slice,
+) -> FloatArray:
+    """(−r_p − Σ_j λ_j · regret_j)/(1 + Σ_j λ_j), what all agents maximise together (Eq. 8), sampled in the joint block.
+
+    The regret of j is sampled on common random numbers: its reward in its deviation's block minus that in the same
+    replica of the joint block; deviating agents stand for all. What i's action does to it is in both parts, exactly
+    where i acts alike in both blocks, as agents do who do not see what others do.
+
+    Args:
+        planner_payoff: (T, num_envs) in units of its scale.
+        rewards: the same of every agent.
+        multipliers: λ of every agent.
+        blocks: replicas of each deviating agent's block; at least one.
+        joint: replicas of the joint block.
+
+    Returns:
+        (T, num_envs), 0 outside the joint block.
+    """
+    lost = -planner_payoff[:, joint]
+    for agent, price in multipliers.items():
+        lost = lost + price * rewards[agent][:, joint]
+    for agent, block in blocks.items():
+        lost = lost - len(multipliers) / len(blocks) * multipliers[agent] * rewards[agent][:, block]
+    mixed = np.zeros_like(planner_payoff)
+    mixed[:, joint] = lost / (1.0 + sum(multipliers.values()))
+    return mixed
+
+
 def meta_step(learner: Learner, meta_gradient: Array, multiplier: PerSeed, step_size: float) -> None:
     """First-order correction for −λ_i ∇J_i(θ′_i) (Eqs. 9 and 13): θ_i ← θ_i − β λ_i/(1 + λ_i) · meta-gradient.
 

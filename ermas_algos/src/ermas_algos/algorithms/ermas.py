@@ -16,6 +16,7 @@ from ermas_algos.algorithms.deviations import (
     Deviations,
     common_multiplier,
     estimated_regret,
+    joint_lagrangian,
     lagrangian_reward,
     meta_step,
 )
@@ -160,9 +161,7 @@ class ERMAS(Trainer[ERMASConfig]):
     ) -> Metrics:
         """One step of the learner of these agents on their Lagrangians, and the meta-step where it is due."""
         multipliers, learner = self.multipliers.values, self.learners[agents[0]]
-        planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])
-        own = self.scales.rewards_in_units(experience, agents)
-        rewards = {agent: lagrangian_reward(own[agent], planner_payoff, multipliers[agent]) for agent in agents}
+        rewards = self._lagrangians(agents, deviators, experience)
         metrics = updated(label, learner, experience.rollout([(agent, 0) for agent in agents], rewards))
         meta_gradient = self.deviations.take_meta_gradient(agents[0], self.config.meta_gradient)
         due = self.config.meta_step_size > 0 and self.iteration % self.config.meta_step_every == 0
@@ -171,6 +170,22 @@ class ERMAS(Trainer[ERMASConfig]):
             with naming(label):
                 meta_step(learner, meta_gradient, multiplier, self.config.meta_step_size)
         return metrics
+
+    def _lagrangians(
+        self, agents: Sequence[str], deviators: Sequence[str], experience: Experience
+    ) -> dict[str, FloatArray]:
+        """What these agents maximise, each alone or all together (`ERMASConfig.regret_of_others`)."""
+        multipliers = self.multipliers.values
+        planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])
+        if self.config.regret_of_others and deviators:
+            assert isinstance(experience, Trajectories)  # checked in the configuration
+            everybody = self.scales.rewards_in_units(experience, self.env.agents)
+            blocks = {agent: experience.block(block) for block, agent in enumerate(deviators, start=1)}
+            prices = {agent: float(value) for agent, value in multipliers.items()}
+            shared = joint_lagrangian(planner_payoff, everybody, prices, blocks, experience.block(0))
+            return dict.fromkeys(agents, shared)
+        own = self.scales.rewards_in_units(experience, agents)
+        return {agent: lagrangian_reward(own[agent], planner_payoff, multipliers[agent]) for agent in agents}
 
     def _all_learners(self) -> dict[str, Learner]:
         deviations = self.deviations.learners

@@ -1,20 +1,24 @@
-"""`ermas certify`: what is exactly true of a checkpoint's agents and planner."""
+"""`ermas certify`: what is exactly true of a checkpoint's agents and planner, or what exploiters show of them."""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from ermas_algos.commands.console import print_table
+from ermas_algos.algorithms.config import from_json
+from ermas_algos.algorithms.trainer import Trainer
+from ermas_algos.commands.configuration_file import nested
+from ermas_algos.commands.console import job_progress, print_table
 from ermas_algos.commands.contract_text import print_contract_certificate
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
 from ermas_algos.commands.number_text import number
 from ermas_algos.commands.numbers_given import numbers_given
 from ermas_algos.commands.options import checkpoint_file, environment_spec, given_arguments, optional
+from ermas_algos.commands.regret_statements import check_epsilon, print_statements
 from ermas_algos.commands.tax_schedule import print_tax_certificate
 from ermas_algos.commands.toll_text import print_toll_certificate
 from ermas_algos.evaluation.certificate import certify_trainer, load_trainer
@@ -24,6 +28,7 @@ from ermas_algos.evaluation.contract_certificate import (
     certify_given_contracts,
     has_contracts,
 )
+from ermas_algos.evaluation.exploiters import ExploiterConfig, exploit_trainer
 from ermas_algos.evaluation.tax_certificate import (
     TaxCertificate,
     certify_given_schedule,
@@ -32,6 +37,7 @@ from ermas_algos.evaluation.tax_certificate import (
 )
 from ermas_algos.evaluation.toll_certificate import TollsFound, certify_given_tolls, certify_toll_run, has_tolls
 from ermas_envs import EnvironmentSpec
+from ermas_envs.base.arguments import check_integer
 from ermas_envs.oracles import Certificate
 
 
@@ -41,12 +47,14 @@ class Certify:
 
     Examples: ermas certify runs/ermas; ermas certify --environment one_step_economy_v0 --schedule 0.1 0.1 0.2 0.2 0.3
     0.3 0.4; ermas certify --environment toll_v0 --tolls 0 0.65 --epsilon 0.05; ermas certify --environment contract_v0
-    --contract 0 0 0.12 0 --epsilon 0.05
+    --contract 0 0 0.12 0 --epsilon 0.05; ermas certify runs/economy --exploiters exploiters 5 updates 200
 
-    For tabular games; for the one-step economy, the toll game and the contract game, there also of a tax schedule,
-    tolls or contracts alone. Payoffs and regrets are undiscounted means per step, in the toll game per drive, in the
-    contract game per contract; best responses see the whole state and the clock. Exit status: 0 if every agent's exact
-    regret is at most ε, 1 if not, 2 if nothing could be certified.
+    Exact for tabular games, and for the one-step economy, the toll game and the contract game, there also of a tax
+    schedule, tolls or contracts alone; best responses see the whole state and the clock. In any other game exploiters
+    are trained against the frozen others, and what they gain in fresh episodes states with 95 % how large each agent's
+    regret is at least. Payoffs and regrets are undiscounted means per step, in the toll game per drive, in the contract
+    game per contract. Exit status: 0 if every agent's exact regret is at most ε, or none is shown to be larger, 1 if
+    not, 2 if nothing could be certified.
     """
 
     checkpoint: Annotated[tyro.conf.Positional[Path | None], optional("RUN")] = None
@@ -67,6 +75,11 @@ class Certify:
     arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
     """Arguments of that environment: names, each followed by its value in JSON (text may be bare); dots reach into
     tables: perturbation.eta 0.5."""
+    exploiters: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
+    """Where the game has no oracle: settings that differ from the defaults of exploiters (5), updates of each (100),
+    num_envs (64), episodes (1024), start (policy, or scratch) and learner, as in exploiters 5 episodes 2048."""
+    seed: int = 0
+    """Everything random in exploiters follows from it."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON instead of a table."""
 
@@ -84,15 +97,17 @@ class Certify:
             raise ValueError(
                 "name a run or its checkpoint, or give a --schedule, --tolls or a --contract: one of them."
             )
-        if self.contract:
-            return self._given_contracts(console, spec)
-        if self.tolls:
-            return self._given_tolls(console, spec)
         if self.checkpoint is None:
-            return self._schedule(console, spec)
+            self._require_no_exploiters()
+            if self.contract:
+                return self._given_contracts(console, spec)
+            return self._given_tolls(console, spec) if self.tolls else self._schedule(console, spec)
         path = checkpoint_file(self.checkpoint)
         trainer = load_trainer(path, spec)
         notices = trainer.notices()
+        if not (trainer.env.tabular_game() or is_one_step(trainer.env) or has_tolls(trainer.env)):
+            return self._exploited(console, f"{path}", trainer)
+        self._require_no_exploiters()
         if is_one_step(trainer.env):
             taxes = certify_taxes(trainer, self.epsilon)
             return self._taxes(console, f"{path}", taxes, {"training_notices": notices})
@@ -114,6 +129,10 @@ class Certify:
         exceeded = any(certificate.certified_epsilon > certificate.epsilon for certificate in certificates)
         return FAILED if exceeded else DONE
 
+    def _require_no_exploiters(self) -> None:
+        if self.exploiters:
+            raise ValueError("exploiters: this game has an exact oracle and needs none.")
+
     def _schedule(self, console: Console, spec: EnvironmentSpec | None) -> int:
         """Exit status for a tax schedule."""
         if spec is None:
@@ -129,6 +148,22 @@ class Certify:
             print_tax_certificate(console, title, found)
             _print_notices(console, notices.get("training_notices", []))
         return DONE if found.schedule.holds else FAILED
+
+    def _exploited(self, console: Console, title: str, trainer: Trainer[Any]) -> int:
+        """Exit status for what exploiters show, which is printed."""
+        config: ExploiterConfig = from_json(ExploiterConfig, nested(self.exploiters))
+        epsilon = check_epsilon(getattr(trainer.config, "epsilon", None) if self.epsilon is None else self.epsilon)
+        with job_progress(Console(quiet=True) if self.json else console, "exploiters") as report:
+            found = exploit_trainer(trainer, config, check_integer("seed", self.seed, 0), report=report).statements
+        if self.json:
+            statements = [statement.as_dict() for statement in found.values()]
+            told = {"epsilon": epsilon, "statements": statements, "training_notices": trainer.notices()}
+            print(json.dumps([told], indent=1))
+        else:
+            print_statements(console, title, list(found.values()), epsilon)
+            _print_notices(console, trainer.notices())
+        exceeded = epsilon is not None and any(statement.lower > epsilon for statement in found.values())
+        return FAILED if exceeded else DONE
 
     def _given_contracts(self, console: Console, spec: EnvironmentSpec | None) -> int:
         """Exit status for contracts."""

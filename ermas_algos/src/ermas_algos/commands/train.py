@@ -18,7 +18,7 @@ from ermas_algos.commands.console import progress_bar
 from ermas_algos.commands.exit_status import DONE
 from ermas_algos.commands.options import given_arguments, optional, prepare_directory
 from ermas_algos.directory_lock import locked_directory
-from ermas_algos.evaluation.tax_certificate import taxes_are_certified
+from ermas_algos.evaluation.tax_certificate import is_one_step, taxes_are_certified
 from ermas_algos.learners.protocol import num_seeds
 from ermas_algos.presets import NO_PRESET
 from ermas_envs.base.arguments import check_integer, unknown_name
@@ -139,7 +139,7 @@ def _resumed(path: Path, run: Run) -> Trainer[Any]:
 def _next_commands(trainer: Trainer[Any]) -> list[str]:
     """Commands that have something to say of this run."""
     batch = num_seeds(trainer.config.agent_learner) > 1
-    certified = trainer.env.tabular_game() is not None or taxes_are_certified(trainer)
+    certified = not is_one_step(trainer.env) or taxes_are_certified(trainer)
     gap = "q" in argument_names(trainer.env.name)
     evaluate = ["evaluate"] if gap and not batch and trainer.env.planner in trainer.learners else []
     return [*evaluate, *(["certify"] if certified else [])] or ["info"]

@@ -1,7 +1,7 @@
 """Sizes of the full economy in which Figure 5 is made: the village, and the paper's map and episode."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,11 @@ def learning_with_jax(config: TrainerConfig) -> TrainerConfig:
     learners = {name: getattr(config, name, None) for name in names}
     same: dict[str, Any] = {n: of_kind(JaxLearnerConfig.kind, one) for n, one in learners.items() if one is not None}
     return dataclasses.replace(config, **same)
+
+
+def _seen(etas: Sequence[float]) -> dict[str, Any]:
+    """Arguments by which agents see their risk aversion, which every episode draws from these."""
+    return {"perturbation": {"name": "random_risk_aversion", "etas": list(etas)}}
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,10 @@ class Size:
     """Whether a planner is trained at every test's risk aversion, too."""
     equal_compute: bool = True
     """Whether MARL is trained with as many environment steps as ERMAS, too."""
+    randomised: bool = True
+    """Whether MARL is trained by domain randomisation over the risk aversion, too."""
+    amortised: bool = True
+    """Whether rules and MARL are also tested with one set of fresh agents who see their risk aversion."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings in which every training differs from the preset's."""
     symbol: str = "eta"
@@ -68,20 +77,21 @@ class Size:
         """Of the tables: the value in a test."""
         return f"{self.symbol}_test"
 
-    def first_phase(self, eta: float, seed: int) -> Run:
-        """Agents alone at a risk aversion, for as long as planners wait: they learn without taxes, and then under the
-        random rates of a planner that does not learn."""
+    def first_phase(self, eta: float | None, seed: int) -> Run:
+        """Agents alone, for as long as planners wait: they learn without taxes, and then under the random rates of a
+        planner that does not learn; `eta` as in `training`."""
         run = self.training("MARL", {"practice_updates": 0}, eta, seed)
         config = dataclasses.replace(run.config, agent_learner=self.fresh_agents().agent_learner)
         return dataclasses.replace(run, config=config, iterations=config.planner_warmup)
 
     def training(self, algorithm: str, settings: Mapping[str, Any], eta: float | None, seed: int) -> Run:
-        """A training at a risk aversion, that of a first phase included; None: at home."""
+        """A training at a risk aversion, with its first phase; None: by domain randomisation, where every episode draws
+        one of the tests' values, which agents see."""
         run = Run.from_options(
             {
                 "environment": economy_v0.NAME,
                 "preset": self.preset,
-                "arguments": {"isoelastic_eta": self.home if eta is None else eta},
+                "arguments": self.people(eta),
                 "algorithm": algorithm,
                 "settings": merged(merged(self.settings, settings), {"seed": seed}),
                 "iterations": self.iterations,
@@ -89,14 +99,25 @@ class Size:
         )
         return dataclasses.replace(run, config=learning_with_jax(run.config))
 
-    def test_arguments(self, eta: float) -> dict[str, Any]:
-        """Of the environment in a test."""
-        return merged(preset_registry.make(self.preset).arguments, {"isoelastic_eta": eta})
+    def people(self, eta: float | None) -> dict[str, Any]:
+        """Arguments of the environment that say who lives there; None: every episode draws one of the tests' values,
+        and agents see it."""
+        if eta is None:
+            return {"isoelastic_eta": self.home, **_seen(self.tests)}
+        return {"isoelastic_eta": eta}
+
+    def test_arguments(self, eta: float | None) -> dict[str, Any]:
+        """Of the environment in which fresh agents are trained."""
+        return merged(preset_registry.make(self.preset).arguments, self.people(eta))
+
+    def seen_arguments(self, eta: float) -> dict[str, Any]:
+        """Of the environment at one risk aversion for agents who see it."""
+        return merged(self.test_arguments(eta), _seen((eta,)))
 
     def fresh_agents(self) -> FreshAgentsConfig:
         """How fresh agents are trained after a first phase: as those of a training, with a learning rate and an entropy
         that fall within their time."""
-        config = self.training("MARL", {}, None, 0).config
+        config = self.training("MARL", {}, self.home, 0).config
         learner = config.agent_learner
         assert isinstance(learner, JaxLearnerConfig)
         epochs = learner.n_epochs * (config.planner_warmup + self.fresh_iterations)
@@ -124,6 +145,8 @@ class Size:
             tests=(self.home, self.tests[-1]),
             oracles=False,
             equal_compute=False,
+            randomised=False,
+            amortised=False,
             settings={**self.settings, **short},
         )
 

@@ -14,16 +14,16 @@ from ermas_algos.algorithms.run import Run, data_key
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.evaluation.certificate import load_trainer
 from ermas_algos.evaluation.economy_episodes import Episodes, play_episodes
-from ermas_algos.evaluation.fresh_agents import train_fresh_agents
+from ermas_algos.evaluation.fresh_agents import FreshAgents, train_fresh_agents
 from ermas_algos.experiments.jobs import Products, Row, Tables
 from ermas_algos.experiments.sweep import PLANNER_FILE, planner_of
-from ermas_algos.studies.economy_sizes import Size
+from ermas_algos.studies.economy_sizes import HOME, Size
 from ermas_algos.studies.figure_5_jobs import numbers_text
 from ermas_envs import EnvironmentSpec, economy_v0
 
-FIRST, CURVES, SKILLS, TRAINING, TESTS = "first", "curves", "skills", "training", "tests"
+FIRST, CURVES, SKILLS, TRAINING, TESTS, AMORTISED = "first", "curves", "skills", "training", "tests", "amortised"
 """Tables of the jobs: a row per first phase; what is reported over training; a row per rank of skill; a row per
-training; a row per test."""
+training; a row per test; rows of amortised tests."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Method:
     """What differs from the preset."""
     epsilon: float | None = None
     """ε of ERMAS, payoff per step."""
-    eta: float | None = None
-    """Risk aversion of the training; None: the home value."""
+    eta: float | None = HOME
+    """Risk aversion of the training; None: by domain randomisation (`Size.training`)."""
 
 
 class Curves(Callback):
@@ -90,15 +90,16 @@ class FirstPhase:
 
     size: Size
     """Of the economy."""
-    eta: float
-    """Risk aversion."""
+    eta: float | None
+    """Risk aversion; None: by domain randomisation."""
     seed: int
     """Of the training."""
 
     @property
     def key(self) -> str:
         """See `Job.key`."""
-        return data_key(f"first_eta-{self.eta:g}_seed-{self.seed}", self.configuration())
+        people = "random" if self.eta is None else f"{self.eta:g}"
+        return data_key(f"first_eta-{people}_seed-{self.seed}", self.configuration())
 
     def configuration(self) -> dict[str, Any]:
         return self.size.first_phase(self.eta, self.seed).as_options()
@@ -136,7 +137,7 @@ class Training:
         return self.size.training(self.method.algorithm, self.method.settings, self.method.eta, self.seed)
 
     def configuration(self) -> dict[str, Any]:
-        labels = {"method": self.method.family, "epsilon": self.method.epsilon, "eta": self.method.eta}
+        labels = {"method": self.method.family, "epsilon": self.method.epsilon}
         begun = {"first": hashlib.sha256(self.first).hexdigest(), "curve_every": self.size.curve_every}
         return {**self.run_settings().as_options(), "labels": labels, **begun}
 
@@ -148,7 +149,7 @@ class Training:
         trainer = run.trainer().take_agents_of(first)
         trainer.learn(run.iterations, callbacks=[curves])
         labels = {"method": self.method.family, "epsilon": self.method.epsilon, "seed": self.seed}
-        labels |= {"eta_trained": self.size.home if self.method.eta is None else self.method.eta}
+        labels |= {"eta_trained": self.method.eta}
         skills = [] if curves.last is None else curves.last.by_skill()
         tables = {
             CURVES: [{**labels, **row} for row in curves.rows],
@@ -160,7 +161,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Test:
-    """Trains fresh agents under a frozen planner at one risk aversion, and plays episodes with them."""
+    """Trains fresh agents under a frozen planner, and plays episodes with them.
+
+    An amortised test trains one set of agents, who see their risk aversion, for all values: cheaper, and worth what a
+    comparison with the others says.
+    """
 
     size: Size
     """Of the economy."""
@@ -170,15 +175,16 @@ class Test:
     """A rule, by its registered `name` and its arguments; or a checkpoint."""
     first: bytes
     """Checkpoint of the fresh agents' first phase."""
-    eta: float
-    """Risk aversion of the test."""
+    eta: float | None
+    """Risk aversion of the test; None: an amortised test."""
     seed: int
     """Of the fresh agents."""
 
     @property
     def key(self) -> str:
         """See `Job.key`."""
-        return data_key(f"test_eta-{self.eta:g}_seed-{self.seed}", self.configuration())
+        people = "seen" if self.eta is None else f"{self.eta:g}"
+        return data_key(f"test_eta-{people}_seed-{self.seed}", self.configuration())
 
     def configuration(self) -> dict[str, Any]:
         planner = hashlib.sha256(self.planner).hexdigest() if isinstance(self.planner, bytes) else dict(self.planner)
@@ -194,23 +200,29 @@ class Test:
         }
 
     def run(self) -> Tables:
-        """One row of the test, and one per rank of skill."""
-        game = self._game()
+        """One row per risk aversion, and one per rank of skill; of an amortised test in a table of its own."""
         first = trainer_of(self.first)
-        agents = train_fresh_agents(game, self.size.fresh_agents(), self.seed, first)
-        played = play_episodes(game, agents.learners, self.size.test_episodes, self.seed, agents.iterations)
-        row = {**self.labels, "eta_test": self.eta, **played.welfare(), **played.outcome()}
-        row |= {
-            "rates": numbers_text(played.rates()),
-            "fresh_env_steps": first.env_steps + agents.env_steps,
-            "fresh_converged": agents.converged,
-        }
-        skills = [{**self.labels, "eta_test": self.eta, **rank} for rank in played.by_skill()]
-        return {TESTS: [row], SKILLS: skills}
+        agents = train_fresh_agents(
+            self._game(self.size.test_arguments(self.eta)), self.size.fresh_agents(), self.seed, first
+        )
+        trained = {"fresh_env_steps": first.env_steps + agents.env_steps, "fresh_converged": agents.converged}
+        if self.eta is not None:
+            row, played = self._measured(agents, self.eta, self.size.test_arguments(self.eta))
+            skills = [{**self.labels, "eta_test": self.eta, **rank} for rank in played.by_skill()]
+            return {TESTS: [row | trained], SKILLS: skills}
+        rows = [self._measured(agents, eta, self.size.seen_arguments(eta))[0] for eta in self.size.tests]
+        return {AMORTISED: [row | trained for row in rows]}
 
-    def _game(self) -> MakeEnv:
+    def _measured(self, agents: FreshAgents, eta: float, arguments: Mapping[str, Any]) -> tuple[Row, Episodes]:
+        """What episodes of the agents at a risk aversion come to."""
+        played = play_episodes(
+            self._game(arguments), agents.learners, self.size.test_episodes, self.seed, agents.iterations
+        )
+        row = {**self.labels, "eta_test": eta, **played.welfare(), **played.outcome()}
+        return row | {"rates": numbers_text(played.rates())}, played
+
+    def _game(self, arguments: Mapping[str, Any]) -> MakeEnv:
         """The economy with the planner inside."""
-        arguments = self.size.test_arguments(self.eta)
         if not isinstance(self.planner, bytes):
             return EnvironmentSpec(economy_v0.NAME, {**arguments, "planner": dict(self.planner)})
         spec, planner = EnvironmentSpec(economy_v0.NAME, arguments), planner_of(self.planner)

@@ -21,7 +21,7 @@ _STYLES: Mapping[str, tuple[str, str]] = {
     "Saez": ("#db2777", "<"),
     "MARL": ("#15803d", "s"),
     "MARL, equal compute": ("#65a30d", "D"),
-    "DR over the gap": ("#7c3aed", "^"),
+    "MARL, domain randomisation": ("#7c3aed", "^"),
     "ERMAS": ("#1f5fa8", "o"),
     _ORACLE: ("#111827", "."),
 }

@@ -148,6 +148,18 @@ def rank_rows(gap: Gap, rows: Sequence[Mapping[str, Any]], choice: Sequence[Mapp
     return found
 
 
+def amortised_rows(gap: Gap, amortised: Sequence[Mapping[str, Any]], tested: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Welfare of agents who see the gap's fact beside that of agents who were trained for its value, test by test."""
+    names = ("method", "epsilon", "seed", gap.column)
+    known = {tuple(row[name] for name in names): row["fresh_welfare"] for row in tested}
+    found = []
+    for row in amortised:
+        key = tuple(row[name] for name in names)
+        values = {"amortised_welfare": row["eq_times_prod"], "fresh_welfare": known.get(key)}
+        found.append({**dict(zip(names, key, strict=True)), **values})
+    return found
+
+
 def _compared(gap: Gap, places: Sequence[float], own: FloatArray, baseline: FloatArray) -> dict[str, Estimate]:
     """The estimates of one row, by column."""
     found = {f"{n.replace(' ', '_')}_difference": difference(own, baseline, n, _generator()) for n in _DIFFERENCES}

@@ -109,6 +109,8 @@ LABOR = Gap(
     validation=(1.925, 2.075),
     population={"agent_reward_type": "coin_minus_labor_cost", "labor_cost": 0.012},
     learner=JaxLearnerConfig.kind,
+    ermas_settings={"deviation_learner": _QUICKER_DEVIATIONS},
+    equal_compute=False,
 )
 """Another elasticity of labor: quasi-linear agents, utility coin − .012 hours^δ; the wages are those of Figure 5."""
 

@@ -47,9 +47,12 @@ VALUES = (0.5, 1.0, 2.0)
 """Values of time that drivers may have, where it is unknown."""
 VALUE_EPSILON = 0.45
 """ε of ERMAS for an unknown value of time, |1 − 1/v| · toll for v = ½ and a toll of .45."""
-ITERATIONS, SNAPSHOT_EVERY = 400, 50
+ITERATIONS, SNAPSHOT_EVERY = 240, 40
 DRIVERS_IN_ALL = 640
 """Drivers times replicas, for every number of drivers."""
+OWN, WHOLE = "ERMAS", "ERMAS, others' regret"
+METHODS: Mapping[str, str] = {"MARL": "MARL", OWN: "ERMAS", WHOLE: "ERMAS"}
+"""Trainer of each method; the last counts what drivers do to each other's regret (`ERMASConfig.regret_of_others`)."""
 EPSILON_GAP, VALUE_GAP = "epsilon", "value of time"
 """Names of the gaps."""
 
@@ -98,8 +101,8 @@ class Trained:
 
     num_drivers: int
     """n."""
-    algorithm: str
-    """Name of a trainer."""
+    method: str
+    """Key of `METHODS`."""
     epsilon: float | None
     """ε of ERMAS, per drive."""
     seed: int
@@ -119,7 +122,8 @@ class Trained:
         if self.epsilon is not None:
             settings |= {
                 "epsilon": per_step(toll_settings(self.num_drivers), self.epsilon),
-                "warmup_iterations": min(20, self.iterations // 4),
+                "regret_of_others": self.method == WHOLE,
+                "warmup_iterations": min(5, self.iterations // 2),
                 # One driver of n has 1/n of the effect on the planner's payoff, and so λ is of that order.
                 "multiplier": {name: value / self.num_drivers for name, value in MULTIPLIER.items()},
             }
@@ -127,7 +131,7 @@ class Trained:
             {
                 "environment": toll_v0.NAME,
                 "arguments": {"num_drivers": self.num_drivers},
-                "algorithm": self.algorithm,
+                "algorithm": METHODS[self.method],
                 "settings": settings,
                 "iterations": self.iterations,
             }
@@ -139,7 +143,7 @@ class Trained:
     @property
     def key(self) -> str:
         """See `Job.key`."""
-        return data_key(f"{self.algorithm}_{self.num_drivers}_seed-{self.seed}", self.configuration())
+        return data_key(f"{METHODS[self.method]}_{self.num_drivers}_seed-{self.seed}", self.configuration())
 
     def configuration(self) -> dict[str, Any]:
         return {**self.run_settings().as_options(), "every": self.every}
@@ -148,7 +152,7 @@ class Trained:
         """Rows of the last tolls in the gaps that they are for, and a row per snapshot of the training."""
         run, seen = self.run_settings(), Snapshots(self)
         run.trainer().learn(run.iterations, callbacks=[seen])
-        rows = judged(self.num_drivers, self.algorithm, self.seed, seen.tolls, self.epsilon)
+        rows = judged(self.num_drivers, self.method, self.seed, seen.tolls, self.epsilon)
         return {NAME: rows, TRAINING: seen.rows}
 
 
@@ -182,7 +186,7 @@ class Snapshots(Callback):
         self.rows.append(
             {
                 "num_drivers": job.num_drivers,
-                "method": job.algorithm,
+                "method": job.method,
                 "epsilon": job.epsilon,
                 "seed": job.seed,
                 "iteration": trainer.iteration,
@@ -267,18 +271,18 @@ def text_of(tolls: FloatArray) -> str:
 
 
 def jobs(scale: Scale) -> Sequence[Job]:
-    """Rules, then trainings: numbers of drivers × methods × seeds."""
+    """Rules, then trainings: seeds × methods × numbers of drivers; the paper's gradient with the fewest alone."""
     iterations, every = (6, 3) if scale.quick else (ITERATIONS, SNAPSHOT_EVERY)
-    methods = [("MARL", None), *(("ERMAS", epsilon) for epsilon in (*EPSILONS, VALUE_EPSILON))]
-    return [
-        *(Rules(number) for number in NUMBERS),
-        *(
-            Trained(number, algorithm, epsilon, seed, iterations, every)
-            for seed in range(scale.seeds)
-            for number in NUMBERS
-            for algorithm, epsilon in methods[: 2 if scale.quick else None]
-        ),
+    bounds = (*EPSILONS, VALUE_EPSILON)
+    methods = [(WHOLE, bounds, NUMBERS), ("MARL", (None,), NUMBERS), (OWN, EPSILONS, NUMBERS[:1])]
+    trained = [
+        Trained(number, method, epsilon, seed, iterations, every)
+        for seed in range(scale.seeds)
+        for method, epsilons, numbers in methods
+        for epsilon in (epsilons[:1] if scale.quick else epsilons)
+        for number in numbers
     ]
+    return [*(Rules(number) for number in NUMBERS), *trained]
 
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

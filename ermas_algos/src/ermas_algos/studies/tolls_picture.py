@@ -18,6 +18,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "exact, robust": ("#15803d", "*"),
     "MARL": ("#93c5fd", "o"),
     "ERMAS": ("#1f5fa8", "o"),
+    "ERMAS, others' regret": ("#7c3aed", "D"),
 }
 """Colour and marker of each method."""
 
@@ -55,7 +56,7 @@ def _draw(axes: Axes, rows: Rows, curves: Rows, gap: Gap) -> None:
     axes.plot([row["toll"] for row in curve], [row["worst_latency"] for row in curve], color="#d1d5db", zorder=1)
     largest = max((row["epsilon"] or 0.0 for row in rows if row["gap"] == kind), default=0.0)
     for method, (color, marker) in _LOOKS.items():
-        wanted = largest if epsilon is None and method == "ERMAS" else epsilon
+        wanted = largest if epsilon is None and method.startswith("ERMAS") else epsilon
         own = [r for r in rows if (r["gap"], r["method"], r["epsilon"]) == (kind, method, wanted)]
         if own:
             found = [float(row["tolls"].split()[1]) for row in own]

@@ -56,8 +56,7 @@ def _equalised(costs: Sequence[Cost]) -> FloatArray:
     # A road of constant cost takes any load at one level: whatever the others leave.
     share = (1.0 - float(fewest.sum())) / room if room > 0.0 else 0.0
     loads = fewest + np.clip(share, 0.0, 1.0) * (most - fewest)
-    shares: FloatArray = loads / loads.sum()
-    return shares
+    return np.asarray(loads / loads.sum())
 
 
 def _load_below(cost: Cost, level: float) -> float:
