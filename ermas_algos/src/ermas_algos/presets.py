@@ -208,7 +208,45 @@ _TOLLS = Preset(
         }
     },
 )
+_CONTRACT_AGENT = {
+    "learning_rate": 2e-2,
+    "gamma": 1.0,
+    "gae_lambda": 1.0,
+    "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.02, "clip_range": 0.2},
+}
+"""Agents see what every action is worth to both sides, so that every answer that matters is linear in what they see."""
+_CONTRACTS = Preset(
+    environment="contract_v0",
+    purpose="One agent, payoffs expected given its action, payments up to 1. Agents learn answers to all contracts, "
+    "first alone, then beside the planner, whose steps become small. ERMAS's planner learns from the Lagrangian; its λ "
+    "begins high, so that deviations begin at best responses.",
+    arguments={"outcomes": "expected", "largest_payment": 1.0},
+    iterations=500,
+    settings={
+        "num_envs": 128,
+        "practice_updates": 1,
+        "planner_warmup": 40,
+        "agent_learner": _CONTRACT_AGENT,
+        "planner_learner": {
+            "learning_rate": 3e-2,
+            "gamma": 1.0,
+            "gae_lambda": 1.0,
+            "anneal_epochs": 1840,
+            "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.0, "clip_range": 0.2},
+        },
+    },
+    algorithm_settings={
+        "ERMAS": {
+            "epsilon": 0.025,
+            "warmup_iterations": 40,
+            "planner_objective": "lagrangian",
+            "deviation_learner": {**_CONTRACT_AGENT, "learning_rate": 4e-2},
+            "multiplier": {"initial": 1.0, "step_size": 0.1, "proportional": 0.15},
+        }
+    },
+)
 preset_registry.register("gather-trade-build", lambda: _ECONOMY)
 preset_registry.register("village", lambda: _VILLAGE)
 preset_registry.register("one-step", lambda: _ONE_STEP)
 preset_registry.register("tolls", lambda: _TOLLS)
+preset_registry.register("contracts", lambda: _CONTRACTS)

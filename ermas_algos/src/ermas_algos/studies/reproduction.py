@@ -12,6 +12,7 @@ from ermas_algos.experiments.jobs import Finished, Job, Outcome, Row, Scale, Sca
 from ermas_algos.experiments.results import job_settings, read_table, rows_of, write_results
 from ermas_algos.file_errors import file_errors
 from ermas_algos.studies import (
+    contracts,
     figure_2,
     figure_3,
     figure_4,
@@ -97,6 +98,7 @@ def _register_figure_5(module: Any, economy: Any) -> None:
 
 
 _MODULES = (
+    contracts,
     figure_2,
     figure_3,
     imperfect_followers,

@@ -7,6 +7,9 @@ from ermas_envs.base.arrays import FloatArray, IntArray
 from ermas_envs.game.batch import memory_for
 from ermas_envs.games.contract.instances import Instances
 
+_ROOM = 1.0 + 1e-6
+"""Keeps sums that float32 rounds up within the space."""
+
 
 class Observed:
     """The agents' observations in all replicas, (R, N, size) float32: time left, payments (O), expected utility of
@@ -19,6 +22,7 @@ class Observed:
     """
 
     def __init__(self, problems: Instances, num_envs: int, unit: float) -> None:
+        unit *= _ROOM
         self._unit, self._outcomes, self._actions = unit, problems.num_outcomes, problems.num_actions
         # Replicas last: NumPy's inner loops are then long.
         self._chances = np.ascontiguousarray(problems.probabilities.transpose(2, 0, 1), np.float32)[..., None]
