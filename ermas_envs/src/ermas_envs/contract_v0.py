@@ -35,8 +35,8 @@ nothing.
 The first step signs the contracts, in the second agents work, and the episode terminates.
 
 ### Arguments
-`ContractSettings` lists all; `planner` and `perturbation` (hooks); `action_noise`, `autoreset`, `agent_index`
-(`EngineBatch`); `render_mode`.
+`ContractSettings` lists all; `planner`, `perturbation` and `behaviour` (hooks); `action_noise`, `autoreset`,
+`agent_index` (`EngineBatch`); `render_mode`.
 
 ### Version history
 v0: first release.
@@ -50,6 +50,7 @@ from pettingzoo.utils import parallel_to_aec
 
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.faces.parallel import EngineParallelEnv
+from ermas_envs.game.behaviours import Behaviour
 from ermas_envs.game.perturbations import RewardPerturbation
 from ermas_envs.game.planners import Planner
 from ermas_envs.games.contract.engine import ContractEngine
@@ -73,6 +74,7 @@ def batched_env(
     outcomes: str = "drawn",
     planner: Planner | str = "learned",
     perturbation: RewardPerturbation | None = None,
+    behaviour: Behaviour | None = None,
     action_noise: float = 0.0,
     agent_index: bool = False,
     autoreset: bool = True,
@@ -90,7 +92,9 @@ def batched_env(
         outcomes,
     )
     engine = ContractEngine(NAME, num_envs, settings)
-    return EngineBatch(engine, planner, perturbation, autoreset, action_noise, agent_index=agent_index)
+    return EngineBatch(
+        engine, planner, perturbation, autoreset, action_noise, agent_index=agent_index, behaviour=behaviour
+    )
 
 
 def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:
