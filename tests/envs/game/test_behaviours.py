@@ -30,6 +30,8 @@ GAMES: dict[str, dict[str, Any]] = {
     "augmented_bimatrix_v0": {"horizon": 5, "action_noise": 0.3, "planner": ConstantPlanner(4)},
     "economy_v0": {"horizon": 12, "multi_action_mode_agents": True},
     "one_step_economy_v0": {"horizon": 6, "num_agents": 3, "observations": "compact"},
+    "toll_v0": {},
+    "contract_v0": {},
 }
 
 
