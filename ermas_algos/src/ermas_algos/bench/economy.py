@@ -121,7 +121,8 @@ def _trainer(algorithm: str, kind: str, **further: Any) -> Advance:
     settings = {"num_envs": REPLICAS, "policy_sharing": "group", "agent_learner": learner, "planner_learner": learner}
     settings |= {"practice_updates": 0, "planner_warmup": 0}  # what is measured does not follow the preset
     if algorithm == "ERMAS":
-        settings |= {"warmup_iterations": 0, "deviation_updates": 2, "deviation_learner": learner}
+        settings |= {"warmup_iterations": 0, "deviation_learner": learner}
+        settings |= {"deviating_agents": None, "deviation_updates": 2}
     return _advance(algorithm, {**settings, **further})
 
 
