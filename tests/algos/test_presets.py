@@ -39,8 +39,8 @@ def test_every_preset_makes_its_environment_and_every_trainer_s_configuration(na
     preset = preset_registry.make(name)
     assert default_preset(preset.environment) == name
     config = from_json(TRAINERS[algorithm].config_type, preset.settings_for(algorithm))
-    assert config.agent_learner.algorithm == "MaskablePPO"
-    assert config.agent_learner.hidden_layers == (64, 64)
+    expected = ("PPO", (32, 32)) if name == "tolls" else ("MaskablePPO", (64, 64))
+    assert (config.agent_learner.algorithm, config.agent_learner.hidden_layers) == expected
     EnvironmentSpec(preset.environment, preset.arguments)(1)
     json.dumps(preset.settings_for(algorithm))
 
