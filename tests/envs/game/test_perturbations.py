@@ -264,7 +264,7 @@ def test_augmented_game_adds_a_users_perturbation_to_its_adversity() -> None:
 
 def test_registry_makes_every_shipped_perturbation() -> None:
     ours = ("bounded", "planner_adversity", "random_offset", "random_risk_aversion", "random_tables", "risk_aversion")
-    assert perturbation_registry.names() == (*ours, "sum")
+    assert perturbation_registry.names() == (*ours, "sum", "value_of_time")
     assert perturbation_registry.make("planner_adversity", q=0.5).q == 0.5
 
 
