@@ -35,6 +35,7 @@ REGISTRIES = {
     "ermas_envs.games.bimatrix.payoffs": "payoffs_registry",
     "ermas_envs.games.economy.layouts": "layout_registry",
     "ermas_envs.make": "environment_registry",
+    "ermas_envs.behaviours": "behaviour_registry",
     "ermas_envs.perturbations": "perturbation_registry",
     "ermas_envs.planners": "planner_registry",
 }

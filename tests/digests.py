@@ -50,6 +50,8 @@ GAMES: tuple[tuple[str, dict[str, Any]], ...] = (
         "one_step_economy_v0",
         {"perturbation": {"name": "risk_aversion", "eta": 0.31}, "agent_reward_type": "isoelastic_coin_minus_labor"},
     ),
+    ("contract_v0", {"num_agents": 3}),
+    ("contract_v0", {"payments": "grid", "outcomes": "expected", "first_instance": 4}),
     ("toll_v0", {"perturbation": {"name": "value_of_time", "value": 0.5}}),
     ("toll_v0", {"roads": "three_roads", "periods": 3, "drives": 2, "toll_levels": 5, "drivers_see_loads": True}),
 )

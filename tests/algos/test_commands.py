@@ -260,6 +260,11 @@ def test_dots_reach_into_tables_among_the_arguments(tmp_path: Path, capsys: pyte
     assert "argument of perturbation random_tables: unknown name 'sede'. Did you mean 'seed'" in capsys.readouterr().err
     assert ermas(*given, "horizon.x", "3") == 2
     assert "horizon.x: 'horizon' must be a table among the arguments, got 4" in capsys.readouterr().err
+    habit = ("--gap-argument", "behaviour.probability", "--arguments", "behaviour.name", "habit")
+    assert ermas("evaluate", tmp_path, *habit, "--gaps", "0", "0.5", *FRESH) == 0
+    assert "behaviour.probability" in capsys.readouterr().out
+    assert ermas("evaluate", tmp_path, *habit, "--gaps", "2", *FRESH) == 2
+    assert "probability must be a finite number >= 0 and <= 1, got 2" in capsys.readouterr().err
     certify = ("certify", tmp_path, "--environment", "augmented_bimatrix_v0", "--arguments", "horizon", "4")
     assert ermas(*certify, "perturbation.name", "planner_adversity", "perturbation.q", "0.5", "--epsilon", "99") == 0
 
@@ -310,6 +315,31 @@ def test_what_is_next_after_a_run_under_a_tax_rule(tmp_path: Path, capsys: pytes
         assert f"Next: ermas {following} {tmp_path / rule}" in capsys.readouterr().out
     assert ermas("certify", tmp_path / "us_federal", "--epsilon", "1e6") == 0
     assert ermas("certify", tmp_path / "saez") == 2
+
+
+def test_certify_trains_exploiters_where_there_is_no_oracle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rewards that are redrawn every episode have no tables."""
+    run, few = tmp_path / "run", ("exploiters", "2", "updates", "1", "num_envs", "8", "episodes", "64")
+    train = ("train", *GAME, "perturbation.name", "random_offset", *SMALL, "--iterations", "2", "--out", run)
+    assert ermas(*train) == 0
+    assert f"ermas certify {run}" in capsys.readouterr().out
+    assert ermas("certify", run, "--exploiters", *few) in (0, 1)
+    told = capsys.readouterr().out
+    assert "regret is at least (95 %)" in told
+    assert "2 exploiters of every agent; the best in other episodes plays 32 fresh ones." in told
+    assert "The bound ε = 0.1 " in told
+    assert ermas("certify", run, "--exploiters", *few, "--epsilon", "1e9", "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["epsilon"] == 1e9
+    assert [one["agent"] for one in found["statements"]] == ["agent_0", "agent_1"]
+    assert ermas("certify", run, "--exploiters", "updates", "0") == 2
+    assert "updates must be" in capsys.readouterr().err
+    assert ermas("certify", run, "--exploiters", *few, "--epsilon", "-1") == 2
+
+
+def test_exploiters_are_not_for_games_with_an_oracle(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ermas("certify", run, "--exploiters", "updates", "1") == 2
+    assert "this game has an exact oracle" in capsys.readouterr().err
 
 
 def test_a_run_under_a_tax_rule_is_evaluated_as_the_rule(tmp_path: Path) -> None:

@@ -107,6 +107,33 @@ def test_a_training_keeps_what_is_worth_most_to_fresh_agents(monkeypatch: pytest
     assert all(row["env_steps"] == 2 * 8 * 2 * row["iteration"] for row in rows)
 
 
+def test_domain_randomisation_draws_the_tests_and_is_asked_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schedules are chosen by the mean over home and the values of the validation."""
+
+    def worth(arguments: Mapping[str, Any], rates: Any, fresh: Any, seed: int) -> ScheduleTest:
+        assert "perturbation" not in arguments
+        eta = arguments["isoelastic_eta"]
+        return ScheduleTest(100.0 * eta, 0.0, 0.0, 0.0, eta + sum(rates), 0.0, True)
+
+    monkeypatch.setattr(jobs, "evaluate_schedule", worth)
+    known = study.methods(GAP, False)["MARL_domain-randomisation"]
+    assert known.etas == GAP.tests
+    assert jobs.training_run(GAP, known, 0, 1).config.agent_learner.kind == "jax"
+    short = dataclasses.replace(known, settings={"num_envs": 8, "planner_warmup": 1}, learner=None)
+    (rows,) = jobs.Training(GAP, "short", short, 0, 2, 2).run().values()
+    (row,) = rows
+    expected = np.mean([0.17, 0.23, 0.29]) + sum(jobs.numbers_of(row["schedule"]))
+    assert row["fresh_welfare"] == pytest.approx(expected)
+    assert row["exact_welfare"] == pytest.approx(23.0)
+    assert row["method"] == "MARL, domain randomisation"
+
+
+def test_deviations_are_of_the_kind_of_the_agents() -> None:
+    config = jobs.training_run(HUNDRED_AGENTS, study.methods(HUNDRED_AGENTS, False)["ERMAS_epsilon-0.5"], 0, 1).config
+    assert config.agent_learner.kind == config.deviation_learner.kind == "jax"
+    assert config.agent_learner.annealed_share < config.deviation_learner.annealed_share == 0.3
+
+
 def finished(key: str, tables: Mapping[str, Any]) -> Finished:
     return Finished(key, {}, dict(tables), {}, 0.0)
 

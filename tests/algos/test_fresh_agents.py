@@ -1,5 +1,6 @@
 """Fresh agents: the criterion of convergence, the cap, what is measured, and agents that are really converged."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig, converged, measure, train_fresh_agents
+from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_envs import EnvironmentSpec
 from ermas_envs.oracles import best_constant_planner
 
@@ -97,3 +99,15 @@ def test_the_same_seed_gives_the_same_agents_and_the_same_measurement() -> None:
 def test_bad_configuration(bad: Any) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         FreshAgentsConfig(**bad)
+
+
+def test_agents_are_measured_at_the_age_of_their_training() -> None:
+    """Labor costs nothing in the first episode of this economy: the planner's welfare would be that of another one."""
+    arguments = {"observations": "compact", "horizon": 8, "layout": "village", "energy_warmup_constant": 1.0}
+    welfare = {"planner_reward_type": "inv_income_weighted_utility", "starting_agent_coin": 10.0}
+    spec = EnvironmentSpec("economy_v0", {**arguments, **welfare, "planner": {"name": "free_market"}})
+    learner = SB3LearnerConfig("MaskablePPO", hidden_layers=(8,))
+    config = FreshAgentsConfig(learner, num_envs=2, window=1, max_iterations=2, measured_envs=64)
+    agents = train_fresh_agents(spec, config, 0)
+    young = measure(spec, dataclasses.replace(agents, iterations=0), config, 1).planner_return
+    assert measure(spec, agents, config, 1).planner_return < young

@@ -5,13 +5,13 @@ import json
 import subprocess
 import sys
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from gymnasium import spaces
+from helpers.optional import needs_jax
 
 from ermas_algos import ERMAS, MARL, FreshAgentsConfig, Run, load_planner
 from ermas_algos.evaluation.fresh_agents import measure, train_fresh_agents
@@ -25,11 +25,6 @@ MULTI_BINARY, BOX = spaces.MultiBinary(3), spaces.Box(-1.0, 1.0, (2,), np.float3
 ACTIONS = [DISCRETE, MULTI_DISCRETE, MULTI_BINARY, BOX]
 MASKS = {spaces.Discrete: ([1], 3), spaces.MultiDiscrete: ([1, 3, 5], 7)}
 """Per kind of space: actions that are always allowed, and the size of a mask."""
-
-
-def needs_jax() -> None:
-    if find_spec("jax") is None:
-        pytest.skip("JAX is not installed")
 
 
 def make(action_space: spaces.Space[Any] = DISCRETE, seed: int = 0, sees: Any = OBSERVATIONS, **settings: Any) -> Any:
@@ -333,7 +328,7 @@ def trained(algorithm: str, iterations: int, folder: Path | None = None) -> Any:
 def test_a_training_resumes_bit_for_bit(trainer: Any, tmp_path: Path) -> None:
     straight = trained(trainer.name, 4)
     trained(trainer.name, 2, tmp_path)
-    resumed = trainer.resume(tmp_path, straight._make_env).learn(4)
+    resumed = trainer.resume(tmp_path, straight.make_env).learn(4)
     for label, learner in straight._all_learners().items():
         same(learner.state(), resumed._all_learners()[label].state())
     fresh = trained(trainer.name, 0)

@@ -9,7 +9,7 @@ import pytest
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from ermas_algos import MARL, MARLConfig
+from ermas_algos import MARL, MARLConfig, TrainingStopped
 from ermas_algos.algorithms.joint_rollout import Trajectories, joint_rollout
 from ermas_algos.learners import SB3Learner, SB3LearnerConfig
 from ermas_envs import BatchedEnv, BatchObservation, BatchStep, ParallelEnvBatch, bimatrix_v0
@@ -357,5 +357,5 @@ def test_what_a_users_batched_environment_must_not_give_is_named(
 
     monkeypatch.setattr(EngineBatch, "step", strange)
     config = MARLConfig(num_envs=2, agent_learner=SB3LearnerConfig(), planner_learner=SB3LearnerConfig())
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(TrainingStopped, match=message):
         MARL(lambda n: bimatrix_v0.batched_env(n, horizon=6), config).learn(1)

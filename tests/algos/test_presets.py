@@ -13,6 +13,7 @@ from ermas_algos import command_line
 from ermas_algos.algorithms import TRAINERS
 from ermas_algos.algorithms.config import from_json
 from ermas_algos.algorithms.ermas import ERMAS
+from ermas_algos.algorithms.run import ITERATIONS, OPTIONS, with_preset
 from ermas_algos.commands.certify import Certify
 from ermas_algos.commands.train import Train
 from ermas_algos.presets import NO_PRESET, Preset, default_preset, preset_registry
@@ -37,12 +38,33 @@ def resolved(folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("algorithm", list(TRAINERS))
 def test_every_preset_makes_its_environment_and_every_trainer_s_configuration(name: str, algorithm: str) -> None:
     preset = preset_registry.make(name)
-    assert default_preset(preset.environment) == name
     config = from_json(TRAINERS[algorithm].config_type, preset.settings_for(algorithm))
-    expected = ("PPO", (32, 32)) if name == "tolls" else ("MaskablePPO", (64, 64))
-    assert (config.agent_learner.algorithm, config.agent_learner.hidden_layers) == expected
+    masks = "economy" in preset.environment  # in other games every action has its effect
+    assert config.agent_learner.algorithm == ("MaskablePPO" if masks else "PPO")
+    linear = preset.environment == "contract_v0"  # whose agents see what every action is worth
+    assert bool(config.agent_learner.hidden_layers) != linear
     EnvironmentSpec(preset.environment, preset.arguments)(1)
     json.dumps(preset.settings_for(algorithm))
+
+
+def test_the_economy_begins_with_its_map_not_with_the_village() -> None:
+    assert default_preset("economy_v0") == "gather-trade-build"
+    assert preset_registry.make("village").environment == "economy_v0"
+
+
+@pytest.mark.parametrize(
+    ("options", "iterations"),
+    [
+        ({}, 500),  # the preset's
+        ({"iterations": 3}, 3),
+        ({"preset": NO_PRESET}, ITERATIONS),
+        ({"environment": "bimatrix_v0"}, ITERATIONS),  # has none
+        ({"environment": "one_step_economy_v0"}, ITERATIONS),  # its preset does not say
+    ],
+)
+def test_how_long_a_training_is(options: dict[str, Any], iterations: int) -> None:
+    found = with_preset({**OPTIONS, "environment": "economy_v0", **options})
+    assert found["iterations"] == iterations
 
 
 def test_games_without_a_preset_keep_the_plain_defaults() -> None:

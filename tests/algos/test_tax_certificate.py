@@ -10,9 +10,10 @@ from gymnasium import spaces
 
 from ermas_algos import MARL, MARLConfig, SB3LearnerConfig, command_line
 from ermas_algos.evaluation import certify_given_schedule, certify_taxes
-from ermas_algos.evaluation.tax_certificate import NOISE_LEVELS, _most_likely
-from ermas_envs import EnvironmentSpec
+from ermas_algos.evaluation.tax_certificate import NOISE_LEVELS, _most_likely, likeliest_play, taxes_are_certified
+from ermas_envs import EnvironmentSpec, one_step_economy_v0
 from ermas_envs.oracles.taxes import Population, certify_schedule, regrets
+from ermas_envs.perturbations import RandomRiskAversion
 
 RATES = ["0.1", "0.12", "0.22", "0.24", "0.32", "0.35", "0.37"]
 ARGUMENTS: dict[str, Any] = {
@@ -160,8 +161,25 @@ def test_games_and_agents_that_the_oracles_do_not_know() -> None:
         certify_taxes(ignoring)
     with pytest.raises(ValueError, match="action_noise must be 0"):
         certify_taxes(trainer(action_noise=0.1))
+    with pytest.raises(ValueError, match="behaviour None"):
+        certify_taxes(trainer(behaviour={"name": "habit", "probability": 0.1}))
     with pytest.raises(ValueError, match=r"certified in one_step_economy_v0, not in bimatrix_v0\."):
         certify_given_schedule(EnvironmentSpec("bimatrix_v0", {})(1), [0.1])
+
+
+def test_agents_who_know_what_episodes_draw_are_asked_at_one_value() -> None:
+    drawn = trainer(perturbation={"name": "random_risk_aversion", "etas": [0.1, 0.9]})
+    assert not taxes_are_certified(drawn)
+    with pytest.raises(ValueError, match="answer each draw in another way"):
+        certify_taxes(drawn)
+    low, high, again = (
+        likeliest_play(drawn, one_step_economy_v0.batched_env(1, **ARGUMENTS, perturbation=RandomRiskAversion([eta])))
+        for eta in (0.1, 0.9, 0.1)
+    )
+    assert low.rates.tolist() == high.rates.tolist()
+    assert low.probability == high.probability
+    assert np.abs(low.profile - high.profile).max() > 1e-6
+    np.testing.assert_array_equal(low.profile, again.profile)
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
@@ -223,8 +241,8 @@ def test_the_page_shows_what_is_printed(capsys: pytest.CaptureFixture[str]) -> N
 
 OTHERS = {"components": ["SimpleLabor", {"PeriodicBracketTax": {"period": 1}}]}
 UNUSABLE: list[tuple[tuple[str, ...], str]] = [
-    ((), "name a run or its checkpoint, or give a --schedule or --tolls: one of the three."),
-    (("run", "--schedule", "0.1"), "name a run or its checkpoint, or give a --schedule or --tolls: one of the three."),
+    ((), "name a run or its checkpoint, or give a --schedule, --tolls or a --contract: one of them."),
+    (("run", "--schedule", "0.1"), "name a run or its checkpoint, or give a --schedule, --tolls or a --contract: one"),
     (("--schedule", "0.1", "0.2"), "schedule: in which game? Name its --environment, too."),
     (("--schedule", "0.1", "0.2", *GAME, *options()), "rates must hold one rate per bracket, that is 7, got 2."),
     (("--schedule", *RATES[:6], "1.5", *GAME, *options()), "rates[6] must be a finite number >= 0 and <= 1, got 1.5."),

@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig, SB3LearnerConfig, command_line
 from ermas_algos.evaluation import certify_given_tolls, certify_toll_run
-from ermas_algos.evaluation.toll_certificate import likeliest_action
+from ermas_algos.evaluation.likeliest_action import likeliest_action
 from ermas_envs import EnvironmentSpec
 from ermas_envs.oracles.tolls import Traffic, worst_traffic
 

@@ -22,8 +22,16 @@ from gymnasium import spaces
 
 from ermas_envs import batched_env
 from ermas_envs.base.spaces import split_mask
+from ermas_envs.behaviours import Habit
 from ermas_envs.games.taxation.tax_planners import FixedBrackets, FreeMarket, Saez, USFederal
-from ermas_envs.perturbations import Bounded, PlannerAdversity, RandomOffset, RandomTables, RiskAversion
+from ermas_envs.perturbations import (
+    Bounded,
+    PlannerAdversity,
+    RandomOffset,
+    RandomRiskAversion,
+    RandomTables,
+    RiskAversion,
+)
 from ermas_envs.planners import ConstantPlanner, FunctionPlanner
 
 Draw = Callable[[np.random.Generator], Any]
@@ -142,8 +150,10 @@ HOOKS: Mapping[str, Draw] = {
     "perturbation": lambda generator: pick(
         *(None, None, None, PlannerAdversity(0.3), RandomOffset(1.0, 2), Bounded(RandomOffset(), 0.1), RandomTables()),
         RiskAversion(pick(0.0, 1.0, 2.5, 30.0)(generator)),
+        RandomRiskAversion([0.0, 0.23, 30.0]),
     )(generator),
     "action_noise": pick(0.0, 0.0, 0.3, 1.0),
+    "behaviour": pick(None, None, Habit(0.3), Habit(1.0)),
     "autoreset": pick(True, True, False),
 }
 ECONOMY: Mapping[str, Draw] = {
@@ -204,6 +214,18 @@ ARGUMENTS: Mapping[str, Mapping[str, Draw]] = {
         "skill_seed": integers(0, 100),
         "skills": pick(None, None, None, None, [1.0, 2.0, 3.0, 4.0], np.array([1, 2]), np.array(3.0)),
     },
+    "contract_v0": {
+        **HOOKS,
+        "instances": integers(0, 100),
+        "num_agents": pick(None, 1, 2, 7),
+        "first_instance": integers(0, 20),
+        "num_actions": integers(2, 8),
+        "num_outcomes": integers(2, 8),
+        "payments": pick("continuous", "grid"),
+        "payment_levels": integers(2, 30),
+        "largest_payment": pick(None, 1.0, 1e-3, 1e5),
+        "outcomes": pick("drawn", "expected"),
+    },
     "toll_v0": {
         **HOOKS,
         "roads": pick("pigou", "linear_pigou", "three_roads"),
@@ -263,7 +285,11 @@ def sampled(env: Any, seen: Any, generator: np.random.Generator) -> dict[str, An
     """Actions inside the spaces; half of the time those that masks allow."""
     actions, masked = {}, generator.random() < 0.7
     for role in env.possible_agents:
-        space, mask = env.action_spaces[role], seen.action_masks[role]
+        space = env.action_spaces[role]
+        if isinstance(space, spaces.Box):
+            actions[role] = generator.uniform(space.low, space.high, (env.num_envs, *space.shape)).astype(space.dtype)
+            continue
+        mask = seen.action_masks[role]
         parts = split_mask(space, mask if masked else np.ones_like(mask))
         chosen = np.stack([(generator.random(part.shape) * part).argmax(axis=1) for part in parts], axis=1)
         actions[role] = chosen if isinstance(space, spaces.MultiDiscrete) else chosen[:, 0]

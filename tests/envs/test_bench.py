@@ -51,6 +51,11 @@ def test_command_prints_json() -> None:
         assert per_step == pytest.approx(8.0)
 
 
+def test_contracts_are_measured_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    bench.main(["contract", *TINY[1:]])
+    assert "contract_v0" in capsys.readouterr().out
+
+
 def test_command_prints_text_that_says_what_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     bench.main(TINY)
     printed = capsys.readouterr().out

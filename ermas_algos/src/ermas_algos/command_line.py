@@ -32,9 +32,9 @@ DESCRIPTION = """Planners that stay good when the agents are not the ones they w
 
 First steps: ermas info; ermas train --environment augmented_bimatrix_v0 --out runs/first; ermas evaluate runs/first.
 
-Exit status of every command: 0 done, 1 a part failed or a bound does not hold, 2 unusable input, 130 Ctrl-C. After
-Ctrl-C, the same command goes on (train from its last checkpoint, reproduce and sweep from what is finished) or starts
-from the beginning (all others)."""
+Exit status of every command: 0 done, 1 a part failed, a training had to stop, or a bound does not hold, 2 unusable
+input, 130 Ctrl-C. After Ctrl-C, the same command goes on (train from its last checkpoint, reproduce and sweep from what
+is finished) or starts from the beginning (all others)."""
 
 TOO_LARGE = (
     "does not fit into memory: {}; less is needed with a smaller num_envs, horizon, rollout_steps or hidden_layers"

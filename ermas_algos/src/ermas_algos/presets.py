@@ -28,6 +28,8 @@ class Preset:
     """Settings of every algorithm."""
     algorithm_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further settings by the algorithm's name."""
+    iterations: int | None = None
+    """Outer iterations of a training; None: as many as without a preset."""
 
     def settings_for(self, algorithm: str) -> dict[str, Any]:
         """Settings of one algorithm."""
@@ -53,31 +55,71 @@ _MASKED_PPO = {
 }
 """Actions of the economies depend on what an agent has; most of them have no effect without the masks."""
 
-_GATHER_TRADE_BUILD = Preset(
-    environment="economy_v0",
-    purpose="Compact observations and small networks. The cost of labor grows over the first episodes: at its full "
-    "height beginners learn to do nothing.",
-    arguments={
+_GATHERING = {
+    "num_envs": 32,
+    "policy_sharing": "group",
+    "planner_warmup": 200,
+    "practice_updates": 1,
+    "agent_learner": {
+        **_MASKED_PPO,
+        "learning_rate": 3e-3,
+        "gamma": 0.998,
+        "gae_lambda": 0.98,
+        "minibatch_size": 1600,
+        "anneal_epochs": 3000,
+        "algorithm_kwargs": {"n_epochs": 3, "ent_coef": 0.05, "clip_range": 0.2},
+    },
+    "planner_learner": {
+        **_MASKED_PPO,
+        "learning_rate": 5e-3,
+        "gamma": 0.998,
+        "gae_lambda": 0.98,
+        "anneal_epochs": 1500,
+        "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.01, "clip_range": 0.2},
+    },
+}
+"""Two phases (SPEC section 19): agents learn without taxes, while the cost of labor grows; then the planner learns,
+and its rates may grow. A house is the end of a long errand, so that little is discounted."""
+
+_GATHERING_ERMAS = {
+    "epsilon": 0.01,
+    "warmup_iterations": 250,
+    "deviating_agents": 2,
+    "deviation_updates": 1,
+    "deviation_learner": {
+        **_MASKED_PPO,
+        "learning_rate": 1.5e-3,
+        "gamma": 0.998,
+        "gae_lambda": 0.98,
+        "minibatch_size": 400,
+        "algorithm_kwargs": {"n_epochs": 3, "ent_coef": 0.01, "clip_range": 0.2},
+    },
+    "multiplier": {"initial": 20.0, "step_size": 80.0, "proportional": 100.0, "maximum": 50.0},
+}
+"""Adversaries begin where agents have learned their trade: deviations that must learn it at the same time, from a share
+of the experience, are worse than the agents themselves, and their estimates of regret are below 0."""
+
+
+def _gather_trade_build(purpose: str, economy: Mapping[str, Any], taxes: Mapping[str, Any]) -> Preset:
+    arguments = {
         "observations": "compact",
-        "horizon": 200,
         "energy_warmup_method": "decay",
-        "energy_warmup_constant": 100.0,
-    },
-    settings={
-        "num_envs": 16,
-        "agent_learner": {
-            **_MASKED_PPO,
-            "minibatch_size": 1600,
-            "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.01, "clip_range": 0.2},
-        },
-        "planner_learner": {
-            **_MASKED_PPO,
-            "learning_rate": 3e-4,
-            "minibatch_size": 1600,
-            "algorithm_kwargs": {"n_epochs": 2, "ent_coef": 0.05, "clip_range": 0.2},
-        },
-    },
-    algorithm_settings={"ERMAS": {"epsilon": 0.01}},
+        "energy_warmup_constant": 20.0,
+        "components": {"PeriodicBracketTax": {**taxes, "tax_annealing_schedule": [60.0, 0.02]}},
+        **economy,
+    }
+    return Preset("economy_v0", purpose, arguments, _GATHERING, {"ERMAS": _GATHERING_ERMAS}, 500)
+
+
+_ECONOMY = _gather_trade_build(
+    "The map of 25 × 25 for 200 steps, with compact observations and small networks.",
+    {"horizon": 200},
+    {},
+)
+_VILLAGE = _gather_trade_build(
+    "The same in small: a map of 13 × 13 for 100 steps, whose incomes are a quarter, and so are the tax brackets.",
+    {"horizon": 100, "layout": "village"},
+    {"period": 25, "usd_scaling": 4000.0},
 )
 _ONE_STEP = Preset(
     environment="one_step_economy_v0",
@@ -166,6 +208,45 @@ _TOLLS = Preset(
         }
     },
 )
-preset_registry.register("gather-trade-build", lambda: _GATHER_TRADE_BUILD)
+_CONTRACT_AGENT = {
+    "learning_rate": 2e-2,
+    "gamma": 1.0,
+    "gae_lambda": 1.0,
+    "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.02, "clip_range": 0.2},
+}
+"""Agents see what every action is worth to both sides, so that every answer that matters is linear in what they see."""
+_CONTRACTS = Preset(
+    environment="contract_v0",
+    purpose="One agent, payoffs expected given its action, payments up to 1. Agents learn answers to all contracts, "
+    "first alone, then beside the planner, whose steps become small. ERMAS's planner learns from the Lagrangian; its λ "
+    "begins high, so that deviations begin at best responses.",
+    arguments={"outcomes": "expected", "largest_payment": 1.0},
+    iterations=500,
+    settings={
+        "num_envs": 128,
+        "practice_updates": 1,
+        "planner_warmup": 40,
+        "agent_learner": _CONTRACT_AGENT,
+        "planner_learner": {
+            "learning_rate": 3e-2,
+            "gamma": 1.0,
+            "gae_lambda": 1.0,
+            "anneal_epochs": 1840,
+            "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.0, "clip_range": 0.2},
+        },
+    },
+    algorithm_settings={
+        "ERMAS": {
+            "epsilon": 0.025,
+            "warmup_iterations": 40,
+            "planner_objective": "lagrangian",
+            "deviation_learner": {**_CONTRACT_AGENT, "learning_rate": 4e-2},
+            "multiplier": {"initial": 1.0, "step_size": 0.1, "proportional": 0.15},
+        }
+    },
+)
+preset_registry.register("gather-trade-build", lambda: _ECONOMY)
+preset_registry.register("village", lambda: _VILLAGE)
 preset_registry.register("one-step", lambda: _ONE_STEP)
 preset_registry.register("tolls", lambda: _TOLLS)
+preset_registry.register("contracts", lambda: _CONTRACTS)

@@ -34,7 +34,7 @@ Uniform start cell, planner level 0. Truncation after `horizon` steps; nothing t
 
 ### Arguments
 `q`, `planner_gain` (κ), `max_action`; `payoffs`, `horizon`, `agents_observe`, `planner_observes` (`BimatrixSettings`);
-`planner` and `perturbation` (hooks); `action_noise`, `agent_index` (`EngineBatch`); `render_mode`.
+`planner`, `perturbation` and `behaviour` (hooks); `action_noise`, `agent_index` (`EngineBatch`); `render_mode`.
 
 ### Version history
 v0: first release.
@@ -47,6 +47,7 @@ from pettingzoo.utils import parallel_to_aec
 
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.faces.parallel import EngineParallelEnv
+from ermas_envs.game.behaviours import Behaviour
 from ermas_envs.game.perturbations import PlannerAdversity, RewardPerturbation, SumOf
 from ermas_envs.game.planners import Planner
 from ermas_envs.games.bimatrix.engine import BimatrixEngine, BimatrixSettings
@@ -68,6 +69,7 @@ def batched_env(
     planner_observes: bool = True,
     planner: Planner | str = "learned",
     perturbation: RewardPerturbation | None = None,
+    behaviour: Behaviour | None = None,
     action_noise: float = 0.0,
     agent_index: bool = False,
     autoreset: bool = True,
@@ -78,7 +80,7 @@ def batched_env(
     engine = BimatrixEngine(NAME, num_envs, settings, planner_rule(chosen, planner_gain, max_action))
     adversity = PlannerAdversity(q)
     total = adversity if perturbation is None else SumOf([adversity, perturbation])
-    return EngineBatch(engine, planner, total, autoreset, action_noise, agent_index=agent_index)
+    return EngineBatch(engine, planner, total, autoreset, action_noise, agent_index=agent_index, behaviour=behaviour)
 
 
 def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:

@@ -28,8 +28,8 @@ Per step, at the new cell (i, j): agents r_1(i, j), r_2(i, j), plus the perturba
 Uniform start cell. Truncation after `horizon` steps; nothing terminates.
 
 ### Arguments
-`payoffs`, `horizon`, `agents_observe`, `planner_observes` (`BimatrixSettings`), `planner` and `perturbation` (hooks),
-`action_noise`, `agent_index` (`EngineBatch`), `render_mode`.
+`payoffs`, `horizon`, `agents_observe`, `planner_observes` (`BimatrixSettings`); `planner`, `perturbation` and
+`behaviour` (hooks); `action_noise`, `agent_index` (`EngineBatch`); `render_mode`.
 
 ### Version history
 v0: first release.
@@ -42,6 +42,7 @@ from pettingzoo.utils import parallel_to_aec
 
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.faces.parallel import EngineParallelEnv
+from ermas_envs.game.behaviours import Behaviour
 from ermas_envs.game.perturbations import RewardPerturbation
 from ermas_envs.game.planners import Planner
 from ermas_envs.games.bimatrix.engine import BimatrixEngine, BimatrixSettings
@@ -60,6 +61,7 @@ def batched_env(
     planner_observes: bool = True,
     planner: Planner | str = "learned",
     perturbation: RewardPerturbation | None = None,
+    behaviour: Behaviour | None = None,
     action_noise: float = 0.0,
     agent_index: bool = False,
     autoreset: bool = True,
@@ -67,7 +69,9 @@ def batched_env(
     """`num_envs` replicas of the game; arguments as in `BimatrixSettings` and `EngineBatch`."""
     settings = BimatrixSettings(payoffs, horizon, agents_observe, planner_observes)
     engine = BimatrixEngine(NAME, num_envs, settings, passive())
-    return EngineBatch(engine, planner, perturbation, autoreset, action_noise, agent_index=agent_index)
+    return EngineBatch(
+        engine, planner, perturbation, autoreset, action_noise, agent_index=agent_index, behaviour=behaviour
+    )
 
 
 def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:

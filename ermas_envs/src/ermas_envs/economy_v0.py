@@ -57,8 +57,8 @@ places at random. Taxes are collected, and their sum is shared out equally, at t
 Truncation after `horizon` steps; nothing terminates.
 
 ### Arguments
-`EconomySettings` lists all; `planner` and `perturbation` (hooks); `action_noise`, `autoreset`, `reuse_arrays`,
-`agent_index` (`EngineBatch`); `num_threads`; `render_mode`.
+`EconomySettings` lists all; `planner`, `perturbation` and `behaviour` (hooks); `action_noise`, `autoreset`,
+`reuse_arrays`, `agent_index` (`EngineBatch`); `num_threads`; `render_mode`.
 
 ### Version history
 v0: first release.
@@ -71,6 +71,7 @@ from pettingzoo.utils import parallel_to_aec
 
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.faces.parallel import EngineParallelEnv
+from ermas_envs.game.behaviours import Behaviour
 from ermas_envs.game.perturbations import RewardPerturbation
 from ermas_envs.game.planners import Planner
 from ermas_envs.games.economy.engine import EconomyEngine
@@ -86,6 +87,7 @@ def batched_env(
     *,
     planner: Planner | str = "learned",
     perturbation: RewardPerturbation | None = None,
+    behaviour: Behaviour | None = None,
     action_noise: float = 0.0,
     autoreset: bool = True,
     reuse_arrays: bool = False,
@@ -97,14 +99,14 @@ def batched_env(
 
     Args:
         num_envs: at least 1.
-        planner: see `EngineBatch`, as `perturbation`, `action_noise`, `autoreset`, `reuse_arrays` and
+        planner: see `EngineBatch`, as `perturbation`, `behaviour`, `action_noise`, `autoreset`, `reuse_arrays` and
             `agent_index`.
         num_threads: see `EconomyEngine`.
         settings: fields of `EconomySettings`; ValueError with the nearest match for an unknown one.
     """
     chosen = from_options(EconomySettings, settings, NAME)
     engine = EconomyEngine(NAME, num_envs, chosen, tax_rule(planner, chosen.taxes), num_threads)
-    return EngineBatch(engine, planner, perturbation, autoreset, action_noise, reuse_arrays, agent_index)
+    return EngineBatch(engine, planner, perturbation, autoreset, action_noise, reuse_arrays, agent_index, behaviour)
 
 
 def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:

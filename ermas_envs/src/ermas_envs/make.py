@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 import pettingzoo
 
-from ermas_envs import augmented_bimatrix_v0, bimatrix_v0, economy_v0, one_step_economy_v0, toll_v0
+from ermas_envs import augmented_bimatrix_v0, bimatrix_v0, contract_v0, economy_v0, one_step_economy_v0, toll_v0
 from ermas_envs.base.arguments import check_choice, check_json, check_mapping, keep, shown, unknown_name
 from ermas_envs.base.registry import Registry
+from ermas_envs.behaviours import behaviour_registry
 from ermas_envs.game.batch import BatchedEnv
 from ermas_envs.perturbations import perturbation_registry
 from ermas_envs.planners import planner_registry
@@ -116,6 +117,7 @@ class EnvironmentSpec:
 
 _HOOKS: Mapping[str, Registry[Any]] = {
     "planner": planner_registry,
+    "behaviour": behaviour_registry,
     "perturbation": perturbation_registry,
     "perturbations": perturbation_registry,
 }
@@ -125,7 +127,7 @@ def hook(argument: str, value: Any) -> Any:
     """The hook object that data describe, those inside it (`bounded`, `sum`) first.
 
     Args:
-        argument: of the environment: `planner` or `perturbation`; the values of any other one stay as they are.
+        argument: of the environment: `planner`, `perturbation`, `behaviour`; values of any other one stay as they are.
         value: `{"name": registered name, **its arguments}`, or a list of these; anything else is returned as it is.
 
     Raises:
@@ -169,4 +171,5 @@ _register(bimatrix_v0.NAME, bimatrix_v0)
 _register(augmented_bimatrix_v0.NAME, augmented_bimatrix_v0)
 _register(economy_v0.NAME, economy_v0)
 _register(one_step_economy_v0.NAME, one_step_economy_v0)
+_register(contract_v0.NAME, contract_v0)
 _register(toll_v0.NAME, toll_v0)

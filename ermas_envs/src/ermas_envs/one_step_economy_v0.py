@@ -37,8 +37,8 @@ allow no work. Taxes are collected, and their sum is shared out equally, at the 
 Truncation after `horizon` steps; nothing terminates.
 
 ### Arguments
-`OneStepSettings` lists all; `planner` and `perturbation` (hooks); `action_noise`, `autoreset`, `reuse_arrays`,
-`agent_index` (`EngineBatch`); `num_threads`; `render_mode`.
+`OneStepSettings` lists all; `planner`, `perturbation` and `behaviour` (hooks); `action_noise`, `autoreset`,
+`reuse_arrays`, `agent_index` (`EngineBatch`); `num_threads`; `render_mode`.
 
 ### Version history
 v0: first release.
@@ -51,6 +51,7 @@ from pettingzoo.utils import parallel_to_aec
 
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.faces.parallel import EngineParallelEnv
+from ermas_envs.game.behaviours import Behaviour
 from ermas_envs.game.perturbations import RewardPerturbation
 from ermas_envs.game.planners import Planner
 from ermas_envs.games.one_step.engine import OneStepEngine
@@ -66,6 +67,7 @@ def batched_env(
     *,
     planner: Planner | str = "learned",
     perturbation: RewardPerturbation | None = None,
+    behaviour: Behaviour | None = None,
     action_noise: float = 0.0,
     autoreset: bool = True,
     reuse_arrays: bool = False,
@@ -77,14 +79,14 @@ def batched_env(
 
     Args:
         num_envs: at least 1.
-        planner: see `EngineBatch`, as `perturbation`, `action_noise`, `autoreset`, `reuse_arrays` and
+        planner: see `EngineBatch`, as `perturbation`, `behaviour`, `action_noise`, `autoreset`, `reuse_arrays` and
             `agent_index`.
         num_threads: see `OneStepEngine`.
         settings: fields of `OneStepSettings`; ValueError with the nearest match for an unknown one.
     """
     chosen = from_options(OneStepSettings, settings, NAME)
     engine = OneStepEngine(NAME, num_envs, chosen, tax_rule(planner, chosen.taxes), num_threads)
-    return EngineBatch(engine, planner, perturbation, autoreset, action_noise, reuse_arrays, agent_index)
+    return EngineBatch(engine, planner, perturbation, autoreset, action_noise, reuse_arrays, agent_index, behaviour)
 
 
 def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:

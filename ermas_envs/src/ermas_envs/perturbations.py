@@ -2,6 +2,7 @@
 
 from ermas_envs.game.perturbations import (
     Bounded,
+    DrawnPerturbation,
     PlannerAdversity,
     RandomOffset,
     RandomTables,
@@ -9,13 +10,15 @@ from ermas_envs.game.perturbations import (
     SumOf,
     perturbation_registry,
 )
-from ermas_envs.games.taxation.risk_aversion import RiskAversion
+from ermas_envs.games.taxation.risk_aversion import RandomRiskAversion, RiskAversion
 from ermas_envs.games.toll.value_of_time import ValueOfTime
 
 __all__ = [
     "Bounded",
+    "DrawnPerturbation",
     "PlannerAdversity",
     "RandomOffset",
+    "RandomRiskAversion",
     "RandomTables",
     "RewardPerturbation",
     "RiskAversion",

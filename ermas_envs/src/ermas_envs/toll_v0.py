@@ -28,8 +28,8 @@ No tolls, empty roads. Truncation after `periods` · (1 + `drives`) steps; nothi
 
 ### Arguments
 `roads`, `num_drivers`, `drives`, `periods`, `tolled`, `max_toll`, `toll_levels`, `value_of_time`, `drivers_see_loads`
-(`TollSettings`), `planner` and `perturbation` (hooks; `ValueOfTime` is made for this game), `action_noise`,
-`agent_index` (`EngineBatch`), `render_mode`.
+(`TollSettings`), `planner`, `perturbation` and `behaviour` (hooks; `ValueOfTime` is made for this game),
+`action_noise`, `agent_index` (`EngineBatch`), `render_mode`.
 
 ### Version history
 v0: first release.
@@ -43,6 +43,7 @@ from pettingzoo.utils import parallel_to_aec
 
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.faces.parallel import EngineParallelEnv
+from ermas_envs.game.behaviours import Behaviour
 from ermas_envs.game.perturbations import RewardPerturbation
 from ermas_envs.game.planners import Planner
 from ermas_envs.games.toll.engine import TollEngine
@@ -66,6 +67,7 @@ def batched_env(
     drivers_see_loads: bool = False,
     planner: Planner | str = "learned",
     perturbation: RewardPerturbation | None = None,
+    behaviour: Behaviour | None = None,
     action_noise: float = 0.0,
     agent_index: bool = False,
     autoreset: bool = True,
@@ -75,7 +77,9 @@ def batched_env(
         roads, num_drivers, drives, periods, tolled, max_toll, toll_levels, value_of_time, drivers_see_loads
     )
     engine = TollEngine(NAME, num_envs, settings)
-    return EngineBatch(engine, planner, perturbation, autoreset, action_noise, agent_index=agent_index)
+    return EngineBatch(
+        engine, planner, perturbation, autoreset, action_noise, agent_index=agent_index, behaviour=behaviour
+    )
 
 
 def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:

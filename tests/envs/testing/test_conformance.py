@@ -12,6 +12,7 @@ from helpers.altered_batch import AlteredBatch
 from pettingzoo import ParallelEnv
 
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0
+from ermas_envs.behaviours import Habit
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.faces.planner_inside import PlannerInside
 from ermas_envs.game.batch import BatchObservation, BatchStep
@@ -20,6 +21,7 @@ from ermas_envs.planners import ConstantPlanner
 from ermas_envs.testing import (
     check_batch_observations,
     check_batched_equals_single,
+    check_behaviour,
     check_determinism,
     check_environment,
     check_masks,
@@ -754,6 +756,77 @@ def test_perturbation_check_fails(broken: type[PlannerAdversity], bound: float |
 def test_perturbation_check_fails_if_the_batch_ignores_the_perturbation() -> None:
     with pytest.raises(AssertionError, match="never called the perturbation"):
         check_perturbation(lambda: PlannerAdversity(0.5), lambda n, perturbation: bimatrix_v0.batched_env(n))
+
+
+# --- behaviours --------------------------------------------------------------------------------------------------
+
+
+class RemembersOverEpisodes(Habit):
+    def __call__(self, intentions: Any) -> Any:
+        return super().__call__(replace(intentions, steps=intentions.steps + 1))
+
+
+class RepeatsWhatIsForbidden(Habit):
+    def __call__(self, intentions: Any) -> Any:
+        return super().__call__(replace(intentions, action_masks=None))
+
+
+class FollowsTheFirstReplica(Habit):
+    def __call__(self, intentions: Any) -> Any:
+        stays = np.ones_like(intentions.actions)
+        return intentions.actions if intentions.noise[0, 0, 0] < self.probability else stays
+
+
+class DrawsFromTheGlobalGenerator(Habit):
+    def __call__(self, intentions: Any) -> Any:
+        return super().__call__(replace(intentions, noise=np.random.random(intentions.noise.shape)))  # noqa: NPY002
+
+
+class WritesIntoIntentions(Habit):
+    def __call__(self, intentions: Any) -> Any:
+        intentions.actions[:] = 1
+        return intentions.actions
+
+
+class DoesTheImpossible(Habit):
+    def __call__(self, intentions: Any) -> Any:
+        return intentions.actions + 9
+
+
+class ActsForTheFirstAgentOnly(Habit):
+    def __call__(self, intentions: Any) -> Any:
+        return intentions.actions[:, 0]
+
+
+def with_behaviour(num_envs: int, behaviour: Any) -> EngineBatch:
+    return bimatrix_v0.batched_env(num_envs, behaviour=behaviour)
+
+
+def test_sound_behaviour_passes() -> None:
+    check_behaviour(lambda: Habit(0.5), with_behaviour)
+
+
+@pytest.mark.usefixtures("global_generators")
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (RemembersOverEpisodes, "after a reset with the same seed"),
+        (RepeatsWhatIsForbidden, "does what the mask forbids"),
+        (FollowsTheFirstReplica, "differs between"),
+        (DrawsFromTheGlobalGenerator, "after a reset with the same seed"),
+        (WritesIntoIntentions, "writes into what it sees"),
+        (DoesTheImpossible, "not valid.*must lie in"),
+        (ActsForTheFirstAgentOnly, r"not valid.*must have shape \(6, 2\)"),
+    ],
+)
+def test_behaviour_check_fails(broken: type[Habit], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_behaviour(lambda: broken(0.5), with_behaviour)
+
+
+def test_behaviour_check_fails_if_the_batch_ignores_the_behaviour() -> None:
+    with pytest.raises(AssertionError, match="never called the behaviour"):
+        check_behaviour(lambda: Habit(0.5), lambda n, behaviour: bimatrix_v0.batched_env(n))
 
 
 # --- whole modules -----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from ermas_algos.algorithms.ermas import ERMAS
 from ermas_algos.algorithms.marl import MARL
 from ermas_algos.algorithms.population import Population
 from ermas_algos.algorithms.risk import RiskConfig
+from ermas_algos.algorithms.training_stop import TrainingStopped
 from ermas_envs.base.registry import Registry
 
 TRAINERS: Registry[Any] = Registry("algorithm")
@@ -25,4 +26,5 @@ __all__ = [
     "Population",
     "PopulationConfig",
     "RiskConfig",
+    "TrainingStopped",
 ]

@@ -78,6 +78,14 @@ class BoundWatch:
                 said.append(f"{agent}: λ has stood at {self._meaning(agent)} for {self._at_limit[agent]} iterations.")
         return said
 
+    def reason_to_stop(self) -> str | None:
+        """The first agent whose λ has stood at λ_max for `MultiplierConfig.stop_at_maximum` iterations, in words."""
+        longest = self._config.stop_at_maximum
+        for agent, count in self._at_limit.items():
+            if longest is not None and count >= longest and self._limit[agent] > 0.0:
+                return f"{agent}: λ has stood at {self._meaning(agent)} for {count} iterations"
+        return None
+
     def _meaning(self, agent: str) -> str:
         if self._limit[agent] == 0.0:
             return "0 (ε does not bind: the agent only harms the planner)"

@@ -34,6 +34,7 @@ AGENT_PPO = SB3LearnerConfig(
 PLANNER_PPO = dataclasses.replace(AGENT_PPO, algorithm_kwargs={**AGENT_PPO.algorithm_kwargs, "ent_coef": 0.01})
 """The same with less entropy: neighbouring stakes of the augmented game differ by 2 % of its scale only."""
 
+PLANNER_OBJECTIVES = ("payoff", "lagrangian")
 MOST_REPLICAS = 2**20
 """Of the joint rollout."""
 LONGEST_ROLLOUT, LARGEST_ROLLOUT = 10**7, 2**31
@@ -148,6 +149,11 @@ class ERMASConfig(TrainerConfig):
     """ε ≥ 0: regret that an agent may have, payoff per step."""
     warmup_iterations: int = 40
     """Outer iterations before the first regret estimate; λ stays at λ_0."""
+    planner_objective: str = "payoff"
+    """What the planner learns from: `payoff`, its own reward (paper); `lagrangian`, the objective of the saddle point,
+    its reward and Σ_i λ_i regret_i. What agents can lose depends on the planner, too: the first leaves that gradient
+    out. The second is for planners that act alike whatever agents do, such as those who commit themselves; sampled
+    learners."""
     deviation: str = "persistent"
     """`persistent`: deviations are kept, synchronised once after warm-up; `restarted`: from θ_i each time (paper)."""
     deviating_agents: int | None = None
@@ -179,6 +185,7 @@ class ERMASConfig(TrainerConfig):
             self,
             epsilon=check_number("epsilon", self.epsilon, minimum=0.0),
             warmup_iterations=check_integer("warmup_iterations", self.warmup_iterations, 0),
+            planner_objective=check_choice("planner_objective", self.planner_objective, PLANNER_OBJECTIVES),
             deviation=check_choice("deviation", self.deviation, MODES),
             deviation_updates=check_integer("deviation_updates", self.deviation_updates, 1, MOST_UPDATES),
             meta_step_size=check_number("meta_step_size", self.meta_step_size, minimum=0.0),
@@ -186,6 +193,8 @@ class ERMASConfig(TrainerConfig):
             meta_step_every=check_integer("meta_step_every", self.meta_step_every, 1),
             regret_of_others=check_flag("regret_of_others", self.regret_of_others),
         )
+        if self.planner_objective == "lagrangian" and self.planner_learner.needs != "samples":
+            raise ValueError(f"planner_objective lagrangian needs sampled episodes; got {self.planner_learner.kind}.")
         if self.regret_of_others and self.agent_learner.needs != "samples":
             raise ValueError(f"regret_of_others needs sampled episodes; agent_learner is {self.agent_learner.kind}.")
         if self.deviating_agents is not None:
@@ -206,6 +215,13 @@ def to_json(config: Any) -> dict[str, Any]:
     kind = {"kind": config.kind} if config_kind(config) else {}
     fields = {entry.name: getattr(config, entry.name) for entry in dataclasses.fields(config)}
     return {**kind, **{name: check_json(name, _plain(value)) for name, value in fields.items()}}
+
+
+def on_this_machine(config: Any) -> Any:
+    """A trainer's settings as far as this machine has what its learners ask for (`LearnerConfig`)."""
+    learners = {entry.name: getattr(config, entry.name) for entry in dataclasses.fields(config)}
+    found = {name: value.on_this_machine() for name, value in learners.items() if hasattr(value, "on_this_machine")}
+    return dataclasses.replace(config, **found)
 
 
 def config_kind(config: Any) -> str | None:

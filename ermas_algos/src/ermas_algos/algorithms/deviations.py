@@ -14,7 +14,8 @@ import numpy as np
 from ermas_algos.algorithms.collection import Experience, PerSeed
 from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.algorithms.payoff_scales import PayoffScales
-from ermas_algos.learners.protocol import Learner
+from ermas_algos.algorithms.training_stop import updated
+from ermas_algos.learners.protocol import Learner, NotFiniteError
 from ermas_envs.base.arrays import Array, FloatArray
 
 MODES = ("persistent", "restarted")
@@ -74,7 +75,7 @@ class Deviations:
             before = learner.get_parameters()
             rewards = self._scales.rewards_in_units(experience, agents)
             rollout = experience.rollout([(each, blocks[each]) for each in agents], rewards)
-            learner.update(rollout)
+            updated(f"deviation/{agent}", learner, rollout)
             if self.trust_region is not None:
                 project(learner, current[agent], rollout, self.trust_region)
             self._moves[id(learner)].append(learner.get_parameters() - before)
@@ -181,6 +182,8 @@ def meta_step(learner: Learner, meta_gradient: Array, multiplier: PerSeed, step_
     """
     price = np.asarray(multiplier)[..., None]
     moved = learner.get_parameters() - step_size * price / (1.0 + price) * meta_gradient
+    if not np.isfinite(moved).all():
+        raise NotFiniteError("the meta-step leaves parameters that are not finite")
     learner.set_parameters(moved.astype(meta_gradient.dtype))
 
 

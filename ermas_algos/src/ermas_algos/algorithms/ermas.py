@@ -23,10 +23,12 @@ from ermas_algos.algorithms.deviations import (
 from ermas_algos.algorithms.joint_rollout import Trajectories
 from ermas_algos.algorithms.multipliers import Multipliers
 from ermas_algos.algorithms.saved_training import Place
-from ermas_algos.algorithms.trainer import Metrics, Trainer, learner_metrics
+from ermas_algos.algorithms.trainer import Metrics, Trainer
+from ermas_algos.algorithms.training_stop import naming, updated
 from ermas_algos.learners.protocol import Learner, LearnerFactory
 from ermas_algos.saved_state import saved_table
 from ermas_envs import BatchedEnv
+from ermas_envs.base.arrays import FloatArray
 
 _DEVIATION = "deviation/"
 """Prefix of a deviation learner's label."""
@@ -77,7 +79,7 @@ class ERMAS(Trainer[ERMASConfig]):
             value = regret.get(agent, float("nan"))
             metrics |= {f"estimated_regret/{agent}": value, f"multiplier/{agent}": self.multipliers.values[agent]}
         for label, agents in self._agents_by_label().items():
-            metrics |= learner_metrics(label, self._update_sharers(agents, list(regret), experience))
+            metrics |= self._update_sharers(label, agents, list(regret), experience)
         return metrics | self._update_planner(experience)
 
     def _train_at_random(self, actors: Mapping[str, Any]) -> None:
@@ -85,8 +87,8 @@ class ERMAS(Trainer[ERMASConfig]):
         deviators = self._deviators() if self.iteration > self.config.warmup_iterations else ()
         played = self._collect(self.deviations.cast(actors, True, deviators))
         self.deviations.update(played, self.learners, 1, deviators)
-        for agents in self._agents_by_label().values():
-            self._update_sharers(agents, deviators, played)
+        for label, agents in self._agents_by_label().items():
+            self._update_sharers(label, agents, deviators, played)
 
     def _watched(self, metrics: Metrics) -> Metrics:
         if self.iteration >= self.config.warmup_iterations:
@@ -99,6 +101,10 @@ class ERMAS(Trainer[ERMASConfig]):
     def notices(self) -> list[str]:
         """See `Trainer.notices`: regret that stays above ε, λ that stands at a limit."""
         return self._watch.notices()
+
+    def _reason_to_stop(self) -> str | None:
+        """λ that has stood at its maximum for as long as the settings allow."""
+        return self._watch.reason_to_stop()
 
     def _collect_with_regret(self) -> tuple[Experience, Mapping[str, PerSeed]]:
         """The joint rollout, and the estimated regret of the deviating agents (none during warm-up); moves λ."""
@@ -129,26 +135,57 @@ class ERMAS(Trainer[ERMASConfig]):
         chosen = np.array_split(generator.permutation(len(agents)), self._hands)[hand]
         return tuple(agents[index] for index in np.sort(chosen))
 
-    def _update_sharers(self, agents: Sequence[str], deviators: Sequence[str], experience: Experience) -> Metrics:
+    def _planner_rewards(self, experience: Experience) -> FloatArray:
+        """With the Lagrangian as its objective, the planner is paid λ_i for what agent i's deviation gains: it plays
+        the same in all blocks, with the same random numbers, so that a row's regret is its own."""
+        own = super()._planner_rewards(experience)
+        if self.config.planner_objective == "payoff" or self.iteration < self.config.warmup_iterations:
+            return own
+        assert isinstance(experience, Trajectories)  # the configuration allows sampled learners only
+        deviators, joint = self._deviators(), experience.block(0)
+        gained = np.zeros_like(own)
+        acts = experience.actions[self.env.planner]
+        for number, agent in enumerate(deviators, start=1):
+            block = experience.block(number)
+            if not np.array_equal(acts[:, block], acts[:, joint]):
+                raise ValueError(
+                    "planner_objective lagrangian is for planners that act alike whatever agents do; this one answered "
+                    f"to what {agent!r} did. Let it observe nothing of the agents, or choose payoff."
+                )
+            rewards = self.scales.in_units(agent, experience.rewards[agent])
+            gained[:, joint] += self.multipliers.values[agent] * (rewards[:, block] - rewards[:, joint])
+        return own + self._hands * gained
+
+    def _update_sharers(
+        self, label: str, agents: Sequence[str], deviators: Sequence[str], experience: Experience
+    ) -> Metrics:
         """One step of the learner of these agents on their Lagrangians, and the meta-step where it is due."""
         multipliers, learner = self.multipliers.values, self.learners[agents[0]]
+        rewards = self._lagrangians(agents, deviators, experience)
+        metrics = updated(label, learner, experience.rollout([(agent, 0) for agent in agents], rewards))
+        meta_gradient = self.deviations.take_meta_gradient(agents[0], self.config.meta_gradient)
+        due = self.config.meta_step_size > 0 and self.iteration % self.config.meta_step_every == 0
+        if due and meta_gradient is not None:
+            multiplier = common_multiplier([multipliers[agent] for agent in agents if agent in deviators])
+            with naming(label):
+                meta_step(learner, meta_gradient, multiplier, self.config.meta_step_size)
+        return metrics
+
+    def _lagrangians(
+        self, agents: Sequence[str], deviators: Sequence[str], experience: Experience
+    ) -> dict[str, FloatArray]:
+        """What these agents maximise, each alone or all together (`ERMASConfig.regret_of_others`)."""
+        multipliers = self.multipliers.values
         planner_payoff = self.scales.in_units(self.env.planner, experience.payoffs[self.env.planner])
         if self.config.regret_of_others and deviators:
             assert isinstance(experience, Trajectories)  # checked in the configuration
             everybody = self.scales.rewards_in_units(experience, self.env.agents)
             blocks = {agent: experience.block(block) for block, agent in enumerate(deviators, start=1)}
-            shared = joint_lagrangian(planner_payoff, everybody, multipliers, blocks, experience.block(0))
-            rewards = dict.fromkeys(agents, shared)
-        else:
-            own = self.scales.rewards_in_units(experience, agents)
-            rewards = {agent: lagrangian_reward(own[agent], planner_payoff, multipliers[agent]) for agent in agents}
-        metrics = learner.update(experience.rollout([(agent, 0) for agent in agents], rewards))
-        meta_gradient = self.deviations.take_meta_gradient(agents[0], self.config.meta_gradient)
-        due = self.config.meta_step_size > 0 and self.iteration % self.config.meta_step_every == 0
-        if due and meta_gradient is not None:
-            multiplier = common_multiplier([multipliers[agent] for agent in agents if agent in deviators])
-            meta_step(learner, meta_gradient, multiplier, self.config.meta_step_size)
-        return metrics
+            prices = {agent: float(value) for agent, value in multipliers.items()}
+            shared = joint_lagrangian(planner_payoff, everybody, prices, blocks, experience.block(0))
+            return dict.fromkeys(agents, shared)
+        own = self.scales.rewards_in_units(experience, agents)
+        return {agent: lagrangian_reward(own[agent], planner_payoff, multipliers[agent]) for agent in agents}
 
     def _all_learners(self) -> dict[str, Learner]:
         deviations = self.deviations.learners

@@ -13,7 +13,7 @@ from gymnasium import spaces
 
 from ermas_algos.algorithms.decisions import Decisions, decision_rollout, idle_actions, leaves_a_choice
 from ermas_algos.algorithms.seats import Part, Seat, parts_of, per_replica, rewards_of, rows_of
-from ermas_algos.learners.protocol import Learner, Rollout, arrays
+from ermas_algos.learners.protocol import Learner, NotFiniteError, Rollout, arrays
 from ermas_envs import BatchedEnv, BatchStep
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 from ermas_envs.base.groups import ByRole, Roles
@@ -53,6 +53,8 @@ class Trajectories:
     decisions: Mapping[str, Decisions] = field(default_factory=dict)
     """Of a role that decides in some steps only. Its observations, actions and masks are those of the K steps in which
     it decides in some replica, and what is seen at the end."""
+    metrics: Mapping[str, FloatArray] | None = None
+    """The game's metrics of the last episode that ended (`BatchStep.final_metrics`)."""
 
     def block(self, index: int) -> slice:
         """Replicas of a block."""
@@ -113,7 +115,8 @@ def joint_rollout(
         episode: index of the first episode, for schedules over episodes.
 
     Raises:
-        ValueError: observations, rewards or payoffs that are not finite, with role, step and value.
+        NotFiniteError: observations, rewards or payoffs that are not finite, with role, step and value; or what a
+            learner's policy gives, with a role that it plays.
     """
     blocks = len(next(iter(cast.values())))
     size = env.num_envs // blocks
@@ -141,8 +144,8 @@ def roles_of(env: BatchedEnv) -> Roles:
 
 
 def _check_finite(what: str, by_role: ByRole[Array], steps_before: int | None = None) -> None:
-    """ValueError that names what an environment gave, that nobody can learn from: by group (R, n, …) of the step after
-    `steps_before`, or (T, R, n, …) of all steps; the faces of ours check users' hooks, but an engine, or another
+    """NotFiniteError that names what an environment gave, that nobody can learn from: by group (R, n, …) of the step
+    after `steps_before`, or (T, R, n, …) of all steps; the faces of ours check users' hooks, but an engine, or another
     batched environment, may be the user's, too."""
     for group, array in by_role.by_group.items():
         wrong = first_not_finite(array)
@@ -150,7 +153,7 @@ def _check_finite(what: str, by_role: ByRole[Array], steps_before: int | None = 
             step = wrong[0] + 1 if steps_before is None else steps_before + 1
             replica, place = wrong[1:3] if steps_before is None else wrong[:2]
             role, where = by_role.roles.groups[group][place], f"step {step} of a rollout (replica {replica})"
-            raise ValueError(f"{what} of {role!r} in {where} must be finite, got {array[wrong]}.")
+            raise NotFiniteError(f"{what} of {role!r} in {where} must be finite, got {array[wrong]}.")
 
 
 def _space(env: BatchedEnv, roles: Roles, group: str) -> spaces.Space[object]:
@@ -204,11 +207,14 @@ def _act(
         group = parts[0].group
         if group in decides and not decides[group].any():
             continue
-        chosen = learner.act(
-            rows_of(parts, observations, 0),
-            rows_of(parts, noise, 0)[:, : learner.noise_size],
-            rows_of(parts, masks, 0) if group in masks.by_group else None,
-        )
+        try:
+            chosen = learner.act(
+                rows_of(parts, observations, 0),
+                rows_of(parts, noise, 0)[:, : learner.noise_size],
+                rows_of(parts, masks, 0) if group in masks.by_group else None,
+            )
+        except NotFiniteError as error:
+            raise NotFiniteError(f"{roles.groups[group][parts[0].places][0]}: {error}") from error
         start = 0
         for part in parts:
             count = part.shape[0] * part.shape[1]
@@ -249,6 +255,7 @@ class _Record:
         self.acts: list[BoolArray] = []
         self.steps: list[BatchStep] = []
         self.cut: list[BoolArray] = []
+        self.metrics: Mapping[str, FloatArray] | None = None
 
     def add(self, seen: BatchObservation, actions: Mapping[str, Array], result: BatchStep, bootstrap: bool) -> None:
         observations, masks = self.roles.stacked(arrays(seen.observations)), self.roles.stacked(seen.action_masks)
@@ -264,6 +271,7 @@ class _Record:
             if group in masks.by_group:
                 self.masks[group].append(masks.by_group[group])
         self.steps.append(result)
+        self.metrics = result.final_metrics or self.metrics
         self.cut.append(result.truncated & ~result.terminated & bootstrap)
 
     def trajectories(self, blocks: int) -> Trajectories:
@@ -282,6 +290,7 @@ class _Record:
             final_observations=self._final_observations() if cut.any() else None,
             blocks=blocks,
             decisions=self._decisions(last),
+            metrics=self.metrics,
         )
 
     def _over_time(self, by_group: Mapping[str, list[Array]]) -> ByRole[Array]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ermas_algos.algorithms.collection import PerSeed
-from ermas_envs.base.arguments import check_number, keep
+from ermas_envs.base.arguments import check_integer, check_number, keep
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class MultiplierConfig:
     """Gain on the violation's increase since the last update (decreases count as 0), ≥ 0."""
     maximum: float = 20.0
     """λ_max, ≥ λ_0."""
+    stop_at_maximum: int | None = None
+    """Outer iterations in a row for which an agent's λ may stand at λ_max before the training stops
+    (`TrainingStopped`), ≥ 1; None lets it go on, and `notices` say so after 50. λ = 0 is no reason to stop: there ε
+    does not bind."""
 
     @classmethod
     def frozen(cls, multiplier: float) -> "MultiplierConfig":
@@ -45,6 +49,8 @@ class MultiplierConfig:
         for name in ("initial", "step_size", "proportional", "derivative"):
             keep(self, **{name: check_number(name, getattr(self, name), minimum=0.0)})
         keep(self, maximum=check_number("maximum", self.maximum, minimum=self.initial))
+        if self.stop_at_maximum is not None:
+            keep(self, stop_at_maximum=check_integer("stop_at_maximum", self.stop_at_maximum, 1))
 
 
 class Multipliers:

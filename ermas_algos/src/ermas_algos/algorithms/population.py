@@ -13,7 +13,8 @@ from ermas_algos.algorithms.config import PopulationConfig
 from ermas_algos.algorithms.deviations import lagrangian_reward
 from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.algorithms.saved_training import Place
-from ermas_algos.algorithms.trainer import Metrics, Trainer, learner_metrics
+from ermas_algos.algorithms.trainer import Metrics, Trainer
+from ermas_algos.algorithms.training_stop import updated
 from ermas_algos.learners.protocol import Learner, LearnerFactory
 from ermas_envs import BatchedEnv
 
@@ -71,7 +72,8 @@ class Population(Trainer[PopulationConfig]):
             own = self.scales.rewards_in_units(experience, agents)
             rewards = {agent: lagrangian_reward(units, planner_payoff, multiplier) for agent, units in own.items()}
             rollout = experience.rollout([(agent, block) for agent in agents], rewards)
-            metrics |= learner_metrics(_label(block, label), self.members[block][agents[0]].update(rollout))
+            name = _label(block, label)
+            metrics |= updated(name, self.members[block][agents[0]], rollout)
         return metrics
 
     def _all_learners(self) -> dict[str, Learner]:

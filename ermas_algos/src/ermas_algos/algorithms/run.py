@@ -22,7 +22,7 @@ OPTIONS: Mapping[str, Any] = {
     "arguments": {},
     "algorithm": "ERMAS",
     "settings": {},
-    "iterations": ITERATIONS,
+    "iterations": None,
     "preset": None,
 }
 """What a file or a command line can say of a run, with what holds where it does not."""
@@ -136,13 +136,19 @@ def with_preset(options: Mapping[str, Any]) -> dict[str, Any]:
     name = default_preset(environment) if options["preset"] is None else options["preset"]
     check_choice("preset", name, (NO_PRESET, *preset_registry.names()))
     if name == NO_PRESET:
-        return {**options, "preset": name}
+        return {**options, "preset": name, "iterations": _first(options["iterations"], ITERATIONS)}
     preset = preset_registry.make(name)
     if preset.environment != environment:
         raise ValueError(f"preset: {name!r} is for {preset.environment}, not for {environment}.")
     algorithm = check_choice("algorithm", options["algorithm"], TRAINERS)
     base = {"arguments": preset.arguments, "settings": preset.settings_for(algorithm)}
-    return {**merged(base, options), "preset": name}
+    iterations = _first(options["iterations"], preset.iterations, ITERATIONS)
+    return {**merged(base, options), "preset": name, "iterations": iterations}
+
+
+def _first(*values: Any) -> Any:
+    """The first that is not None."""
+    return next(value for value in values if value is not None)
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

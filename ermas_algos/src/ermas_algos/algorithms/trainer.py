@@ -22,6 +22,7 @@ from ermas_algos.algorithms.payoff_scales import ESTIMATED_DURING, PayoffScales
 from ermas_algos.algorithms.risk import risk_averse_rewards
 from ermas_algos.algorithms.saved_training import Place, SavedTraining, read_training, space_names, written
 from ermas_algos.algorithms.sharing import sharers
+from ermas_algos.algorithms.training_stop import check_states, stop, stopping, updated
 from ermas_algos.checkpoint import content_of, write_checkpoint
 from ermas_algos.directory_lock import locked_directory
 from ermas_algos.learned_planner import LearnedPlanner
@@ -38,6 +39,7 @@ from ermas_algos.learners.uniform import UniformPolicy
 from ermas_algos.metrics_log import MetricsLog
 from ermas_algos.saved_state import check_finite, saved_table
 from ermas_envs import BatchedEnv, EnvironmentSpec
+from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import Policies, TabularGame
 
 Metrics = dict[str, Any]
@@ -66,8 +68,10 @@ class Trainer(ABC, Generic[ConfigT]):
             a policy (`TrainerConfig.policy_sharing`) have the same one.
         sharers: per label of a learner the roles that act by it; a role that shares with nobody is its own label.
         iteration: outer iterations done.
+        make_env: as given.
         scales: the units in which learners are given their rewards.
         env: the environment of the joint rollout.
+        make_env: makes others like it.
 
     Raises:
         ValueError: exact learners in an environment without tables, steps that do not fit the horizon, or an acting
@@ -79,7 +83,7 @@ class Trainer(ABC, Generic[ConfigT]):
 
     def __init__(self, make_env: MakeEnv, config: ConfigT, make_learner: LearnerFactory | None = None) -> None:
         self.config = config
-        self._make_env = make_env
+        self.make_env = make_env
         self._make_learner = make_learner or self._configured_learner
         seeds = np.random.SeedSequence(config.seed)
         self._learner_seeds = np.random.default_rng(seeds.spawn(1)[0])
@@ -143,6 +147,26 @@ class Trainer(ABC, Generic[ConfigT]):
         made = {label: self._new_learner(name(label), agents[0]) for label, agents in labels}
         return {agent: made[label] for label, agents in labels for agent in agents}
 
+    def take_agents_of(self, first: "Trainer[Any]") -> Self:
+        """Go on from another training with these agents, of which it may be that another planner, or none, took part:
+        their learners, scales and the number of outer iterations are taken over, everything else is not.
+
+        Args:
+            first: a training whose agents have the same labels, and learners of the same settings.
+
+        Raises:
+            ValueError: other agents or learners.
+        """
+        ours, theirs = self._agents_by_label(), first._agents_by_label()
+        if ours != theirs:
+            raise ValueError(f"first has other agents' learners: {theirs}, not {ours}.")
+        for label, agents in ours.items():
+            with content_of(f"learner {label!r}"):
+                self.learners[agents[0]].load_state(first.learners[agents[0]].state())
+        self.scales.load_state(first.scales.state())
+        self.iteration = first.iteration
+        return self
+
     def learn(
         self,
         total_iterations: int,
@@ -161,17 +185,21 @@ class Trainer(ABC, Generic[ConfigT]):
             callbacks: told of start, iterations, checkpoints and end, in this order.
 
         Raises:
+            TrainingStopped: a loss, a parameter, a payoff or an observation is NaN or infinite, or λ stands at its
+                maximum (`MultiplierConfig.stop_at_maximum`); the last checkpoint is kept.
             ValueError: another command is using the directory, or its `progress.csv` is damaged.
             OSError: the disk refused; the last checkpoint stays intact.
         """
         folder = None if directory is None else Path(directory)
+        checkpoint = None if folder is None else folder / CHECKPOINT
         with nullcontext() if folder is None else locked_directory(folder), MetricsLog(folder) as log:
             log.resume_from(self.iteration)
             for callback in callbacks:
                 callback.on_start(self)
             done = self.iteration >= total_iterations
             while not done:
-                metrics = self._timed_iteration()
+                with stopping(self.iteration + 1, checkpoint):
+                    metrics = self._timed_iteration()
                 if log.columns is not None and (later := [name for name in metrics if name not in log.columns]):
                     log.add_columns(later)
                 # A learner that has nothing to learn from, or waits, says nothing.
@@ -179,10 +207,13 @@ class Trainer(ABC, Generic[ConfigT]):
                 log.log(self.iteration - 1, {name: float(np.mean(value)) for name, value in row.items()})
                 asked = [callback.on_iteration(self, metrics) for callback in callbacks]
                 done = self.iteration == total_iterations or False in asked
-                if folder is not None and (done or self.iteration % checkpoint_every == 0):
-                    self.save(folder / CHECKPOINT)
+                if (reason := self._reason_to_stop()) is not None:
+                    raise stop(reason, self.iteration, checkpoint)
+                if checkpoint is not None and (done or self.iteration % checkpoint_every == 0):
+                    with stopping(self.iteration, checkpoint):
+                        self.save(checkpoint)
                     for callback in callbacks:
-                        callback.on_checkpoint(self, folder / CHECKPOINT)
+                        callback.on_checkpoint(self, checkpoint)
                 if progress is not None:
                     progress(self.iteration, metrics)
             for callback in callbacks:
@@ -217,6 +248,10 @@ class Trainer(ABC, Generic[ConfigT]):
         """What has gone wrong so far, a sentence each, beside what errors tell; empty where all is well."""
         return []
 
+    def _reason_to_stop(self) -> str | None:
+        """Why the training must not go on after this iteration; None where it may."""
+        return None
+
     def _collect(self, cast: Cast) -> Experience:
         """Play of one block per learner in the cast's rows; scales that are not known follow it."""
         experience = self._collector.collect(cast, self.iteration)
@@ -243,7 +278,7 @@ class Trainer(ABC, Generic[ConfigT]):
         for label, agents in self._agents_by_label().items():
             rewards = self.scales.rewards_in_units(experience, agents)
             rollout = experience.rollout([(agent, 0) for agent in agents], rewards)
-            metrics |= learner_metrics(label, self.learners[agents[0]].update(rollout))
+            metrics |= updated(label, self.learners[agents[0]], rollout)
         return metrics
 
     def _estimating_iterations(self) -> int:
@@ -256,7 +291,7 @@ class Trainer(ABC, Generic[ConfigT]):
         planner = self.env.planner
         if planner not in self.learners or self.iteration < self.config.planner_warmup:
             return {}
-        rewards = self.scales.in_units(planner, experience.rewards[planner])
+        rewards = self._planner_rewards(experience)
         if self.config.planner_risk is not None:
             assert self.env.horizon is not None  # checked in __init__
             rewards = risk_averse_rewards(rewards, self.env.horizon, self.config.planner_risk)
@@ -267,7 +302,11 @@ class Trainer(ABC, Generic[ConfigT]):
         if isinstance(rollout, Rollout) and rollout.rewards.size < steps:
             # A decision earns what several steps do: as a mean of them, so that values stay of order 1.
             rollout = dataclasses.replace(rollout, rewards=rollout.rewards * (rollout.rewards.size / steps))
-        return learner_metrics(planner, self.learners[planner].update(rollout))
+        return updated(planner, self.learners[planner], rollout)
+
+    def _planner_rewards(self, experience: Experience) -> FloatArray:
+        """What the planner learns from, in units of its scale: its own rewards."""
+        return self.scales.in_units(self.env.planner, experience.rewards[self.env.planner])
 
     def _outcome_metrics(self, experience: Experience) -> Metrics:
         payoffs = {f"payoff/{role}": experience.mean(payoff, 0) for role, payoff in experience.payoffs.items()}
@@ -288,12 +327,15 @@ class Trainer(ABC, Generic[ConfigT]):
         return LearnedPlanner(frozen)
 
     def save(self, path: Path | str) -> None:
-        """Write a checkpoint from which `load` goes on bit for bit; the previous one stays intact until it is whole."""
-        tensors, learners = written(self._learner_states())
+        """Write a checkpoint from which `load` goes on bit for bit; the previous one stays intact until it is whole.
+        NotFiniteError, and nothing is written, where a learner could not go on."""
+        states = self._learner_states()
+        check_states(states)
+        tensors, learners = written(states)
         metadata: dict[str, Any] = {
             "environment": self.env.name,
-            "environment_spec": dataclasses.asdict(self._make_env)
-            if isinstance(self._make_env, EnvironmentSpec)
+            "environment_spec": dataclasses.asdict(self.make_env)
+            if isinstance(self.make_env, EnvironmentSpec)
             else None,
             "spaces": space_names(self.env),
             "rollout_steps": self.steps,
@@ -328,7 +370,8 @@ class Trainer(ABC, Generic[ConfigT]):
             env = make_env(1)
             saved.check_environment(env, rollout_length(config.rollout_steps, env.horizon, config.num_envs))
             saved.check_learners(env, cls._places(config, env), sized=make_learner is None)
-            trainer = cls(make_env, config, make_learner)
+            trainer = cls(make_env, configuration.on_this_machine(config), make_learner)
+            trainer.config = config
             trainer.iteration = saved.iteration
             trainer._collector.load_state(saved.collector)
             trainer.scales.load_state(saved.scales)
@@ -345,7 +388,7 @@ class Trainer(ABC, Generic[ConfigT]):
         with content_of(path):
             config, env = saved.checked_config(cls.config_type), make_env(1)
             saved.check_environment(env, rollout_length(config.rollout_steps, env.horizon, config.num_envs))
-            places = cls._places(config, env)
+            places = cls._places(configuration.on_this_machine(config), env)
             saved.check_learners(env, places, sized=True)
             if env.planner not in places:
                 raise ValueError(f"the planner {env.planner!r} was not learned; it played inside the environment.")
@@ -388,8 +431,3 @@ def tables_of(env: BatchedEnv) -> TabularGame:
     if game is None:
         raise ValueError(f"a tabular game is needed; {env.name} has no tables, or its hooks have none.")
     return game
-
-
-def learner_metrics(role: str, metrics: Mapping[str, Any]) -> Metrics:
-    """A learner's own metrics under `train/<role>/`."""
-    return {f"train/{role}/{name}": value for name, value in metrics.items()}

@@ -37,7 +37,8 @@ _CHANGED = {"num_threads": 1}
 _MARL, _BARE = "MARL, kind jax", "bare passes in JAX"
 _SB3, _BARE_TORCH = "MARL, kind sb3", "bare passes in torch"
 _SUPERSUIT, _PRESET = "MaskablePPO via SuperSuit", "MARL by its preset"
-_ONE, _ALL = "ERMAS, an agent deviates", "ERMAS, all deviate"
+_ONE, _TWO, _ALL = "ERMAS, an agent deviates", "ERMAS, two deviate", "ERMAS, all deviate"
+_ALL_ONCE = "ERMAS, all, one update"
 
 
 def comparisons(seconds: float) -> list[Comparison]:
@@ -50,7 +51,9 @@ def comparisons(seconds: float) -> list[Comparison]:
         _SUPERSUIT: _via_supersuit(),
         _PRESET: _advance("MARL", {}),
         _ONE: _trainer("ERMAS", "jax", deviating_agents=1),
+        _TWO: _trainer("ERMAS", "jax", deviating_agents=2),
         _ALL: _trainer("ERMAS", "jax"),
+        _ALL_ONCE: _trainer("ERMAS", "jax", deviation_updates=1),
     }
     measured = alternate(sides, seconds, ROUNDS, time.process_time)
     rates = {side: [run["samples"] / run["seconds"] for run in runs] for side, runs in measured.items()}
@@ -73,7 +76,9 @@ def comparisons(seconds: float) -> list[Comparison]:
         rate("end-to-end training", _MARL, _SB3, None),
         rate("end-to-end training", _MARL, _PRESET, REQUIRED["preset"]),
         cost(_ONE, REQUIRED["ERMAS"]),
+        cost(_TWO, REQUIRED["ERMAS"]),
         cost(_ALL, None),
+        cost(_ALL_ONCE, REQUIRED["ERMAS"]),
     ]
 
 
@@ -114,8 +119,10 @@ def _trainer(algorithm: str, kind: str, **further: Any) -> Advance:
     """A training in which all agents share a policy."""
     learner = _learner(kind)
     settings = {"num_envs": REPLICAS, "policy_sharing": "group", "agent_learner": learner, "planner_learner": learner}
+    settings |= {"practice_updates": 0, "planner_warmup": 0}  # what is measured does not follow the preset
     if algorithm == "ERMAS":
-        settings["warmup_iterations"] = 0
+        settings |= {"warmup_iterations": 0, "deviation_learner": learner}
+        settings |= {"deviating_agents": None, "deviation_updates": 2}
     return _advance(algorithm, {**settings, **further})
 
 

@@ -1,22 +1,34 @@
-"""`ermas certify`: what is exactly true of a checkpoint's agents and planner."""
+"""`ermas certify`: what is exactly true of a checkpoint's agents and planner, or what exploiters show of them."""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from ermas_algos.commands.console import print_table
+from ermas_algos.algorithms.config import from_json
+from ermas_algos.algorithms.trainer import Trainer
+from ermas_algos.commands.configuration_file import nested
+from ermas_algos.commands.console import job_progress, print_table
+from ermas_algos.commands.contract_text import print_contract_certificate
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
 from ermas_algos.commands.number_text import number
 from ermas_algos.commands.numbers_given import numbers_given
 from ermas_algos.commands.options import checkpoint_file, environment_spec, given_arguments, optional
+from ermas_algos.commands.regret_statements import check_epsilon, print_statements
 from ermas_algos.commands.tax_schedule import print_tax_certificate
 from ermas_algos.commands.toll_text import print_toll_certificate
 from ermas_algos.evaluation.certificate import certify_trainer, load_trainer
+from ermas_algos.evaluation.contract_certificate import (
+    ContractsFound,
+    certify_contract_run,
+    certify_given_contracts,
+    has_contracts,
+)
+from ermas_algos.evaluation.exploiters import ExploiterConfig, exploit_trainer
 from ermas_algos.evaluation.tax_certificate import (
     TaxCertificate,
     certify_given_schedule,
@@ -25,6 +37,7 @@ from ermas_algos.evaluation.tax_certificate import (
 )
 from ermas_algos.evaluation.toll_certificate import TollsFound, certify_given_tolls, certify_toll_run, has_tolls
 from ermas_envs import EnvironmentSpec
+from ermas_envs.base.arguments import check_integer
 from ermas_envs.oracles import Certificate
 
 
@@ -33,12 +46,15 @@ class Certify:
     """Exact regret of the agents in a checkpoint, the planner's payoff, and the worst ε-equilibrium for this planner.
 
     Examples: ermas certify runs/ermas; ermas certify --environment one_step_economy_v0 --schedule 0.1 0.1 0.2 0.2 0.3
-    0.3 0.4; ermas certify --environment toll_v0 --tolls 0 0.65 --epsilon 0.05
+    0.3 0.4; ermas certify --environment toll_v0 --tolls 0 0.65 --epsilon 0.05; ermas certify --environment contract_v0
+    --contract 0 0 0.12 0 --epsilon 0.05; ermas certify runs/economy --exploiters exploiters 5 updates 200
 
-    For tabular games, for the one-step economy, there also of a tax schedule alone, and for the toll game, there also
-    of tolls alone. Payoffs and regrets are undiscounted means per step, in the toll game per drive; best responses see
-    the whole state and the clock. Exit status: 0 if every agent's exact regret is at most ε, 1 if not, 2 if nothing
-    could be certified.
+    Exact for tabular games, and for the one-step economy, the toll game and the contract game, there also of a tax
+    schedule, tolls or contracts alone; best responses see the whole state and the clock. In any other game exploiters
+    are trained against the frozen others, and what they gain in fresh episodes states with 95 % how large each agent's
+    regret is at least. Payoffs and regrets are undiscounted means per step, in the toll game per drive, in the contract
+    game per contract. Exit status: 0 if every agent's exact regret is at most ε, or none is shown to be larger, 1 if
+    not, 2 if nothing could be certified.
     """
 
     checkpoint: Annotated[tyro.conf.Positional[Path | None], optional("RUN")] = None
@@ -46,6 +62,9 @@ class Certify:
     schedule: Annotated[tuple[str, ...], optional("RATE ... | FILE")] = ()
     """Tax schedule to be certified in the place of a run: one marginal rate per bracket of --environment, or a file of
     them, a list in JSON (.json) or `rates = [...]` in TOML or YAML."""
+    contract: Annotated[tuple[str, ...], optional("PAYMENT ... | FILE")] = ()
+    """Contracts to be certified in the place of a run: a payment per outcome, agent by agent, or a file of them, a list
+    in JSON (.json) or `payments = [...]` in TOML or YAML."""
     tolls: Annotated[tuple[str, ...], optional("TOLL ... | FILE")] = ()
     """Tolls to be certified in the place of a run: one per road of --environment, or a file of them, a list in JSON
     (.json) or `tolls = [...]` in TOML or YAML."""
@@ -56,6 +75,11 @@ class Certify:
     arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
     """Arguments of that environment: names, each followed by its value in JSON (text may be bare); dots reach into
     tables: perturbation.eta 0.5."""
+    exploiters: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
+    """Where the game has no oracle: settings that differ from the defaults of exploiters (5), updates of each (100),
+    num_envs (64), episodes (1024), start (policy, or scratch) and learner, as in exploiters 5 episodes 2048."""
+    seed: int = 0
+    """Everything random in exploiters follows from it."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON instead of a table."""
 
@@ -68,18 +92,28 @@ class Certify:
             if self.environment is None
             else environment_spec(self.environment, given_arguments(self.arguments, {}))
         )
-        if [self.checkpoint is not None, bool(self.schedule), bool(self.tolls)].count(True) != 1:
-            raise ValueError("name a run or its checkpoint, or give a --schedule or --tolls: one of the three.")
-        if self.tolls:
-            return self._given_tolls(console, spec)
+        given = [self.checkpoint is not None, bool(self.schedule), bool(self.tolls), bool(self.contract)]
+        if given.count(True) != 1:
+            raise ValueError(
+                "name a run or its checkpoint, or give a --schedule, --tolls or a --contract: one of them."
+            )
         if self.checkpoint is None:
-            return self._schedule(console, spec)
+            self._require_no_exploiters()
+            if self.contract:
+                return self._given_contracts(console, spec)
+            return self._given_tolls(console, spec) if self.tolls else self._schedule(console, spec)
         path = checkpoint_file(self.checkpoint)
         trainer = load_trainer(path, spec)
         notices = trainer.notices()
+        if not (trainer.env.tabular_game() or is_one_step(trainer.env) or has_tolls(trainer.env)):
+            return self._exploited(console, f"{path}", trainer)
+        self._require_no_exploiters()
         if is_one_step(trainer.env):
             taxes = certify_taxes(trainer, self.epsilon)
             return self._taxes(console, f"{path}", taxes, {"training_notices": notices})
+        if has_contracts(trainer.env):
+            contracts = certify_contract_run(trainer, self.epsilon)
+            return self._contracts(console, f"{path}", contracts, {"training_notices": notices})
         if has_tolls(trainer.env):
             tolls = certify_toll_run(trainer, self.epsilon)
             return self._tolls(console, f"{path}", tolls, {"training_notices": notices})
@@ -94,6 +128,10 @@ class Certify:
             _print_notices(console, notices)
         exceeded = any(certificate.certified_epsilon > certificate.epsilon for certificate in certificates)
         return FAILED if exceeded else DONE
+
+    def _require_no_exploiters(self) -> None:
+        if self.exploiters:
+            raise ValueError("exploiters: this game has an exact oracle and needs none.")
 
     def _schedule(self, console: Console, spec: EnvironmentSpec | None) -> int:
         """Exit status for a tax schedule."""
@@ -110,6 +148,38 @@ class Certify:
             print_tax_certificate(console, title, found)
             _print_notices(console, notices.get("training_notices", []))
         return DONE if found.schedule.holds else FAILED
+
+    def _exploited(self, console: Console, title: str, trainer: Trainer[Any]) -> int:
+        """Exit status for what exploiters show, which is printed."""
+        config: ExploiterConfig = from_json(ExploiterConfig, nested(self.exploiters))
+        epsilon = check_epsilon(getattr(trainer.config, "epsilon", None) if self.epsilon is None else self.epsilon)
+        with job_progress(Console(quiet=True) if self.json else console, "exploiters") as report:
+            found = exploit_trainer(trainer, config, check_integer("seed", self.seed, 0), report=report).statements
+        if self.json:
+            statements = [statement.as_dict() for statement in found.values()]
+            told = {"epsilon": epsilon, "statements": statements, "training_notices": trainer.notices()}
+            print(json.dumps([told], indent=1))
+        else:
+            print_statements(console, title, list(found.values()), epsilon)
+            _print_notices(console, trainer.notices())
+        exceeded = epsilon is not None and any(statement.lower > epsilon for statement in found.values())
+        return FAILED if exceeded else DONE
+
+    def _given_contracts(self, console: Console, spec: EnvironmentSpec | None) -> int:
+        """Exit status for contracts."""
+        if spec is None:
+            raise ValueError("contract: in which game? Name its --environment, too.")
+        payments = numbers_given(self.contract, "contract", "payments")
+        return self._contracts(console, "contracts", certify_given_contracts(spec(1), payments, self.epsilon), {})
+
+    def _contracts(self, console: Console, title: str, found: ContractsFound, notices: dict[str, list[str]]) -> int:
+        """Exit status for a certificate of contracts, which is shown."""
+        if self.json:
+            print(json.dumps([{**found.as_dict(), **notices}], indent=1))
+        else:
+            print_contract_certificate(console, title, found)
+            _print_notices(console, notices.get("training_notices", []))
+        return DONE if found.certificate.holds else FAILED
 
     def _given_tolls(self, console: Console, spec: EnvironmentSpec | None) -> int:
         """Exit status for tolls."""

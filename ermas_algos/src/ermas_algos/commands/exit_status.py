@@ -3,7 +3,8 @@
 DONE = 0
 """Everything that was asked for is done; a bound that was asked about holds."""
 FAILED = 1
-"""It ran, but a part failed (the others are kept), or a bound does not hold."""
+"""It ran, but a part failed (the others are kept), a training had to stop (its last checkpoint is kept), or a bound
+does not hold."""
 UNUSABLE = 2
 """The arguments, a file, a planner or an environment cannot be used; no result was written."""
 INTERRUPTED = 130

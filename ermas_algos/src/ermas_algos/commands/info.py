@@ -18,6 +18,7 @@ from ermas_algos.experiments.provenance import provenance
 from ermas_algos.learners.protocol import learner_registry
 from ermas_algos.presets import preset_registry
 from ermas_algos.studies.reproduction import experiment_registry
+from ermas_envs.behaviours import behaviour_registry
 from ermas_envs.games.bimatrix.payoffs import payoffs_registry
 from ermas_envs.make import environment_registry
 from ermas_envs.perturbations import perturbation_registry
@@ -70,6 +71,7 @@ def _installation() -> dict[str, Any]:
         "payoffs": payoffs_registry.names(),
         "planners": planner_registry.names(),
         "perturbations": perturbation_registry.names(),
+        "behaviours": behaviour_registry.names(),
     }
 
 

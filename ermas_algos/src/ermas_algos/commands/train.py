@@ -18,7 +18,7 @@ from ermas_algos.commands.console import progress_bar
 from ermas_algos.commands.exit_status import DONE
 from ermas_algos.commands.options import given_arguments, optional, prepare_directory
 from ermas_algos.directory_lock import locked_directory
-from ermas_algos.evaluation.tax_certificate import taxes_are_certified
+from ermas_algos.evaluation.tax_certificate import is_one_step, taxes_are_certified
 from ermas_algos.learners.protocol import num_seeds
 from ermas_algos.presets import NO_PRESET
 from ermas_envs.base.arguments import check_integer, unknown_name
@@ -38,7 +38,9 @@ class Train:
 
     Writes checkpoint.safetensors, progress.csv, TensorBoard files and train.toml, the complete configuration: `ermas
     train --file runs/ermas/train.toml --out runs/again` gives the same parameters bit for bit. Repeated with the same
-    options and --out, it goes on from the last checkpoint. Exit status: 0 done, 2 unusable input, 130 interrupted.
+    options and --out, it goes on from the last checkpoint. Exit status: 0 done, 1 stopped (something is NaN
+    or infinite, or λ stood at its maximum for --settings multiplier.stop_at_maximum iterations; the last checkpoint is
+    kept), 2 unusable input, 130 interrupted.
     """
 
     out: Annotated[Path, tyro.conf.arg(metavar="DIRECTORY")]
@@ -59,7 +61,7 @@ class Train:
     none: the plain defaults."""
     seed: Annotated[int | None, optional("INT", "0")] = None
     """Everything random follows from it; the same as --settings seed."""
-    iterations: Annotated[int | None, optional("INT", "300")] = None
+    iterations: Annotated[int | None, optional("INT", "the preset's, or 300")] = None
     """Outer iterations in all, those of earlier calls with the same --out included."""
     checkpoint_every: Annotated[int | None, optional("INT", "50")] = None
     """Outer iterations between two checkpoints; the last one is always written."""
@@ -137,7 +139,7 @@ def _resumed(path: Path, run: Run) -> Trainer[Any]:
 def _next_commands(trainer: Trainer[Any]) -> list[str]:
     """Commands that have something to say of this run."""
     batch = num_seeds(trainer.config.agent_learner) > 1
-    certified = trainer.env.tabular_game() is not None or taxes_are_certified(trainer)
+    certified = not is_one_step(trainer.env) or taxes_are_certified(trainer)
     gap = "q" in argument_names(trainer.env.name)
     evaluate = ["evaluate"] if gap and not batch and trainer.env.planner in trainer.learners else []
     return [*evaluate, *(["certify"] if certified else [])] or ["info"]

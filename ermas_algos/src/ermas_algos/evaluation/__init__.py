@@ -1,6 +1,7 @@
-"""Evaluation: certificates; transfer of frozen planners to fresh agents in changed environments (paper section 4.3)."""
+"""Evaluation: certificates, exploiters, transfer of frozen planners to fresh agents in changed games (paper 4.3)."""
 
 from ermas_algos.evaluation.certificate import certify_checkpoint, load_planner, load_trainer
+from ermas_algos.evaluation.exploiters import ExploiterConfig, RegretStatement, exploit, exploit_trainer
 from ermas_algos.evaluation.fresh_agents import FRESH_AGENT_PPO, FreshAgentsConfig
 from ermas_algos.evaluation.tax_certificate import TaxCertificate, certify_given_schedule, certify_taxes
 from ermas_algos.evaluation.toll_certificate import TollsFound, certify_given_tolls, certify_toll_run
@@ -8,7 +9,9 @@ from ermas_algos.evaluation.transfer import TransferRow, read_rows, transfer_eva
 
 __all__ = [
     "FRESH_AGENT_PPO",
+    "ExploiterConfig",
     "FreshAgentsConfig",
+    "RegretStatement",
     "TaxCertificate",
     "TollsFound",
     "TransferRow",
@@ -17,6 +20,8 @@ __all__ = [
     "certify_given_tolls",
     "certify_taxes",
     "certify_toll_run",
+    "exploit",
+    "exploit_trainer",
     "load_planner",
     "load_trainer",
     "read_rows",

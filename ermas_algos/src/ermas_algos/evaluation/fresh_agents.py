@@ -8,6 +8,7 @@ result says so.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from ermas_algos.algorithms.config import LONGEST_ROLLOUT, MARLConfig, check_wri
 from ermas_algos.algorithms.exact import tabular_policies
 from ermas_algos.algorithms.marl import MARL
 from ermas_algos.algorithms.sharing import PolicySharing, check_policy_sharing
+from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.learners.protocol import Learner, LearnerConfig, num_seeds
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_envs.base.arguments import check_integer, check_number, keep
@@ -81,7 +83,7 @@ class FreshAgents:
     converged: bool
     """Whether the criterion held; otherwise the cap ended their training."""
     iterations: int
-    """Outer iterations of their training."""
+    """Outer iterations of their training, those before they met the planner included."""
     env_steps: int
     """Environment steps (one replica, all roles, one step) of their training."""
 
@@ -99,8 +101,17 @@ class Measurement:
     state and the clock."""
 
 
-def train_fresh_agents(make_env: MakeEnv, config: FreshAgentsConfig, seed: int) -> FreshAgents:
-    """Train agents from scratch in an environment in which a planner object plays; see the module for the end."""
+def train_fresh_agents(
+    make_env: MakeEnv, config: FreshAgentsConfig, seed: int, first: Trainer[Any] | None = None
+) -> FreshAgents:
+    """Train agents in an environment in which a planner object plays; see the module for the end.
+
+    Args:
+        make_env: number of replicas → environment.
+        config: how they are trained.
+        seed: of everything random.
+        first: their training before they have met the planner (`Trainer.take_agents_of`); None: they know nothing.
+    """
     marl = MARL(
         make_env,
         MARLConfig(
@@ -113,6 +124,7 @@ def train_fresh_agents(make_env: MakeEnv, config: FreshAgentsConfig, seed: int) 
         ),
     )
     rollout_length(config.rollout_steps, marl.env.horizon, config.measured_envs)  # before training, not after it
+    begun = 0 if first is None else marl.take_agents_of(first).iteration
     names = {f"{kind}/{agent}": agent for agent in marl.env.agents for kind in ("payoff", "reward")}
     history: list[list[float]] = []
 
@@ -121,8 +133,8 @@ def train_fresh_agents(make_env: MakeEnv, config: FreshAgentsConfig, seed: int) 
         history.append([float(np.mean(metrics[name])) / scales[agent] for name, agent in names.items()])
 
     done = False
-    while not done and marl.iteration < config.max_iterations:
-        marl.learn(min(marl.iteration + config.window, config.max_iterations), progress=record)
+    while not done and marl.iteration < begun + config.max_iterations:
+        marl.learn(min(marl.iteration + config.window, begun + config.max_iterations), progress=record)
         done = converged(history, config.window, config.tolerance)
     agents = {agent: marl.learners[agent] for agent in marl.env.agents}
     return FreshAgents(agents, done, marl.iteration, marl.env_steps)
@@ -147,7 +159,8 @@ def measure(make_env: MakeEnv, agents: FreshAgents, config: FreshAgentsConfig, s
     collector = SampledCollector(make_env, config.measured_envs, np.random.default_rng(_seed(seed, _MEASURING)))
     env = collector.env(1)
     collector.steps = rollout_length(config.rollout_steps, env.horizon, config.measured_envs)
-    experience = collector.collect({role: [learner] for role, learner in agents.learners.items()}, 0)
+    cast = {role: [learner] for role, learner in agents.learners.items()}
+    experience = collector.collect(cast, agents.iterations)  # what depends on the episode's number is as at their end
     value = experience.mean(experience.payoffs[env.planner], 0)
     game = env.tabular_game()
     if game is None:

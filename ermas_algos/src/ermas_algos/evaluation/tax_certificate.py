@@ -77,8 +77,8 @@ def certify_taxes(trainer: Trainer[Any], epsilon: float | None = None) -> TaxCer
             regret of the agents.
 
     Raises:
-        ValueError: another game, one that the oracles do not know; agents who work in the first step; a planner object
-            whose schedule is not fixed.
+        ValueError: another game, one that the oracles do not know; agents who work in the first step, or who know what
+            every episode draws; a planner object whose schedule is not fixed.
     """
     engine = _engine(trainer.env)
     rates, probability, seen = _frozen_at_its_likeliest(trainer)
@@ -101,15 +101,29 @@ class LikeliestPlay(NamedTuple):
     """(n, 101) the agents' probabilities of hours."""
 
 
-def likeliest_play(trainer: Trainer[Any]) -> LikeliestPlay:
-    """What a trainer's planner and agents are most likely to do; errors as those of `certify_taxes`."""
-    rates, probability, seen = _frozen_at_its_likeliest(trainer)
+def likeliest_play(trainer: Trainer[Any], env: BatchedEnv | None = None) -> LikeliestPlay:
+    """What a trainer's planner and agents are most likely to do.
+
+    Args:
+        trainer: trained in the one-step economy.
+        env: where they play; None: where they were trained. It must be another one after a training whose episodes draw
+            what people are like (`RandomRiskAversion`): one that always draws the same.
+
+    Raises:
+        ValueError: as in `certify_taxes`.
+    """
+    rates, probability, seen = _frozen_at_its_likeliest(trainer, env)
     return LikeliestPlay(rates, probability, mixed_hours(trainer.learners, trainer.env.agents, seen))
 
 
-def _frozen_at_its_likeliest(trainer: Trainer[Any]) -> tuple[FloatArray, float, BatchObservation]:
+def _frozen_at_its_likeliest(
+    trainer: Trainer[Any], other: BatchedEnv | None = None
+) -> tuple[FloatArray, float, BatchObservation]:
     """The planner's most likely schedule, its probability, and what is seen under it in the second step."""
-    env, engine = trainer.env, _engine(trainer.env)
+    env = trainer.env if other is None else other
+    engine = _engine(env)
+    if other is None and isinstance(env, EngineBatch) and env.draws:
+        raise ValueError("agents were trained for what every episode draws, and answer each draw in another way.")
     population = Population.of(engine.settings)
     episode = trainer.iteration * (trainer.steps // engine.horizon)  # the next one of the training
     seen = env.reset(0, first_episode=episode)
@@ -130,11 +144,13 @@ def _frozen_at_its_likeliest(trainer: Trainer[Any]) -> tuple[FloatArray, float, 
 
 
 def _engine(env: BatchedEnv) -> OneStepEngine:
-    """The game of an environment; ValueError unless it is the one-step economy, without action noise."""
+    """The game of an environment; ValueError unless it is the one-step economy, where agents do what they choose."""
     if not isinstance(env, EngineBatch) or not isinstance(env.engine, OneStepEngine):
         raise ValueError(f"tax schedules are certified in one_step_economy_v0, not in {env.name}.")
-    if env.action_noise:
-        raise ValueError("action_noise must be 0: the oracles know agents who work the hours that they choose.")
+    if env.changes_actions:
+        raise ValueError(
+            "action_noise must be 0 and behaviour None: the oracles know agents who work the hours that they choose."
+        )
     return env.engine
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 
 from ermas_algos.algorithms.trainer import Trainer
+from ermas_algos.evaluation.likeliest_action import likeliest_action
 from ermas_algos.learners.protocol import Learner, arrays
 from ermas_envs import BatchedEnv
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
@@ -19,9 +19,6 @@ from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.game.batch import BatchObservation
 from ermas_envs.games.toll.engine import TollEngine
 from ermas_envs.oracles.tolls import TollCertificate, Traffic, certify_tolls, per_drive
-
-NOISE_LEVELS = 2**13
-"""At which a planner's distribution functions are read: probabilities are known to 1 / 2¹³."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +75,13 @@ def certify_toll_run(trainer: Trainer[Any], epsilon: float | None = None) -> Tol
 
 
 def _engine(env: BatchedEnv) -> TollEngine:
-    """The game of an environment; ValueError unless it is the toll game, without action noise."""
+    """The game of an environment; ValueError unless it is the toll game, whose drivers do what they choose."""
     if not isinstance(env, EngineBatch) or not isinstance(env.engine, TollEngine):
         raise ValueError(f"tolls are certified in toll_v0, not in {env.name}.")
-    if env.action_noise:
-        raise ValueError("action_noise must be 0: the oracles know drivers who take the road that they choose.")
+    if env.changes_actions:
+        raise ValueError(
+            "action_noise must be 0 and behaviour None: the oracles know drivers who take the road that they choose."
+        )
     return env.engine
 
 
@@ -115,29 +114,3 @@ def _choices(learners: Mapping[str, Learner], agents: Sequence[str], seen: Batch
     """(n, L) probabilities of the roads, by what drivers see in the first replica."""
     rows = [np.ravel(learners[agent].action_probabilities(*_row(seen, agent))) for agent in agents]
     return np.asarray(rows, dtype=np.float64)
-
-
-def likeliest_action(
-    learner: Learner, space: spaces.Space[Any], observation: Array, mask: BoolArray | None
-) -> tuple[Array, float | None]:
-    """The likeliest action of a learner, and its probability; None where actions are any numbers.
-
-    Learners act by inverse distribution functions: noise at all levels gives the distribution of every part of a
-    MultiDiscrete action, and noise of one half the median, which is the mean of a Gaussian.
-
-    Args:
-        learner: of one action.
-        space: Box or MultiDiscrete.
-        observation: (1, …).
-        mask: (1, mask size) or None.
-    """
-    if isinstance(space, spaces.Box):
-        drawn = learner.act(observation, np.full((1, learner.noise_size), 0.5), mask)[0]
-        return np.clip(drawn, space.low, space.high).astype(space.dtype), None
-    levels = (np.arange(NOISE_LEVELS) + 0.5) / NOISE_LEVELS
-    masks = None if mask is None else np.repeat(mask, NOISE_LEVELS, axis=0)
-    noise = np.repeat(levels[:, None], learner.noise_size, axis=1)
-    drawn = learner.act(np.repeat(observation, NOISE_LEVELS, axis=0), noise, masks)
-    counts = [np.bincount(part) for part in drawn.T]
-    likeliest = np.array([count.argmax() for count in counts])
-    return likeliest, float(np.prod([count.max() / NOISE_LEVELS for count in counts]))

@@ -323,7 +323,7 @@ class Transfer:
         def game(num_envs: int, gap: float, planner: Planner) -> BatchedEnv:
             return spec(num_envs, planner=planner)
 
-        planners = {name: _planner(state) for name, state in self.planners.items()}
+        planners = {name: planner_of(state) for name, state in self.planners.items()}
         rows = transfer_evaluation(planners, game, [self.gap], [self.seed], self.fresh_agents)
         found = []
         for row in rows:
@@ -384,7 +384,8 @@ def _seeded(value: Any, seed: int) -> Any:
     return seed if value == SEED else value
 
 
-def _planner(checkpoint: bytes) -> Planner:
+def planner_of(checkpoint: bytes) -> Planner:
+    """The frozen planner in a checkpoint's content."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / PLANNER_FILE
         replace_file(path, checkpoint)

@@ -13,6 +13,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ermas_algos.learners.protocol import NotFiniteError
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 
 SMALLEST_UNIFORM = 2.0**-54
@@ -50,9 +51,9 @@ def distribution(policy: Any, observations: Array, action_masks: BoolArray | Non
     """The SB3 `Distribution` of a policy over R rows; only a `masked` one (MaskablePPO's) is given the masks.
 
     Raises:
-        ValueError: parameters or observations, and so the distribution, are not numbers.
+        NotFiniteError: parameters or observations, and so the distribution, are not numbers.
     """
-    seen = torch.as_tensor(np.ascontiguousarray(observations))  # torch takes no negative strides
+    seen = torch.as_tensor(np.ascontiguousarray(observations), device=policy.device)  # torch takes no negative strides
     with without_validation():
         if masked:
             masks = None if action_masks is None else np.ascontiguousarray(action_masks)
@@ -61,7 +62,7 @@ def distribution(policy: Any, observations: Array, action_masks: BoolArray | Non
             found = policy.get_distribution(seen)
     for part in parts(found):
         if bool(torch.isnan(part.logits if hasattr(part, "logits") else part.mean).any()):
-            raise ValueError("the policy's outputs are not numbers: parameters, or what was observed, are not.")
+            raise NotFiniteError("the policy's outputs are not numbers: parameters, or what was observed, are not.")
     return found
 
 
@@ -73,22 +74,24 @@ def parts(distribution: Any) -> list[Any]:
 
 def probabilities(distribution: Any) -> FloatArray:
     """(R, number of actions) of a categorical SB3 `Distribution`; float64 that sums to 1."""
-    found = distribution.distribution.probs.numpy().astype(np.float64)
+    found = distribution.distribution.probs.cpu().numpy().astype(np.float64)
     return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
 def sample(distribution: Any, space: spaces.Space[Any], noise: FloatArray) -> Array:
     """Actions (R, *space.shape) for an SB3 `Distribution` over R rows and noise (R, noise_size)."""
     if isinstance(space, spaces.Discrete):
-        return inverse_categorical(distribution.distribution.probs.numpy(), noise[:, 0])
+        return inverse_categorical(distribution.distribution.probs.cpu().numpy(), noise[:, 0])
     if isinstance(space, spaces.MultiDiscrete) or hasattr(distribution, "distributions"):
         several = parts(distribution)
-        return np.stack([inverse_categorical(one.probs.numpy(), noise[:, k]) for k, one in enumerate(several)], axis=1)
+        return np.stack(
+            [inverse_categorical(one.probs.cpu().numpy(), noise[:, k]) for k, one in enumerate(several)], axis=1
+        )
     if isinstance(space, spaces.MultiBinary):
-        return np.asarray(noise < distribution.distribution.probs.numpy(), dtype=np.int8)
+        return np.asarray(noise < distribution.distribution.probs.cpu().numpy(), dtype=np.int8)
     normal = distribution.distribution
     quantiles = ndtri(np.maximum(noise, SMALLEST_UNIFORM))
-    actions = normal.mean.numpy() + normal.stddev.numpy() * quantiles
+    actions = normal.mean.cpu().numpy() + normal.stddev.cpu().numpy() * quantiles
     return np.asarray(actions, dtype=np.float32).reshape(len(noise), *(space.shape or ()))
 
 

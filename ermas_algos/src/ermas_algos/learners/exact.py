@@ -14,7 +14,7 @@ from gymnasium import spaces
 from scipy import sparse
 from scipy.special import log_softmax, softmax
 
-from ermas_algos.learners.protocol import InGame, Learner, LearnerState, Spaces, learner_registry
+from ermas_algos.learners.protocol import InGame, Learner, LearnerState, Spaces, check_updated, learner_registry
 from ermas_algos.saved_state import check_tensors, saved_table
 from ermas_envs.base.arguments import check_integer, check_number, check_positive, keep
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray, IntArray
@@ -137,6 +137,7 @@ class ExactLearner:
         # A common change of all logits of an observation changes no policy; centring keeps the numbers small.
         logits = self.logits + self.config.learning_rate * step
         self.logits = logits - logits.mean(axis=-1, keepdims=True)
+        check_updated(bool(np.isfinite(self.logits).all()), {})
         entropy = -(np.exp(log_policy) * log_policy).sum(axis=-1)
         return {"entropy": (visits * entropy).sum(axis=-1) / visits.sum(axis=-1)}
 

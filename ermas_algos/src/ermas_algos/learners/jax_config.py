@@ -1,10 +1,14 @@
 """Settings of the learner whose update JAX compiles; JAX itself is imported when such a learner is made."""
 
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ermas_algos.learners.placement import CPU, FLOAT32
 from ermas_algos.learners.protocol import InGame, Spaces, learner_registry
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_algos.learners.sb3_arguments import checked_arguments
@@ -37,6 +41,10 @@ class JaxLearnerConfig:
     """As in `SB3LearnerConfig`."""
     annealed_share: float = 0.05
     """As in `SB3LearnerConfig`."""
+    device: str = CPU
+    """Where updates are calculated, `cpu` or `cuda` (JAX with CUDA); as in `SB3LearnerConfig`. Play is NumPy's."""
+    precision: str = FLOAT32
+    """As in `SB3LearnerConfig`."""
     n_epochs: int = 10
     """Passes over a rollout in an update."""
     ent_coef: float = 0.0
@@ -67,21 +75,26 @@ class JaxLearnerConfig:
         shared: dict[str, Any] = {name: getattr(config, name) for name in _SHARED}
         return cls(**shared, **dict[str, Any](config.algorithm_kwargs))
 
+    def annealed_over(self, updates: int) -> "JaxLearnerConfig":
+        """See `LearnerConfig`."""
+        return dataclasses.replace(self, anneal_epochs=updates * self.n_epochs)
+
+    def on_this_machine(self) -> "JaxLearnerConfig":
+        """See `LearnerConfig`."""
+        if self.device == CPU:
+            return self
+        with _imported_jax():
+            from ermas_algos.learners import jax_update
+        return self if jax_update.has(self.device) else dataclasses.replace(self, device=CPU)
+
     def _as_sb3(self) -> SB3LearnerConfig:
         """What both kinds share, checked."""
         return SB3LearnerConfig(**{name: getattr(self, name) for name in _SHARED})
 
     def make(self, spaces: Spaces, seed: int, game: InGame | None = None) -> "JaxLearner":
-        """See `LearnerConfig.make`; ValueError where JAX is not installed."""
-        generator = np.random.get_state()  # noqa: NPY002 - importing JAX draws from it
-        try:
+        """See `LearnerConfig.make`; ValueError where JAX is not installed, or does not find the device."""
+        with _imported_jax():
             from ermas_algos.learners.jax_ppo import JaxLearner
-        except ModuleNotFoundError as error:
-            if error.name not in ("jax", "jaxlib"):
-                raise
-            raise ValueError('a learner of kind jax needs JAX: pip install "ermas-algos[jax]".') from None
-        finally:
-            np.random.set_state(generator)  # noqa: NPY002
         return JaxLearner(self, spaces.observation, spaces.action, seed)
 
     def least_numbers(self, spaces: Spaces) -> int:
@@ -96,6 +109,20 @@ class JaxLearnerConfig:
             )
 
 
+@contextmanager
+def _imported_jax() -> Iterator[None]:
+    """For a block that imports JAX: ValueError where it is not installed."""
+    generator = np.random.get_state()  # noqa: NPY002 - importing JAX draws from it
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("jax", "jaxlib"):
+            raise
+        raise ValueError('a learner of kind jax needs JAX: pip install "ermas-algos[jax]".') from None
+    finally:
+        np.random.set_state(generator)  # noqa: NPY002
+
+
 _SHARED = (
     "learning_rate",
     "gamma",
@@ -104,6 +131,8 @@ _SHARED = (
     "minibatch_size",
     "anneal_epochs",
     "annealed_share",
+    "device",
+    "precision",
 )
 """Fields that `SB3LearnerConfig` has, too."""
 _ARGUMENTS = ("n_epochs", "ent_coef", "clip_range", "vf_coef", "max_grad_norm", "normalize_advantage")

@@ -12,7 +12,8 @@ from ermas_algos.learners.action_sampling import noise_size
 from ermas_algos.learners.advantages import bootstrapped_rewards, generalised_advantages
 from ermas_algos.learners.jax_config import JaxLearnerConfig
 from ermas_algos.learners.jax_update import PADDING, Adam, Rows, Targets, Weights
-from ermas_algos.learners.protocol import Learner, LearnerState, Rollout
+from ermas_algos.learners.placement import require_device
+from ermas_algos.learners.protocol import Learner, LearnerState, NotFiniteError, Rollout, check_updated
 from ermas_algos.learners.sb3 import SB3Learner, SB3LearnerConfig, share_left
 from ermas_algos.saved_state import check_tensors, restore_generator, saved_count, saved_table
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
@@ -34,7 +35,7 @@ class JaxLearner:
         seed: initial parameters and the shuffling of minibatches depend on it alone.
 
     Raises:
-        ValueError: another space.
+        ValueError: another space, or a device that JAX does not find.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class JaxLearner:
         self.action_space = action_space
         self.network = mlp.Network.of(observation_space, action_space, config.hidden_layers)
         self.noise_size = noise_size(action_space)
+        require_device(config.device, jax_update.has(config.device), "JAX")
         self._shuffling = np.random.default_rng(seed)
         self._n_updates = 0
         twin = SB3Learner(SB3LearnerConfig(hidden_layers=config.hidden_layers), observation_space, action_space, seed)
@@ -61,32 +63,32 @@ class JaxLearner:
         return chosen.reshape(len(chosen), *(self.action_space.shape or ()))
 
     def _outputs(self, observations: Array) -> NDArray[np.float32]:
-        """(R, outputs) of the actor; ValueError where they are not finite."""
+        """(R, outputs) of the actor; NotFiniteError where they are not finite."""
         seen = mlp.features(self.observation_space, observations, 1)
         given = mlp.outputs(self._layers.actor, seen)
         if not np.isfinite(given).all():
-            raise ValueError("the policy's outputs are not finite: parameters, or what was observed, are not.")
+            raise NotFiniteError("the policy's outputs are not finite: parameters, or what was observed, are not.")
         return given
 
     def update(self, rollout: Rollout) -> dict[str, float]:
         """All epochs of PPO on the rollout; returns SB3's training metrics.
 
         Raises:
-            ValueError: parameters are not finite afterwards; they are then left as they were.
+            NotFiniteError: parameters are not finite afterwards; they are then left as they were.
         """
-        config, samples = self.config, rollout.rewards.size
+        config, samples, how = self.config, rollout.rewards.size, (self.config.device, self.config.precision)
         rows = self._rows(rollout)
-        values, log_probs = (array[:samples] for array in jax_update.evaluate(self.network, self._vector, rows))
+        values, log_probs = (array[:samples] for array in jax_update.evaluate(self.network, self._vector, rows, *how))
         advantages = self._advantages(rollout, values)
         returns = advantages + values
         known = (_padded(array, len(rows.features)) for array in (log_probs, advantages, returns))
         minibatches, count = self._minibatches(*rollout.rewards.shape)
         weights = self._weights()
         vector, adam, log = jax_update.update(
-            self.network, self._vector, self._adam, rows, Targets(*known), minibatches, count, weights
+            self.network, self._vector, self._adam, rows, Targets(*known), minibatches, count, weights, *how
         )
-        if not (np.isfinite(vector).all() and np.isfinite(log[:, -1]).all()):
-            raise ValueError(f"the update left parameters that are not finite; its last loss is {log[-1, -1]}.")
+        finite = bool(np.isfinite(vector).all() and np.isfinite(log[:, -1]).all())
+        check_updated(finite, dict(zip(jax_update.METRICS, log[-1], strict=True)))
         self._use(vector)
         self._adam = adam
         self._n_updates += config.n_epochs

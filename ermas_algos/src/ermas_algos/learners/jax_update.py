@@ -1,4 +1,4 @@
-"""The whole update of PPO (Schulman et al., arXiv:1707.06347) as one compiled program of JAX, float32 on the CPU.
+"""The whole update of PPO (Schulman et al., arXiv:1707.06347) as one compiled program of JAX.
 
 All epochs and minibatches run in one loop over rows of indices. Padding, which weighs nothing, fills up what is
 shorter, so that programs are compiled for few lengths. Losses, clipping and Adam are Stable-Baselines3's and torch's.
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ermas_algos.learners.mlp import BERNOULLI, CATEGORICAL, MASKED_LOGIT, Layers, Network
+from ermas_algos.learners.placement import CPU, FLOAT32
 
 BETA_1, BETA_2, SMALL = 0.9, 0.999, 1e-5
 """Adam's, as SB3 sets them."""
@@ -82,16 +83,32 @@ def cpu() -> Any:
             os.environ["NPROC"] = before
 
 
-def _outputs(layers: tuple[tuple[Any, Any], ...], seen: Any) -> Any:
+def device(name: str) -> Any:
+    """JAX's device of that name (`placement.DEVICES`), which it has."""
+    return cpu() if name == CPU else jax.devices(name)[0]
+
+
+@cache
+def has(name: str) -> bool:
+    """Whether JAX finds a device of that name."""
+    try:
+        return bool(device(name))
+    except RuntimeError:  # how JAX says that it knows no such platform
+        return False
+
+
+def _outputs(layers: tuple[tuple[Any, Any], ...], seen: Any, precision: str = FLOAT32) -> Any:
+    """(n, outputs) float32 of a network whose layers calculate in this precision."""
+    layers, seen = jax.tree.map(lambda array: array.astype(precision), (layers, seen))
     for weights, biases in layers[:-1]:
         seen = jnp.tanh(seen @ weights.T + biases)
     weights, biases = layers[-1]
-    return seen @ weights.T + biases
+    return (seen @ weights.T + biases).astype(FLOAT32)
 
 
-def _log_probs(network: Network, layers: Layers, rows: Rows) -> tuple[Any, Any]:
+def _log_probs(network: Network, layers: Layers, rows: Rows, precision: str) -> tuple[Any, Any]:
     """Of the actions of the rows, and the entropy of their distributions, (n,) each."""
-    given = _outputs(layers.actor, rows.features)
+    given = _outputs(layers.actor, rows.features, precision)
     if network.distribution == CATEGORICAL:
         return _categorical(network, given, rows)
     if network.distribution == BERNOULLI:
@@ -123,12 +140,12 @@ def _categorical(network: Network, logits: Any, rows: Rows) -> tuple[Any, Any]:
     return log_probs, entropy
 
 
-def _evaluate(network: Network, vector: Any, rows: Rows) -> tuple[Any, Any]:
+def _evaluate(network: Network, precision: str, vector: Any, rows: Rows) -> tuple[Any, Any]:
     layers, length = network.layers(vector), len(rows.features)
     chunk = math.gcd(length, CHUNK)
 
     def of_chunk(some: Rows) -> tuple[Any, Any]:
-        return _outputs(layers.critic, some.features)[:, 0], _log_probs(network, layers, some)[0]
+        return _outputs(layers.critic, some.features)[:, 0], _log_probs(network, layers, some, precision)[0]
 
     chunks = jax.tree.map(lambda array: array.reshape(-1, chunk, *array.shape[1:]), rows)
     found = jax.lax.map(of_chunk, chunks) if chunk >= SMALLEST_CHUNK else of_chunk(rows)
@@ -136,7 +153,9 @@ def _evaluate(network: Network, vector: Any, rows: Rows) -> tuple[Any, Any]:
     return values, log_probs
 
 
-def _loss(layers: Layers, network: Network, rows: Rows, targets: Targets, present: Any, weights: Weights) -> Any:
+def _loss(
+    layers: Layers, network: Network, precision: str, rows: Rows, targets: Targets, present: Any, weights: Weights
+) -> Any:
     """Loss and `METRICS` of a minibatch; `present` (width,) is 0 where a row is padding."""
     count = present.sum()
 
@@ -148,12 +167,12 @@ def _loss(layers: Layers, network: Network, rows: Rows, targets: Targets, presen
     deviation = jnp.sqrt((present * centred**2).sum() / jnp.maximum(count - 1.0, 1.0))
     normalised = weights.normalize_advantage & (count > 1.0)  # one row has no deviation
     advantages = jnp.where(normalised, centred / (deviation + 1e-8), advantages)
-    log_probs, entropy = _log_probs(network, layers, rows)
+    log_probs, entropy = _log_probs(network, layers, rows, precision)
     log_ratio = log_probs - targets.log_probs
     ratio = jnp.exp(log_ratio)
     clipped = jnp.clip(ratio, 1.0 - weights.clip_range, 1.0 + weights.clip_range)
     policy_loss = -mean(jnp.minimum(advantages * ratio, advantages * clipped))
-    value_loss = mean((targets.returns - _outputs(layers.critic, rows.features)[:, 0]) ** 2)
+    value_loss = mean((targets.returns - _outputs(layers.critic, rows.features, precision)[:, 0]) ** 2)
     entropy_loss = -mean(entropy)
     loss = policy_loss + weights.ent_coef * entropy_loss + weights.vf_coef * value_loss
     approx_kl = mean((ratio - 1.0) - log_ratio)
@@ -175,6 +194,7 @@ def _step(vector: Any, adam: Adam, gradient: Any, weights: Weights) -> tuple[Any
 
 def _update(
     network: Network,
+    precision: str,
     vector: Any,
     adam: Adam,
     rows: Rows,
@@ -183,7 +203,7 @@ def _update(
     count: Any,
     weights: Weights,
 ) -> tuple[Any, Adam, Any]:
-    differentiate = jax.grad(partial(_loss, network=network, weights=weights), has_aux=True)
+    differentiate = jax.grad(partial(_loss, network=network, precision=precision, weights=weights), has_aux=True)
 
     def gradient_step(index: Any, carried: tuple[Any, Adam, Any]) -> tuple[Any, Adam, Any]:
         parameters, moments, log = carried
@@ -199,14 +219,14 @@ def _update(
     return after
 
 
-_compiled_evaluate: Any = jax.jit(_evaluate, static_argnums=0)
-_compiled_update: Any = jax.jit(_update, static_argnums=0)
+_compiled_evaluate: Any = jax.jit(_evaluate, static_argnums=(0, 1))
+_compiled_update: Any = jax.jit(_update, static_argnums=(0, 1))
 
 
-def evaluate(network: Network, vector: Any, rows: Rows) -> tuple[Any, Any]:
-    """Values and log-probabilities of the actions, NumPy arrays (n,) float32."""
-    with jax.default_device(cpu()):
-        values, log_probs = _compiled_evaluate(network, vector, rows)
+def evaluate(network: Network, vector: Any, rows: Rows, place: str = CPU, precision: str = FLOAT32) -> tuple[Any, Any]:
+    """Values, and log-probabilities of the actions in this precision, NumPy arrays (n,) float32."""
+    with jax.default_device(device(place)):
+        values, log_probs = _compiled_evaluate(network, precision, vector, rows)
     return np.asarray(values), np.asarray(log_probs)
 
 
@@ -219,6 +239,8 @@ def update(
     minibatches: Any,
     count: int,
     weights: Weights,
+    place: str = CPU,
+    precision: str = FLOAT32,
 ) -> tuple[Any, Adam, Any]:
     """Gradient steps on minibatches of the rows.
 
@@ -231,11 +253,13 @@ def update(
         minibatches: (S, width) int32 indices of samples, or `PADDING`.
         count: minibatches that count, the first ones; at most S.
         weights: settings of this update.
+        place: device that calculates.
+        precision: of the layers; all else is float32.
 
     Returns:
         New NumPy arrays: parameters, the optimiser's state, `METRICS` (count, 6) of each step.
     """
-    with jax.default_device(cpu()):
-        found = _compiled_update(network, vector, adam, rows, targets, minibatches, count, weights)
+    with jax.default_device(device(place)):
+        found = _compiled_update(network, precision, vector, adam, rows, targets, minibatches, count, weights)
     parameters, moments, log = jax.tree.map(np.array, found)
     return parameters, Adam(moments.mean, moments.square, int(moments.steps)), log[:count]

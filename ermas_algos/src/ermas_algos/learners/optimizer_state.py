@@ -14,12 +14,12 @@ _NOT_NEGATIVE = ("step", "exp_avg_sq", "max_exp_avg_sq", "square_avg")
 
 
 def export(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Copied moments by "index/name", and the settings of every parameter group."""
+    """Copied moments on the CPU by "index/name", and the settings of every parameter group."""
     state = optimizer.state_dict()
     moments: dict[str, torch.Tensor] = {}
     for index, entries in state["state"].items():
         for name, value in entries.items():
-            moments[f"{index}/{name}"] = torch.as_tensor(value).detach().clone()
+            moments[f"{index}/{name}"] = torch.as_tensor(value).detach().clone().cpu()
     groups = [{name: _plain(value) for name, value in group.items()} for group in state["param_groups"]]
     return moments, {"param_groups": groups}
 

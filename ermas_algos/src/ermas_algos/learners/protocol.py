@@ -20,6 +20,11 @@ from ermas_envs.base.registry import Registry
 from ermas_envs.oracles import TabularGame
 
 
+class NotFiniteError(ValueError):
+    """A number that was learned or played is NaN or infinite, so that nothing further can be learned from it; says
+    which."""
+
+
 @dataclass(frozen=True)
 class Rollout:
     """T steps of R rows (replicas, or replicas × agents that share the learner), collected by the current policy."""
@@ -86,6 +91,9 @@ class Learner(Protocol):
 
         Args:
             rollout: a `Rollout`; for learners that are played exactly an `ermas_algos.learners.exact.ExactRollout`.
+
+        Raises:
+            NotFiniteError: parameters, or a loss, are not finite afterwards.
         """
 
     def state(self) -> LearnerState:
@@ -129,8 +137,10 @@ class LearnerConfig(Protocol):
     """Settings of a learner, and so the choice of one: a frozen dataclass of JSON types that checks them when made.
 
     Its class is registered under its `kind` (`learner_registry`). It may have `num_seeds`, where several seeds are
-    trained in one batch, and `check_deviation(other)`, which raises a ValueError for other settings of the same kind
-    whose deviation learner could not take over the state of a learner with these.
+    trained in one batch, `check_deviation(other)`, which raises a ValueError for other settings of the same kind whose
+    deviation learner could not take over the state of a learner with these, `on_this_machine()`, which gives the
+    same settings as far as this machine has what they ask for: checkpoints are loaded by these; and
+    `annealed_over(updates)`, the same settings for a learner whose steps become small within so many updates.
     """
 
     @property
@@ -199,6 +209,14 @@ def arrays(observations: Mapping[str, Observation]) -> Mapping[str, Array]:
     return cast("Mapping[str, Array]", observations)
 
 
+def check_updated(finite: bool, metrics: Mapping[str, Any]) -> None:
+    """NotFiniteError unless parameters are `finite` after an update; names the first loss that is not, if one is."""
+    if not finite:
+        losses = [name for name, value in metrics.items() if name.endswith("loss") and not np.isfinite(value)]
+        reason = "".join(f"; {name} is {metrics[name]}" for name in losses[:1])
+        raise NotFiniteError(f"the update left parameters that are not finite{reason}")
+
+
 def float32_rewards(rewards: FloatArray, axes: Sequence[str]) -> NDArray[np.float32]:
     """Float64 rewards of any shape as float32.
 
@@ -207,7 +225,7 @@ def float32_rewards(rewards: FloatArray, axes: Sequence[str]) -> NDArray[np.floa
         axes: a word for each axis, for the message.
 
     Raises:
-        ValueError: a reward is no number, or infinite in float32; says where and which.
+        NotFiniteError: a reward is no number, or infinite in float32; says where and which.
     """
     with np.errstate(over="ignore"):
         converted = rewards.astype(np.float32)
@@ -215,7 +233,7 @@ def float32_rewards(rewards: FloatArray, axes: Sequence[str]) -> NDArray[np.floa
     if len(wrong):
         where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, wrong[0], strict=True))
         largest = float(np.finfo(np.float32).max)
-        raise ValueError(
+        raise NotFiniteError(
             f"the reward of {where} is {float(rewards[tuple(wrong[0])]):g}; learners calculate in float32, which is "
             f"finite up to {largest:.2g}."
         )

@@ -3,6 +3,7 @@
 The rollout buffer is filled in bulk, the update is SB3's own `train()`.
 """
 
+import dataclasses
 import inspect
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,12 +24,14 @@ from stable_baselines3.common.utils import FloatSchedule
 from ermas_algos.checkpoint import prefixed, with_prefix
 from ermas_algos.learners import action_sampling, optimizer_state
 from ermas_algos.learners.advantages import bootstrapped_rewards, generalised_advantages
+from ermas_algos.learners.placement import CPU, FLOAT32, check_placement, passes, require_device, seeded_devices
 from ermas_algos.learners.protocol import (
     InGame,
     Learner,
     LearnerState,
     Rollout,
     Spaces,
+    check_updated,
     learner_registry,
 )
 from ermas_algos.learners.sb3_arguments import checked_arguments
@@ -79,6 +82,13 @@ class SB3LearnerConfig:
     coefficient fall linearly to `annealed_share` of their values, where they stay; None: they do not fall."""
     annealed_share: float = 0.05
     """What is left of learning rate and entropy coefficient in the end, in [0, 1]."""
+    device: str = CPU
+    """Where its networks are, `cpu` or `cuda`. Checkpoints do not depend on it: where there is no such device, one is
+    loaded to the CPU. Small networks are faster on the CPU."""
+    precision: str = FLOAT32
+    """Of the passes of updates: `float32`, or `bfloat16`, in which layers take half the memory, and less time on
+    processors that know it; parameters, optimiser, losses, values and play stay in float32. Not for TRPO, whose search
+    needs exact gradients."""
     algorithm_kwargs: Mapping[str, float | int | bool] = field(default_factory=dict)
     """Further arguments of the algorithm's constructor, such as n_epochs, ent_coef, clip_range, target_kl; checked by
     name (`sb3_arguments`)."""
@@ -86,6 +96,9 @@ class SB3LearnerConfig:
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         check_choice("algorithm", self.algorithm, ALGORITHMS)
+        check_placement(self.device, self.precision)
+        if self.algorithm == "TRPO" and self.precision != FLOAT32:
+            raise ValueError(f"precision must be {FLOAT32!r} for TRPO, got {self.precision!r}.")
         layers = check_sequence("hidden_layers", self.hidden_layers, "(64, 64)")
         keep(
             self,
@@ -104,6 +117,15 @@ class SB3LearnerConfig:
 
     def make(self, spaces: Spaces, seed: int, game: InGame | None = None) -> "SB3Learner":
         return SB3Learner(self, spaces.observation, spaces.action, seed)
+
+    def annealed_over(self, updates: int) -> "SB3LearnerConfig":
+        """See `LearnerConfig`."""
+        epochs = int(self.algorithm_kwargs.get("n_epochs", 10)) if "PPO" in self.algorithm else 1
+        return dataclasses.replace(self, anneal_epochs=updates * epochs)
+
+    def on_this_machine(self) -> "SB3LearnerConfig":
+        """See `LearnerConfig`."""
+        return self if torch.cuda.is_available() else dataclasses.replace(self, device=CPU)
 
     def least_numbers(self, spaces: Spaces) -> int:
         widths = (flatdim(spaces.observation), *self.hidden_layers)
@@ -159,6 +181,9 @@ class SB3Learner:
         observation_space: any space that SB3's MlpPolicy takes (Box, Discrete, MultiDiscrete, MultiBinary).
         action_space: Discrete, MultiDiscrete, MultiBinary or Box (MaskablePPO: no Box).
         seed: initial parameters and the shuffling of minibatches depend on it alone.
+
+    Raises:
+        ValueError: spaces that the algorithm does not know, or a device that this machine does not have.
     """
 
     def __init__(
@@ -168,6 +193,7 @@ class SB3Learner:
         self.observation_space = observation_space
         self.action_space = action_space
         self.noise_size = action_sampling.noise_size(action_space)
+        require_device(config.device, torch.cuda.is_available(), "torch")
         self._shuffling = np.random.default_rng(seed)
         self._masked = config.algorithm == "MaskablePPO"
         if self._masked and isinstance(action_space, spaces.Box):
@@ -189,12 +215,12 @@ class SB3Learner:
             gamma=config.gamma,
             gae_lambda=config.gae_lambda,
             policy_kwargs={"net_arch": list(config.hidden_layers)},
-            device="cpu",
+            device=config.device,
             _init_setup_model=False,
             **arguments,
         )
         model.observation_space, model.action_space, model.n_envs = self.observation_space, self.action_space, 1
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=seeded_devices(config.device)):
             torch.manual_seed(seed)
             model._setup_model()
         model.set_logger(Logger(None, []))
@@ -208,21 +234,24 @@ class SB3Learner:
         """One `train()` of the SB3 algorithm on the rollout; returns SB3's own training metrics.
 
         Raises:
-            ValueError: parameters are not finite afterwards.
+            NotFiniteError: parameters are not finite afterwards.
         """
         model = self._model
         model.rollout_buffer = self._filled_buffer(rollout)
         if self.config.minibatch_size is None:
             model.batch_size = rollout.rewards.size
         self._anneal()
-        with _global_seeds(int(self._shuffling.integers(2**32))), action_sampling.without_validation():
+        seed = int(self._shuffling.integers(2**32))
+        with _global_seeds(seed, self.config.device), action_sampling.without_validation(), self._passes():
             model.train()
         self.policy.set_training_mode(False)
-        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.policy.parameters()):
-            raise ValueError("the update left parameters that are not finite.")
         metrics = {name.removeprefix("train/"): float(value) for name, value in model.logger.name_to_value.items()}
         model.logger.name_to_value.clear()
+        check_updated(all(bool(torch.isfinite(parameter).all()) for parameter in self.policy.parameters()), metrics)
         return metrics
+
+    def _passes(self) -> Any:
+        return passes(self.policy, self.config.device, self.config.precision)
 
     def _anneal(self) -> None:
         """Learning rate and entropy coefficient as they are after so many epochs."""
@@ -239,7 +268,7 @@ class SB3Learner:
         steps, rows = shape = rollout.rewards.shape
         model = self._model
         buffer = model.rollout_buffer.__class__(
-            1, self.observation_space, self.action_space, "cpu", model.gae_lambda, model.gamma, n_envs=1
+            1, self.observation_space, self.action_space, model.device, model.gae_lambda, model.gamma, n_envs=1
         )
         buffer.buffer_size, buffer.n_envs, buffer.full = steps, rows, True
         buffer.values, buffer.log_probs = self._evaluate(rollout)
@@ -258,28 +287,29 @@ class SB3Learner:
         return buffer
 
     def _evaluate(self, rollout: Rollout) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Values and log-probabilities (T, R) of the whole rollout in one pass of the networks."""
+        """Values and log-probabilities (T, R) of the whole rollout in one pass of the networks, the latter in the
+        precision of the update: what its first step compares with is then equal."""
         shape = rollout.rewards.shape
         flat = rollout.observations.reshape(-1, *rollout.observations.shape[2:])
         actions = torch.as_tensor(rollout.actions.reshape(shape[0] * shape[1], *rollout.actions.shape[2:]))
         masks = None if rollout.action_masks is None else rollout.action_masks.reshape(len(flat), -1)
-        with torch.no_grad(), action_sampling.without_validation():
-            log_probs = self._distribution(flat, masks).log_prob(actions.float())
-        return self._values(flat).reshape(shape), log_probs.numpy().reshape(shape)
+        with torch.no_grad(), action_sampling.without_validation(), self._passes():
+            log_probs = self._distribution(flat, masks).log_prob(actions.to(self.policy.device).float())
+        return self._values(flat).reshape(shape), log_probs.cpu().numpy().reshape(shape)
 
     def _values(self, observations: Array) -> NDArray[np.float32]:
         with torch.no_grad():
-            values: NDArray[np.float32] = self.policy.predict_values(self._tensor(observations)).numpy().ravel()
+            values: NDArray[np.float32] = self.policy.predict_values(self._tensor(observations)).cpu().numpy().ravel()
         return values
 
     def _tensor(self, observations: Array) -> torch.Tensor:
-        return torch.as_tensor(np.ascontiguousarray(observations))
+        return torch.as_tensor(np.ascontiguousarray(observations), device=self.policy.device)
 
     def _distribution(self, observations: Array, action_masks: BoolArray | None) -> Any:
         return action_sampling.distribution(self.policy, observations, action_masks, self._masked)
 
     def state(self) -> LearnerState:
-        policy = {f"policy/{name}": tensor.detach().clone() for name, tensor in self.policy.state_dict().items()}
+        policy = {f"policy/{name}": tensor.detach().clone().cpu() for name, tensor in self.policy.state_dict().items()}
         moments, settings = optimizer_state.export(self.policy.optimizer)
         facts = {
             "optimizer": settings,
@@ -309,7 +339,9 @@ class SB3Learner:
         return {**kinds, "shapes": shapes}
 
     def get_parameters(self) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = np.concatenate([p.detach().numpy().ravel() for p in self.policy.parameters()])
+        vector: NDArray[np.float32] = np.concatenate(
+            [p.detach().cpu().numpy().ravel() for p in self.policy.parameters()]
+        )
         return vector
 
     def set_parameters(self, vector: NDArray[np.float32]) -> None:
@@ -344,13 +376,13 @@ class SB3Learner:
 
 
 @contextmanager
-def _global_seeds(seed: int) -> Iterator[None]:
+def _global_seeds(seed: int, device: str) -> Iterator[None]:
     """Seed NumPy's and torch's global generators for the block, then put them back: SB3 shuffles minibatches with the
     one, and TRPO starts its conjugate gradients with the other."""
     before = np.random.get_state()  # noqa: NPY002
     np.random.seed(seed)  # noqa: NPY002
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=seeded_devices(device)):
             torch.manual_seed(seed)
             yield
     finally:

@@ -1,7 +1,7 @@
 """Jobs of Figure 5 in the one-step economy: train a planner and choose its schedule, find an exact schedule, test one.
 
-A planner is trained where the gap is 0. Of the schedules that it has been at, the one is kept that is worth most to
-fresh, converged agents there; neither exact values nor a test take part in the choice.
+A planner is trained where the gap is 0, or by domain randomisation on people of the tests. Of the schedules that it has
+been at, the one is kept that is worth most to fresh, converged agents there; exact values take no part in the choice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from ermas_algos.learners.jax_config import JaxLearnerConfig
 from ermas_algos.learners.protocol import LearnerConfig
 from ermas_algos.learners.sb3 import SB3LearnerConfig
 from ermas_algos.studies.one_step_gaps import Gap
-from ermas_envs import one_step_economy_v0
+from ermas_envs import BatchedEnv, one_step_economy_v0
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_2018_RATES
 from ermas_envs.oracles.taxes import (
@@ -38,6 +38,7 @@ from ermas_envs.oracles.taxes import (
     worst_welfare,
 )
 from ermas_envs.oracles.taxes.population import CHOICES
+from ermas_envs.perturbations import RandomRiskAversion
 
 TRAINING, SCHEDULES, TESTS, WORST = "training", "schedules", "tests", "worst-cases"
 """Tables of the jobs."""
@@ -71,6 +72,10 @@ class Method:
     """What differs from the environment's preset."""
     family: str | None = None
     """Name in the tables; None: the trainer's."""
+    etas: tuple[float, ...] = ()
+    """Risk aversions of which people draw one in every episode (domain randomisation); none: that of the gap's home."""
+    learner: str | None = None
+    """Kind of all learners, those of fresh agents too; None: the gap's."""
 
 
 def training_run(gap: Gap, method: Method, seed: int, iterations: int) -> Run:
@@ -78,14 +83,21 @@ def training_run(gap: Gap, method: Method, seed: int, iterations: int) -> Run:
     run = Run.from_options(
         {
             "environment": one_step_economy_v0.NAME,
-            "arguments": gap.arguments(gap.home),
+            "arguments": {**gap.arguments(gap.home), **_drawn(method.etas)},
             "algorithm": method.algorithm,
             "settings": {**method.settings, "seed": seed},
             "iterations": iterations,
         }
     )
-    agents, planner = (of_kind(gap.learner, one) for one in (run.config.agent_learner, run.config.planner_learner))
-    return replace(run, config=replace(run.config, agent_learner=agents, planner_learner=planner))
+    names = ("agent_learner", "planner_learner", "deviation_learner")
+    given = {name: learner for name in names if (learner := getattr(run.config, name, None)) is not None}
+    kinds: dict[str, Any] = {name: of_kind(method.learner or gap.learner, learner) for name, learner in given.items()}
+    return replace(run, config=replace(run.config, **kinds))
+
+
+def _drawn(etas: Sequence[float]) -> dict[str, Any]:
+    """Argument of the environment in which every episode draws one of these; nothing without any."""
+    return {"perturbation": {"name": "random_risk_aversion", "etas": list(etas)}} if etas else {}
 
 
 def of_kind(kind: str, learner: LearnerConfig) -> LearnerConfig:
@@ -95,17 +107,23 @@ def of_kind(kind: str, learner: LearnerConfig) -> LearnerConfig:
     return learner
 
 
-def fresh_agents(gap: Gap) -> FreshAgentsConfig:
-    """How fresh agents are trained."""
+def fresh_agents(gap: Gap, learner: str | None = None) -> FreshAgentsConfig:
+    """How fresh agents are trained; the kind of learner is the gap's unless another is given."""
     config = fresh_taxpayers(gap.arguments(gap.home)["num_agents"])
-    return replace(config, agent_learner=of_kind(gap.learner, config.agent_learner))
+    return replace(config, agent_learner=of_kind(learner or gap.learner, config.agent_learner))
 
 
 class Snapshots(Callback):
-    """Keeps the planner's most likely schedule every so many iterations after its warm-up."""
+    """Keeps the planner's most likely schedule every so many iterations after its warm-up.
 
-    def __init__(self, every: int, population: Population) -> None:
-        self.every, self.population = every, population
+    Args:
+        every: iterations between two.
+        population: the trained agents, to whom it is to be worth something.
+        env: where planner and agents are asked what they do (`likeliest_play`).
+    """
+
+    def __init__(self, every: int, population: Population, env: BatchedEnv | None = None) -> None:
+        self.every, self.population, self.env = every, population, env
         self.rows: list[Row] = []
         self._estimates: list[list[float]] = []
 
@@ -118,7 +136,7 @@ class Snapshots(Callback):
         self._estimates.append([float(metrics.get(name, np.nan)) for name in names])
         if trainer.iteration % self.every or trainer.iteration <= trainer.config.planner_warmup:
             return
-        play, steps = likeliest_play(trainer), trainer.env.horizon or 1
+        play, steps = likeliest_play(trainer, self.env), trainer.env.horizon or 1
         taxed = self.population.under(play.rates)
         regret, estimates = regrets(taxed, play.profile), np.array(self._estimates)
         self._estimates = []
@@ -142,7 +160,11 @@ class Snapshots(Callback):
 
 def snapshots_of(gap: Gap, method: Method, seed: int, iterations: int, every: int) -> list[Row]:
     """Trains a planner; rows of its snapshots, which begin with method, ε and seed."""
-    snapshots = Snapshots(every, gap.people(gap.home))
+    at_home = None
+    if method.etas:
+        arguments, drawn = gap.arguments(gap.home), RandomRiskAversion([gap.home])
+        at_home = one_step_economy_v0.batched_env(1, **arguments, perturbation=drawn)
+    snapshots = Snapshots(every, gap.people(gap.home), at_home)
     training_run(gap, method, seed, iterations).trainer().learn(iterations, callbacks=[snapshots])
     labels = {"method": method.family or method.algorithm, "epsilon": method.epsilon, "seed": seed}
     return [{**labels, **row} for row in snapshots.rows]
@@ -175,20 +197,20 @@ class Training:
         return {**run.as_options(), "method": self.method_name, "every": self.every}
 
     def run(self) -> Tables:
-        """Rows of all snapshots, with what they are worth to fresh agents where the gap is 0; the best is `chosen`."""
+        """Rows of all snapshots, with what they are worth to fresh agents; the best is `chosen`. Fresh agents are those
+        of the gap's home; a method that knows of others takes their mean with those at the values of the validation."""
         snapshots = snapshots_of(self.gap, self.method, self.seed, self.iterations, self.every)
-        arguments, fresh = self.gap.arguments(self.gap.home), fresh_agents(self.gap)
-        worth = {
-            text: evaluate_schedule(arguments, numbers_of(text), fresh, self.seed)
-            for text in dict.fromkeys(row["schedule"] for row in snapshots)
-        }
-        best = max(worth, key=lambda text: worth[text].fresh_welfare or 0.0)
-        rows = []
-        for row in snapshots:
-            found = worth[row["schedule"]]
-            values = {"fresh_welfare": found.fresh_welfare, "exact_welfare": found.exact_welfare}
-            rows.append({**row, **values, "chosen": row["schedule"] == best})
-        return {TRAINING: rows}
+        worth = {text: self._worth(numbers_of(text)) for text in dict.fromkeys(row["schedule"] for row in snapshots)}
+        best = max(worth, key=lambda text: worth[text]["fresh_welfare"])
+        return {TRAINING: [{**row, **worth[row["schedule"]], "chosen": row["schedule"] == best} for row in snapshots]}
+
+    def _worth(self, rates: Sequence[float]) -> Row:
+        """Of a schedule: to fresh agents, and exactly where the gap is 0."""
+        fresh = fresh_agents(self.gap, self.method.learner)
+        values = (self.gap.home, *(self.gap.validation if self.method.etas else ()))
+        found = [evaluate_schedule(self.gap.arguments(value), rates, fresh, self.seed) for value in values]
+        welfare = float(np.mean([one.fresh_welfare or 0.0 for one in found]))
+        return {"fresh_welfare": welfare, "exact_welfare": found[0].exact_welfare}
 
 
 @dataclass(frozen=True)
@@ -262,6 +284,8 @@ class Test:
     """With fresh agents."""
     seed: int
     """Of the fresh agents."""
+    learner: str | None = None
+    """Kind of the fresh agents' learner; None: the gap's."""
 
     @property
     def key(self) -> str:
@@ -276,7 +300,7 @@ class Test:
     def run(self) -> Tables:
         """A row per value, and a row per ε: welfare found in the worst ε-equilibrium, and its proven lower bound."""
         rows, worst = [], []
-        rates, fresh = numbers_of(self.schedule), fresh_agents(self.gap) if self.fresh else None
+        rates, fresh = numbers_of(self.schedule), fresh_agents(self.gap, self.learner) if self.fresh else None
         for value in self.values:
             found = evaluate_schedule(self.gap.arguments(value), rates, fresh, self.seed)
             rows.append({**self.labels, self.gap.column: value, **asdict(found), "schedule": self.schedule})

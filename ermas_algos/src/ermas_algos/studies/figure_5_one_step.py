@@ -11,9 +11,10 @@ from typing import Any
 from ermas_algos.algorithms.config import ERMASConfig, TrainerConfig
 from ermas_algos.experiments.jobs import Finished, Job, Row, Scale
 from ermas_algos.experiments.results import rows_of
+from ermas_algos.learners.jax_config import JaxLearnerConfig
 from ermas_algos.studies import figure_5_jobs as jobs
 from ermas_algos.studies.figure_5_jobs import Exact, Method, Test, Training, training_run
-from ermas_algos.studies.figure_5_tables import choice_rows, claim_rows, summary_rows
+from ermas_algos.studies.figure_5_tables import RANDOMISED, choice_rows, claim_rows, summary_rows
 from ermas_algos.studies.one_step_gaps import Gap
 
 EPSILONS = (0.25, 0.5, 1.0)
@@ -37,6 +38,8 @@ def methods(gap: Gap, quick: bool) -> dict[str, Method]:
     if gap.equal_compute and not quick:
         equal = {**marl, "num_envs": equal_envs(gap, marl, robust)}
         found["MARL_equal-compute"] = Method("MARL", None, equal, "MARL, equal compute")
+    if gap.randomised and not quick:
+        found["MARL_domain-randomisation"] = Method("MARL", None, marl, RANDOMISED, gap.tests, JaxLearnerConfig.kind)
     return found
 
 
@@ -87,16 +90,22 @@ def tests(gap: Gap, scale: Scale, finished: Sequence[Finished], folder: Path) ->
         told = row["method"] == jobs.ORACLE
         where, epsilons = ((row[gap.symbol],), ()) if told else (values, EPSILONS)
         found.append(Test(gap, labels, row["schedule"], where, epsilons, not scale.quick, 0))
+    kinds = {method.family: method.learner for method in methods(gap, scale.quick).values()}
     for row in rows_of(finished, jobs.TRAINING):
         if row["chosen"] and not _seen(found, row):
             labels = {name: row[name] for name in ("method", "epsilon", "seed", "env_steps")}
-            found.append(Test(gap, labels, row["schedule"], values, EPSILONS, not scale.quick, row["seed"]))
+            kind = kinds.get(row["method"])
+            found.append(Test(gap, labels, row["schedule"], values, EPSILONS, not scale.quick, row["seed"], kind))
     return found
 
 
 def _seen(found: Sequence[Test], row: Row) -> bool:
     """Whether a schedule that several snapshots share is tested already."""
     return any(all(job.labels[name] == row[name] for name in ("method", "epsilon", "seed")) for job in found)
+
+
+STAGES = (trainings, tests)
+"""One after the other."""
 
 
 def tables(gap: Gap) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ _STYLES: Mapping[str, tuple[str, str]] = {
     "Saez": ("#db2777", "<"),
     "MARL": ("#15803d", "s"),
     "MARL, equal compute": ("#65a30d", "D"),
+    "MARL, domain randomisation": ("#0891b2", "d"),
     "ERMAS": ("#1f5fa8", "o"),
     "exact best": ("#be123c", "x"),
     _ROBUST: ("#7c3aed", "^"),

@@ -1,19 +1,28 @@
 """Tables of Figure 5: choice of ε on validation values, statistics over seeds and the gap, differences to MARL."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from ermas_algos.evaluation.economy_episodes import WELFARE
 from ermas_algos.evaluation.statistics import Estimate, difference, interval_columns, price_of_robustness, summary
 from ermas_algos.experiments.jobs import Row
 from ermas_algos.studies.figure_5_jobs import ORACLE, SAEZ
-from ermas_algos.studies.one_step_gaps import Gap
 from ermas_envs.base.arrays import FloatArray
 
 EVALUATIONS = ("exact", "fresh")
 """By the exact equilibrium, and by fresh agents."""
-COMPARED = (("ERMAS", "MARL"), ("ERMAS", "MARL, equal compute"), ("ERMAS", SAEZ), ("MARL", SAEZ))
+RANDOMISED = "MARL, domain randomisation"
+"""Name of the method in the tables."""
+COMPARED = (
+    ("ERMAS", "MARL"),
+    ("ERMAS", "MARL, equal compute"),
+    ("ERMAS", RANDOMISED),
+    ("ERMAS", SAEZ),
+    (RANDOMISED, "MARL"),
+    ("MARL", SAEZ),
+)
 """A method, and the one that it is compared with."""
 _DIFFERENCES = ("mean", "worst case")
 _BOOTSTRAP_SEED = 0
@@ -22,10 +31,27 @@ Key = tuple[str, float | None]
 """Method and ε."""
 
 
+class Gap(Protocol):
+    """What the tables are over: a fact about people that has one value in training and others in tests."""
+
+    @property
+    def symbol(self) -> str:
+        """Of the fact, in the names of columns."""
+
+    @property
+    def column(self) -> str:
+        """Of the main table: the fact's value in a test."""
+
+    @property
+    def home(self) -> float:
+        """Its value in training."""
+
+
 def returns_of(gap: Gap, rows: Sequence[Mapping[str, Any]], evaluation: str) -> dict[Key, FloatArray]:
     """Welfare (seeds, values of the gap's fact, ascending) per method.
 
-    Methods whose welfare is not known everywhere, as of a quick run without fresh agents, are left out.
+    Methods whose welfare is not known, as of a quick run without fresh agents, or in an economy without exact
+    equilibria, are left out.
 
     Args:
         gap: that they are of.
@@ -37,7 +63,7 @@ def returns_of(gap: Gap, rows: Sequence[Mapping[str, Any]], evaluation: str) -> 
     """
     found: dict[Key, dict[int, dict[float, float]]] = {}
     for row in rows:
-        if row["method"] != ORACLE and row[f"{evaluation}_welfare"] is not None:
+        if row["method"] != ORACLE and row.get(f"{evaluation}_welfare") is not None:
             by_seed = found.setdefault((row["method"], row["epsilon"]), {})
             by_seed.setdefault(row["seed"], {})[row[gap.column]] = row[f"{evaluation}_welfare"]
     places = sorted({row[gap.column] for row in rows})
@@ -66,16 +92,18 @@ def choice_rows(gap: Gap, validated: Sequence[Mapping[str, Any]]) -> list[Row]:
 def summary_rows(gap: Gap, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Statistics of every method, with 95 % intervals over seeds; regret to the oracle, mean over the gap."""
     places = sorted({row[gap.column] for row in rows})
-    oracle = {row[gap.column]: row["exact_welfare"] for row in rows if row["method"] == ORACLE}
+    told = [row for row in rows if row["method"] == ORACLE]
     found = []
     for evaluation in EVALUATIONS:
         returns = returns_of(gap, rows, evaluation)
+        best = "exact" if any(row.get("exact_welfare") is not None for row in told) else evaluation
+        oracle = {p: _mean([row.get(f"{best}_welfare") for row in told if row[gap.column] == p]) for p in places}
         baseline = returns.get(("MARL", None))
         for (method, epsilon), values in returns.items():
             row: Row = {"evaluation": evaluation, "method": method, "epsilon": epsilon, "seeds": len(values)}
             if baseline is not None:
                 row |= interval_columns(summary(values, baseline, places.index(gap.home), _generator()))
-            if len(oracle) == len(places):
+            if not np.isnan(list(oracle.values())).any():
                 row["regret_to_oracle"] = float(np.mean([oracle[place] for place in places] - values.mean(axis=0)))
             found.append(row)
     return found
@@ -94,8 +122,41 @@ def claim_rows(gap: Gap, rows: Sequence[Mapping[str, Any]], choice: Sequence[Map
             if own is None or baseline is None:
                 continue
             labels = {"evaluation": evaluation, "method": name, "epsilon": chosen.get(name), "baseline": other}
-            known = np.repeat(baseline, len(own), axis=0) if other == SAEZ else baseline
+            known = np.repeat(baseline, len(own), axis=0) if len(baseline) == 1 else baseline
             found.append({**labels, **interval_columns(_compared(gap, places, own, known))})
+    return found
+
+
+def rank_rows(gap: Gap, rows: Sequence[Mapping[str, Any]], choice: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Per welfare function of the same episodes the methods' means over seeds, where the gap is 0 (`home`) and over the
+    gap, and their ranks, 1 the best; ERMAS at the chosen ε."""
+    epsilon = next((row["epsilon"] for row in choice if row["chosen"]), None)
+    mine = [row for row in rows if row["method"] != ORACLE and row["epsilon"] in (None, epsilon)]
+    places = sorted({row[gap.column] for row in rows})
+    found = []
+    for welfare in WELFARE:
+        for where, wanted in (("home", [gap.home]), ("over the gap", places)):
+            values: dict[str, list[float]] = {}
+            for row in mine:
+                if row[gap.column] in wanted:
+                    values.setdefault(row["method"], []).append(row[welfare])
+            means = {method: float(np.mean(found)) for method, found in values.items()}
+            for method, mean in means.items():
+                rank = 1 + sum(other > mean for other in means.values())
+                labels = {"method": method, "epsilon": epsilon if method == "ERMAS" else None}
+                found.append({"welfare": welfare, "where": where, **labels, "value": mean, "rank": rank})
+    return found
+
+
+def amortised_rows(gap: Gap, amortised: Sequence[Mapping[str, Any]], tested: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Welfare of agents who see the gap's fact beside that of agents who were trained for its value, test by test."""
+    names = ("method", "epsilon", "seed", gap.column)
+    known = {tuple(row[name] for name in names): row["fresh_welfare"] for row in tested}
+    found = []
+    for row in amortised:
+        key = tuple(row[name] for name in names)
+        values = {"amortised_welfare": row["eq_times_prod"], "fresh_welfare": known.get(key)}
+        found.append({**dict(zip(names, key, strict=True)), **values})
     return found
 
 
@@ -114,6 +175,11 @@ def _ratio(own: FloatArray, baseline: FloatArray) -> Estimate:
     """Of the means of (seeds,)."""
     price = price_of_robustness(own, baseline, _generator())
     return Estimate(1.0 - price.value, 1.0 - price.high, 1.0 - price.low)
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    """NaN of nothing, and where something is not known."""
+    return float(np.mean(np.array(values, dtype=np.float64))) if values else float("nan")
 
 
 def _generator() -> np.random.Generator:

@@ -25,7 +25,7 @@ NAME = "multipliers"
 TABLES = ("multipliers",)
 
 EPSILONS = (0.05, 0.2)
-CONTROLS: Mapping[str, Mapping[str, float]] = {
+CONTROLS: Mapping[str, Mapping[str, Any]] = {
     "ascent, α = 0.5": {"step_size": 0.5, "proportional": 0.0},
     "ascent, α = 2": {"step_size": 2.0, "proportional": 0.0},
     "ascent, α = 10": {"step_size": 10.0, "proportional": 0.0},

@@ -12,9 +12,11 @@ from ermas_algos.experiments.jobs import Finished, Job, Outcome, Row, Scale, Sca
 from ermas_algos.experiments.results import job_settings, read_table, rows_of, write_results
 from ermas_algos.file_errors import file_errors
 from ermas_algos.studies import (
+    contracts,
     figure_2,
     figure_3,
     figure_4,
+    figure_5_economy,
     figure_5_one_step,
     imperfect_followers,
     meta_gradient,
@@ -24,7 +26,8 @@ from ermas_algos.studies import (
     tolls,
     which_tax_wins,
 )
-from ermas_algos.studies.one_step_gaps import GAPS, Gap
+from ermas_algos.studies.economy_sizes import SIZES
+from ermas_algos.studies.one_step_gaps import GAPS
 from ermas_envs.base.registry import Registry
 
 PlotTables = Callable[[Path, Mapping[str, Sequence[Mapping[str, Any]]]], None]
@@ -81,20 +84,21 @@ def _register_figure_4(name: str, payoffs: str) -> None:
     experiment_registry.register(name, lambda: experiment)
 
 
-def _register_figure_5(gap: Gap) -> None:
-    """An experiment that trains, and then tests what it has chosen."""
+def _register_figure_5(module: Any, economy: Any) -> None:
+    """An experiment in an economy, stage by stage."""
     experiment = Experiment(
-        gap.name,
-        (partial(figure_5_one_step.trainings, gap), partial(figure_5_one_step.tests, gap)),
-        figure_5_one_step.tables(gap),
-        partial(figure_5_one_step.collect, gap),
-        partial(figure_5_one_step.describe, gap),
-        partial(figure_5_one_step.plot, gap),
+        economy.name,
+        tuple(partial(stage, economy) for stage in module.STAGES),
+        module.tables(economy),
+        partial(module.collect, economy),
+        partial(module.describe, economy),
+        partial(module.plot, economy),
     )
-    experiment_registry.register(gap.name, lambda: experiment)
+    experiment_registry.register(economy.name, lambda: experiment)
 
 
 _MODULES = (
+    contracts,
     figure_2,
     figure_3,
     imperfect_followers,
@@ -110,7 +114,9 @@ for _module in _MODULES:
 for _name, _payoffs in figure_4.EXPERIMENTS.items():
     _register_figure_4(_name, _payoffs)
 for _gap in GAPS:
-    _register_figure_5(_gap)
+    _register_figure_5(figure_5_one_step, _gap)
+for _size in SIZES:
+    _register_figure_5(figure_5_economy, _size)
 
 
 def reproduce(

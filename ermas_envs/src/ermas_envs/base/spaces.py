@@ -1,6 +1,6 @@
 """A batch of actions against a Gymnasium space: checks, clipping for Gaussian policies, and the form of masks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,10 @@ class JointActionCheck:
             raise ValueError(
                 f"actions must name exactly {list(self._spaces)}, got {list(actions)} (by group: {groups})."
             )
-        return ByRole(self._roles, {group: self._roles_of(group, actions) for group in self._roles.groups})
+        return ByRole(
+            self._roles,
+            given={name: array for group in self._roles.groups for name, array in self._roles_of(group, actions)},
+        )
 
     def _are_by_group(self, actions: Mapping[str, Any]) -> bool:
         if actions.keys() != self._roles.groups.keys():
@@ -49,43 +52,35 @@ class JointActionCheck:
 
     def _group(self, group: str, given: object) -> Array:
         roles = self._roles.groups[group]
-        space, batch = self._spaces[roles[0]], np.asarray(given)
-        shape = (self._num_envs, len(roles), *(space.shape or ()))
-        if batch.shape != shape:
-            raise ValueError(f"actions[{group!r}] must have shape {shape}, got {batch.shape}.")
-        if _are_inside(space, batch):
-            return batch.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else batch
-        columns = [check_action_batch(role, space, batch[:, k], self._num_envs) for k, role in enumerate(roles)]
-        return np.stack(columns, axis=1)  # each is inside its space by a closer look
+        return check_group_actions(group, roles, self._spaces[roles[0]], given, self._num_envs)
 
-    def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Array:
+    def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
+        """Each role of a group with its actions, which are looked at together."""
         roles = self._roles.groups[group]
         space, batches = self._spaces[roles[0]], [np.asarray(actions[role]) for role in roles]
         shape = (self._num_envs, *(space.shape or ()))
         if all(batch.shape == shape and batch.dtype == batches[0].dtype for batch in batches):
-            stacked = _side_by_side(batches)
-            if _are_inside(space, stacked):
-                return stacked.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else stacked
-        columns = [
-            check_action_batch(role, space, batch, self._num_envs) for role, batch in zip(roles, batches, strict=True)
-        ]
-        return np.stack(columns, axis=1)
-
-
-def _side_by_side(batches: Sequence[Array]) -> Array:
-    """Alike arrays (R, …) as one, (R, n, …); NumPy's own `stack` takes twice as long where there are few numbers."""
-    first = batches[0]
-    out = np.empty((len(first), len(batches), *first.shape[1:]), first.dtype)
-    for place, batch in enumerate(batches):
-        out[:, place] = batch
-    return out
+            everything = batches[0] if len(batches) == 1 else np.concatenate(batches)
+            if _are_inside(space, everything):
+                if isinstance(space, spaces.Discrete):
+                    batches = [batch.astype(np.int64, copy=False) for batch in batches]
+                return zip(roles, batches, strict=True)
+        return (
+            (role, check_action_batch(role, space, batch, self._num_envs))
+            for role, batch in zip(roles, batches, strict=True)
+        )
 
 
 def _are_inside(space: spaces.Space[Any], batch: Array) -> bool:
     """Whether all actions of a batch, of any leading shape, are seen at once to lie in the space; a False means that
     they are to be looked at one role at a time."""
     if isinstance(space, spaces.Box):
-        return batch.dtype.kind in "iuf" and bool(((batch >= space.low) & (batch <= space.high)).all())
+        if batch.dtype.kind not in "iuf":
+            return False
+        # Two reductions are enough where all parts have the same bounds.
+        if batch.size and space.low.max() <= batch.min() and batch.max() <= space.high.min():
+            return True
+        return bool(((batch >= space.low) & (batch <= space.high)).all())
     if batch.dtype.kind not in "iu":
         return False
     if isinstance(space, spaces.Discrete):
@@ -127,11 +122,29 @@ def check_action_batch(name: str, space: spaces.Space[object], actions: object, 
     return batch
 
 
+def check_group_actions(
+    group: str, roles: Sequence[str], space: spaces.Space[Any], given: object, num_envs: int
+) -> Array:
+    """Return actions of like roles as an array (num_envs, n, *action shape) inside their space.
+
+    Raises:
+        ValueError: another shape; see also `check_action_batch`.
+    """
+    batch = np.asarray(given)
+    shape = (num_envs, len(roles), *(space.shape or ()))
+    if batch.shape != shape:
+        raise ValueError(f"actions[{group!r}] must have shape {shape}, got {batch.shape}.")
+    if _are_inside(space, batch):
+        return batch.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else batch
+    columns = [check_action_batch(role, space, batch[:, k], num_envs) for k, role in enumerate(roles)]
+    return np.stack(columns, axis=1)  # each is inside its space by a closer look
+
+
 def _inside_discrete(space: spaces.Discrete, batch: Array) -> bool:
     """Whether all numbers of a non-empty int64 batch lie in the space."""
     # As unsigned numbers, those below the range become huge: one reduction checks both ends.
     shifted = batch - space.start if space.start else batch
-    return int(shifted.view(np.uint64).max()) < int(space.n)
+    return int(np.maximum.reduce(shifted.view(np.uint64), axis=None)) < int(space.n)
 
 
 def mask_size(space: spaces.Space[Any]) -> int | None:
@@ -154,6 +167,17 @@ def split_mask(space: spaces.Space[Any], mask: Array) -> list[Array]:
     if isinstance(space, spaces.MultiDiscrete):
         return np.split(mask, np.cumsum(space.nvec)[:-1], axis=-1)
     return [mask]
+
+
+def are_allowed(space: spaces.Space[Any], masks: BoolArray, actions: Array) -> BoolArray:
+    """(…) whether flat masks (…, mask size) allow actions (…, *action shape), with every part of MultiDiscrete ones."""
+    start: Any = getattr(space, "start", 0)
+    parts = (actions - start).reshape(*masks.shape[:-1], -1)
+    chosen = [
+        np.take_along_axis(mask, parts[..., [k]], axis=-1)[..., 0] for k, mask in enumerate(split_mask(space, masks))
+    ]
+    allowed: BoolArray = np.logical_and.reduce(chosen)
+    return allowed
 
 
 def sampling_mask(space: spaces.Space[Any], mask: Array) -> Any:

@@ -20,6 +20,8 @@ Seed = int | Sequence[int] | Array
 class Purpose(enum.IntEnum):
     """What the random numbers of a seed are for; streams for different purposes are independent."""
 
+    PERTURBATION = -1
+    """What perturbations draw for an episode; the other numbers are older, and what is drawn depends on them."""
     RULES = 0
     """The game, and with `ParallelEnvBatch` the seeds of its environments."""
     PLANNER = 1

@@ -69,11 +69,11 @@ def table(speeds: list[Speed]) -> str:
 
 
 def _random_actions(env: BatchedEnv, generator: np.random.Generator) -> dict[str, Array]:
-    actions: dict[str, Array] = {}
-    for agent, space in env.action_spaces.items():
-        if isinstance(space, spaces.Box):
-            actions[agent] = generator.uniform(space.low, space.high, (env.num_envs, *space.shape)).astype(np.float32)
-        else:
-            assert isinstance(space, spaces.Discrete)
-            actions[agent] = generator.integers(space.n, size=env.num_envs)
-    return actions
+    return {role: _drawn(space, env.num_envs, generator) for role, space in env.action_spaces.items()}
+
+
+def _drawn(space: spaces.Space[object], num_envs: int, generator: np.random.Generator) -> Array:
+    if isinstance(space, spaces.Box):
+        return generator.uniform(space.low, space.high, (num_envs, *space.shape)).astype(space.dtype)
+    assert isinstance(space, spaces.Discrete)
+    return generator.integers(space.n, size=num_envs)

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from ermas_envs.base.text import replace_what_cannot_be_shown
-from ermas_envs.bench import bimatrix, economy, growth, start, toll
+from ermas_envs.bench import bimatrix, contract, economy, growth, start, toll
 
-SUITES = ("bimatrix", "economy", "economy-growth", "economy-start", "toll")
+SUITES = ("bimatrix", "contract", "economy", "economy-growth", "economy-start", "toll")
 
-_STEPPED = {"bimatrix": bimatrix.measure_bimatrix, "toll": toll.measure_toll}
+_STEPPED = {
+    "bimatrix": bimatrix.measure_bimatrix,
+    "contract": contract.measure_contract,
+    "toll": toll.measure_toll,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -20,15 +24,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m ermas_envs.bench",
         description="Speed of the batched environments. bimatrix: steps of the bimatrix games, checked, on one core. "
+        "contract: of contract_v0, likewise. "
         "economy: of the economies, on all cores. economy-growth: how the time of a step grows with agents and map. "
         "economy-start: how long the first step takes with and without compiled kernels at hand. "
         "toll: steps of the toll game, checked, on one core.",
     )
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument(
-        "--num-envs", type=int, help="replicas (bimatrix, toll: 1024; others: those of each measurement)"
+        "--num-envs", type=int, help="replicas (bimatrix, contract, toll: 1024; others: those of each measurement)"
     )
-    parser.add_argument("--seconds", type=float, help="length of a repetition (bimatrix, toll: 2; others: 1)")
+    parser.add_argument("--seconds", type=float, help="length of a repetition (bimatrix, contract, toll: 2; others: 1)")
     parser.add_argument("--rounds", type=int, default=3, help="economy: repetitions of all measurements (default 3)")
     parser.add_argument(
         "--against-original",

@@ -63,6 +63,16 @@ def checked_addition(agent: str, given: Any, steps: IntArray) -> FloatArray:
     return added
 
 
+def checked_draw(given: Any, num_envs: int) -> FloatArray:
+    """What a perturbation shows of its draw: (num_envs, k ≥ 1) float32, finite; ValueError otherwise."""
+    what, array = "what the perturbation shows", np.asarray(given)
+    if array.ndim != 2 or array.shape[0] != num_envs or array.shape[1] == 0 or array.dtype != np.float32:
+        raise ValueError(f"{what} must be float32 of shape ({num_envs}, k), k >= 1, got {shown(given)}.")
+    if first_not_finite(array) is not None:
+        raise ValueError(f"{what} must be finite, got {shown(given)}.")
+    return array
+
+
 def first_not_finite(array: Array) -> tuple[int, ...] | None:
     """Index of the first NaN or infinity in an array of floats, if there is one; None for other arrays."""
     if array.dtype.kind != "f":

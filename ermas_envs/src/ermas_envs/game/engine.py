@@ -96,8 +96,9 @@ class Engine(ABC):
         """What hooks may know of the game (`GameInfo.facts`), by name; nothing unless an engine has something."""
         return {}
 
-    def metrics(self) -> dict[str, FloatArray] | None:
-        """The episode so far, per name (num_envs,) float64; None where a game has nothing to tell beside payoffs."""
+    def metrics(self) -> Mapping[str, FloatArray] | None:
+        """The episode so far, per name (num_envs,) float64, whatever comes later; None where a game has nothing to tell
+        beside payoffs."""
         return None
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """The reward-perturbation hook (paper Eqs. 3 and 5): additive changes ξ_i of the agents' rewards, and a registry."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from gymnasium import spaces
@@ -9,6 +9,7 @@ from gymnasium import spaces
 from ermas_envs.base.arguments import check_integer, check_magnitude, check_number
 from ermas_envs.base.arrays import FloatArray, IntArray
 from ermas_envs.base.registry import Registry
+from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.game.tabular import TabularGame
 from ermas_envs.game.transitions import GameInfo, Transition
 
@@ -31,11 +32,33 @@ class RewardPerturbation(Protocol):
         """The same as (S, A…) tables if it is a fixed function of state and action, else None."""
 
 
-def check_perturbation_object(given: RewardPerturbation) -> RewardPerturbation:
-    """Return `given`; ValueError if it is no perturbation but, say, the registered name of one."""
+@runtime_checkable
+class DrawnPerturbation(RewardPerturbation, Protocol):
+    """A perturbation that depends on numbers that every episode draws, and that agents see: domain randomisation in
+    which people know who they are. The planner does not see them."""
+
+    def draw(self, replicas: IntArray, streams: ReplicaStreams) -> None:
+        """An episode begins in these replicas, (R,) int64; only their streams may be drawn from."""
+
+    def shown(self) -> FloatArray:
+        """(num_envs, k) float32: what every agent sees of the replica's draw; the same k ≥ 1 from `bind` on."""
+
+
+def check_perturbation_object(given: RewardPerturbation, drawn: bool = False) -> RewardPerturbation:
+    """Return `given`; ValueError if it is no perturbation but, say, the registered name of one.
+
+    Args:
+        given: an object.
+        drawn: whether it may be a `DrawnPerturbation`.
+    """
     if not callable(given) or not hasattr(given, "bind"):
         known = ", ".join(perturbation_registry.names())
         raise ValueError(f"perturbation must be an object such as registry.make gives ({known}), got {given!r}.")
+    if isinstance(given, DrawnPerturbation) and not drawn:
+        raise ValueError(
+            f"{type(given).__name__} is drawn for every episode and seen by agents; it can be the perturbation of a "
+            "game of ours only, not a part of another perturbation."
+        )
     return given
 
 

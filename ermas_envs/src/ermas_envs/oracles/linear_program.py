@@ -29,6 +29,10 @@ class LinearProgramError(RuntimeError):
     """A linear program for which the solver gave no solution, or one that does not hold."""
 
 
+class InfeasibleError(LinearProgramError):
+    """No point is within the limits."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """coefficients · x ≤ bounds, all in one unit."""
@@ -77,6 +81,7 @@ class LinearProgram:
         """The minimum and a point that reaches it; the same in every unit of the cost and of each group of limits.
 
         Raises:
+            InfeasibleError: no point is within the limits.
             LinearProgramError: the solver failed, or its solution does not hold in the numbers as they were given.
         """
         cost_unit = unit(self.cost, self.magnitude)
@@ -90,6 +95,8 @@ class LinearProgram:
             method="highs",
             options={"primal_feasibility_tolerance": _ACCURACY, "dual_feasibility_tolerance": _ACCURACY},
         )
+        if found.status == 2:
+            raise InfeasibleError(f"the linear program has no solution: {found.message}")
         if not found.success:
             raise LinearProgramError(f"the linear program has no solution: {found.message}")
         point = np.clip(found.x, 0.0, 1.0)

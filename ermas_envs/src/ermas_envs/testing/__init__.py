@@ -1,4 +1,4 @@
-"""Conformance checks for authors of environments, planners and perturbations, for any test framework.
+"""Conformance checks for authors of environments, planners, perturbations and behaviours, for any test framework.
 
 Every `check_*` function returns nothing and raises AssertionError with a message that says what is wrong.
 """
@@ -11,6 +11,7 @@ from ermas_envs.testing.batches import (
     check_replica_independence,
     check_tables,
 )
+from ermas_envs.testing.behaviours import check_behaviour
 from ermas_envs.testing.environments import check_determinism, check_environment, check_observations
 from ermas_envs.testing.perturbations import check_perturbation
 from ermas_envs.testing.planners import check_planner
@@ -18,6 +19,7 @@ from ermas_envs.testing.planners import check_planner
 __all__ = [
     "check_batch_observations",
     "check_batched_equals_single",
+    "check_behaviour",
     "check_determinism",
     "check_environment",
     "check_groups",

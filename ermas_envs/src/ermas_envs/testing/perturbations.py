@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ermas_envs.base.arrays import FloatArray
+from ermas_envs.base.arrays import FloatArray, IntArray
+from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.game.batch import BatchedEnv
-from ermas_envs.game.perturbations import RewardPerturbation
+from ermas_envs.game.perturbations import DrawnPerturbation, RewardPerturbation
 from ermas_envs.game.tabular import TabularGame
 from ermas_envs.game.transitions import GameInfo, Transition
 from ermas_envs.testing.actions import BatchActionSource
@@ -31,7 +32,8 @@ def check_perturbation(
         bound: ε, payoff per step: after every step of an episode, the mean of what an agent got so far in it
             must lie in [−ε, ε] (Eq. 5).
     """
-    observed = _Observed(make_perturbation(), bound)
+    inner = make_perturbation()
+    observed = _ObservedDraw(inner, bound) if isinstance(inner, DrawnPerturbation) else _Observed(inner, bound)
     batch = make_batch(_REPLICAS, observed)
     source = BatchActionSource(batch, list(range(_REPLICAS)))
     batch.tabular_game()  # asks `observed` for its tables, if the game has any
@@ -101,3 +103,18 @@ class _Observed:
             assert np.allclose(given, told, rtol=_ROUNDING, atol=_ROUNDING), (
                 f"perturbation of {agent!r} is {given} where tabular() says {told}"
             )
+
+
+class _ObservedDraw(_Observed):
+    """The same for a `DrawnPerturbation`."""
+
+    _inner: DrawnPerturbation
+
+    def draw(self, replicas: IntArray, streams: ReplicaStreams) -> None:
+        before = streams.state.copy()
+        self._inner.draw(replicas, streams)
+        others = np.setdiff1d(np.arange(len(before)), replicas)
+        assert np.array_equal(streams.state[others], before[others]), "a draw uses streams of other replicas"
+
+    def shown(self) -> FloatArray:
+        return self._inner.shown()

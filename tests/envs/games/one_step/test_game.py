@@ -15,7 +15,7 @@ from ermas_envs.games.one_step.settings import OneStepSettings, SimpleLabor
 from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.games.taxation.settings import PeriodicBracketTax
 from ermas_envs.games.taxation.tax_planners import FixedBrackets, FreeMarket, Saez, USFederal, tax_rule
-from ermas_envs.games.taxation.tax_schedule import bracket_cutoffs, tax_due
+from ermas_envs.games.taxation.tax_schedule import bracket_cutoffs, bracket_of, marginal_rate, tax_due
 from ermas_envs.testing.actions import BatchActionSource
 
 CUTOFFS = bracket_cutoffs()
@@ -281,6 +281,69 @@ def test_metrics_of_an_episode() -> None:
     assert found["PeriodicTax/total_collected_taxes"] > 0
     occupied = [found[f"PeriodicTax/bracket_occupancy/{bracket}"] for bracket in range(7)]
     assert sum(occupied) == pytest.approx(1.0)
+
+
+def test_metrics_of_an_episode_are_those_of_its_end_whenever_they_are_read() -> None:
+    generator = np.random.default_rng(0)
+    at_once, later = (one_step_economy_v0.batched_env(8, num_agents=40) for _ in range(2))
+    kept: list[Any] = []
+    read: list[dict[str, Any]] = []
+    at_once.reset(0)
+    later.reset(0)
+    for _ in range(3 * later.horizon):
+        played = {role: generator.integers(0, 22, (8, *space.shape)) for role, space in later.action_spaces.items()}
+        for batch, found in ((at_once, read), (later, kept)):
+            metrics = batch.step(played).final_metrics
+            if metrics is not None:
+                found.append(metrics if found is kept else {name: values.copy() for name, values in metrics.items()})
+    assert len(kept) == len(read) == 3
+    for one, other in zip(kept, read, strict=True):
+        assert list(one) == list(other)
+        for name, values in one.items():
+            np.testing.assert_array_equal(values, other[name])
+    assert not np.array_equal(kept[0]["social/productivity"], kept[1]["social/productivity"])
+
+
+@settings(max_examples=50)
+@given(
+    hours=st.lists(st.sampled_from([0, 0, 1, 7, 50, 100]), min_size=35, max_size=35),
+    rates=RATES,
+    steps=st.integers(1, 4),
+)
+def test_taxes_of_many_agents_are_those_of_each_one(hours: list[int], rates: list[float], steps: int) -> None:
+    """To the last bit: what is due, marginal rates, brackets, and incomes in ascending order."""
+    tax = PeriodicBracketTax(period=2 * steps, tax_annealing_schedule=None)
+    batch = started(35, FixedBrackets(rates), horizon=2 * steps, components=[SimpleLabor(), tax])
+    for step in range(2 * steps):
+        batch.step(actions(batch, hours if step % 2 else np.zeros(35)))
+    taxes = batch.engine.state.taxes
+    incomes = taxes.last_income[0]
+    due = [tax_due(income, CUTOFFS, taxes.rates[0]) for income in incomes]
+    assert taxes.last_paid[0].tolist() == np.minimum(incomes, due).tolist()
+    marginal = [marginal_rate(income, CUTOFFS, taxes.rates[0]) for income in incomes]
+    assert taxes.last_marginal_rate[0].tolist() == marginal
+    occupied = np.bincount([bracket_of(income, CUTOFFS) for income in incomes], minlength=7)
+    assert batch.engine.state.tax_tallies.occupancy[0].tolist() == occupied.tolist()
+    assert taxes.sorted_income[0].tolist() == sorted(incomes)
+
+
+def test_a_step_in_which_nobody_works_changes_nothing_but_the_clock() -> None:
+    components = [SimpleLabor(), PeriodicBracketTax(period=3)]
+    batch = started(40, USFederal(), horizon=9, observations="compact", components=components)
+    generator = np.random.default_rng(0)
+    for working in (False, True, True, True, False):
+        before = batch.engine.state.progress._replace(utility=batch.engine.state.progress.utility.copy())
+        held, objective = coins(batch).copy(), float(before.planner_objective[0])
+        step = batch.step(actions(batch, generator.integers(1, 101, 40) if working else np.zeros(40)))
+    assert step.payoffs.by_group["agent"].tolist() == [[0.0] * 40]
+    assert step.payoffs["planner"].tolist() == [0.0]
+    assert batch.engine.state.progress.utility.tobytes() == before.utility.tobytes()
+    assert batch.engine.state.progress.planner_objective[0] == objective
+    assert coins(batch).tobytes() == held.tobytes()
+    shown = np.array(batch.engine.observe()[0]["planner"])[0]
+    assert shown[-1] == np.float32(np.cumsum(held)[-1] / 40 * 0.01)
+    worked = np.array(step.observations.by_group["agent"])[0, :, 13]
+    assert (worked == (held * 0.01).astype(np.float32)).all()
 
 
 def test_text_and_picture() -> None:

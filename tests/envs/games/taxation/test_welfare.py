@@ -103,6 +103,8 @@ def test_gini_lies_in_the_unit_interval_and_leaves_coins_alone(coins: np.ndarray
     before = coins.copy()
     assert -1e-12 <= gini(coins) <= 1.0 + 1e-12
     assert welfare.equality(coins, np.empty_like(coins)) == 1.0 - gini(coins)
+    order = np.arange(len(coins))[::-1].astype(np.int32)
+    assert welfare.equality_in_order(coins, order, np.empty_like(coins)) == 1.0 - gini(coins)
     np.testing.assert_array_equal(coins, before)
 
 
@@ -151,22 +153,6 @@ def test_gini_agrees_with_pairwise_differences(count: int) -> None:
     differences = np.abs(coins[:, None] - coins).sum() / (2.0 * count * coins.sum())
     divisor = count - 1 if count < welfare.LARGE_POPULATION else count + 1
     assert gini(coins) == pytest.approx(differences * count / divisor, rel=1e-9)
-
-
-@given(st.lists(st.floats(-1e6, 1e6), max_size=150), st.integers(0, 10))
-def test_heap_sort(values: list[float], rest: int) -> None:
-    count = max(len(values) - rest, 0)
-    array = np.array(values)
-    welfare.heap_sort(array, count)
-    np.testing.assert_array_equal(array, sorted(values[:count]) + values[count:])
-
-
-@given(st.lists(st.floats(-1e6, 1e6), max_size=60), st.sampled_from([1, 2, 20]))
-def test_sorted_into(values: list[float], times: int) -> None:
-    given_values = np.array(values * times)  # with 20 copies longer than what is sorted by counting
-    out = np.empty_like(given_values)
-    welfare.sorted_into(given_values, out)
-    np.testing.assert_array_equal(out, np.sort(given_values))
 
 
 @given(COINS, st.floats(0.0, 1.0))

@@ -119,8 +119,9 @@ class BimatrixEngine(Engine):
         rule = self.rules.planner_rule
         if rule.weight.size == 1:
             return outcome * float(rule.weight[0, 0]) - float(rule.cost[0, 0])
-        levels, self._planner_levels = self._planner_levels, rule.next_level[self._planner_levels, actions]
-        earned: FloatArray = rule.weight[levels, actions] * outcome - rule.cost[levels, actions]
+        index = self._planner_levels * rule.weight.shape[1] + actions
+        self._planner_levels = rule.next_level.take(index)
+        earned: FloatArray = rule.weight.take(index) * outcome - rule.cost.take(index)
         return earned
 
     def observe(self, fresh: bool = True) -> tuple[ByRole[Array], ByRole[BoolArray]]:

@@ -24,10 +24,11 @@ from ermas_envs.games.economy.state import (
 from ermas_envs.games.economy.trade import TradeParameters
 from ermas_envs.games.taxation.holdings import COIN, coin_endowments
 from ermas_envs.games.taxation.observations import Entries, compact_tax_entries, schedule_and_phase
+from ermas_envs.games.taxation.sorting import heap_sort
 from ermas_envs.games.taxation.state import Taxes
 from ermas_envs.games.taxation.tax_schedule import marginal_rate
 from ermas_envs.games.taxation.taxes import TaxParameters, income_so_far
-from ermas_envs.games.taxation.welfare import equality, heap_sort, productivity
+from ermas_envs.games.taxation.welfare import equality, productivity
 from ermas_envs.kernels.compiled import internal
 
 HOUSE_SEARCH = 5

@@ -256,10 +256,16 @@ def no_water(
     return _quadrants(height, width, sources_each, clumpiness, seed, water)
 
 
+def village() -> Layout:
+    """A small `open_quadrant`, 13 × 13 with 16 sources of each kind: a few steps from everywhere to everywhere."""
+    return open_quadrant(13, 13, sources_each=16)
+
+
 layout_registry: Registry[Layout] = Registry("layout")
 layout_registry.register("open_quadrant", open_quadrant)
 layout_registry.register("closed_quadrant", closed_quadrant)
 layout_registry.register("no_water", no_water)
+layout_registry.register("village", village)
 
 
 def _arm(side: int) -> int:

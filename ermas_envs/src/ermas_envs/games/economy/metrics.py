@@ -54,7 +54,7 @@ def episode_metrics(settings: EconomySettings, rules: Rules, state: EconomyState
         found |= _trade_metrics(settings, state.tallies.trades)
     taxes = settings.component(PeriodicBracketTax)
     if taxes is not None:
-        found |= tax_metrics(rules.tax, state.tax_tallies, state.saez, coins, taxes.disable_taxes)
+        found |= tax_metrics(rules.tax, state.tax_tallies, state.saez.elasticity, coins, taxes.disable_taxes)
     return found
 
 

@@ -1,9 +1,13 @@
 """Batched engine of the one-step economy: settings in, kernels over replicas, arrays out."""
 
+from collections.abc import Mapping
+from functools import partial
+
 import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.base.arrays import AGENT_GROUP, PLANNER, Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.base.deferred import Deferred
 from ermas_envs.base.groups import ByRole
 from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.game.batch import memory_for
@@ -166,9 +170,9 @@ class OneStepEngine(TaxedEngine):
         self._given_away = self._given_away or fresh
         return self.observer.copied(self._seen), self.observer.masks(self.views)
 
-    def metrics(self) -> dict[str, FloatArray]:
+    def metrics(self) -> Mapping[str, FloatArray]:
         """The episode so far, per metric (num_envs,) float64; see `one_step.metrics`."""
-        return metrics.episode_metrics(self.settings, self.rules, self.state)
+        return Deferred(partial(metrics.episode_metrics, self.settings, self.rules, metrics.books(self.state)))
 
     def render(self, replica: int, mode: str) -> str | Array:
         """Rates and incomes by skill; see `one_step.rendering`."""

@@ -3,6 +3,8 @@
 The planner is named as everywhere in this package, and brackets by their number. A mean of nothing is NaN.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ermas_envs.base.arrays import PLANNER, FloatArray
@@ -11,6 +13,7 @@ from ermas_envs.games.one_step.state import OneStepState
 from ermas_envs.games.one_step.step import OneStepRules
 from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.games.taxation.metrics import tax_metrics
+from ermas_envs.games.taxation.state import TaxTallies
 from ermas_envs.games.taxation.welfare import inverse_income_weighted_utility, productivity
 from ermas_envs.kernels.compiled import compiled
 
@@ -22,19 +25,54 @@ WELFARE = (
 )
 
 
-def episode_metrics(settings: OneStepSettings, rules: OneStepRules, state: OneStepState) -> dict[str, FloatArray]:
-    """Everything known about the episode so far, per name (R,) float64."""
-    coins = state.agents.inventory[:, :, COIN] + state.agents.escrow[:, :, COIN]
-    welfare = np.empty((len(coins), len(WELFARE)))
-    _welfare(coins, state.production, state.progress.utility, state.progress.equality, welfare)
+class Books(NamedTuple):
+    """Copies of what metrics are made of."""
+
+    coins: FloatArray
+    """(R, n)."""
+    labor: FloatArray
+    """(R, n)."""
+    production: FloatArray
+    """(R, n)."""
+    utility: FloatArray
+    """(R, n)."""
+    equality: FloatArray
+    """(R,)."""
+    objective: FloatArray
+    """(R,) the planner's."""
+    tallies: TaxTallies
+    """Of taxes."""
+    elasticity: FloatArray
+    """(R,) as Saez's formula estimates it."""
+
+
+def books(state: OneStepState) -> Books:
+    """Those of the episode so far."""
+    progress = state.progress
+    return Books(
+        state.agents.inventory[:, :, COIN] + state.agents.escrow[:, :, COIN],
+        state.agents.labor.copy(),
+        state.production.copy(),
+        progress.utility.copy(),
+        progress.equality.copy(),
+        progress.planner_objective.copy(),
+        TaxTallies(*(array.copy() for array in state.tax_tallies)),
+        state.saez.elasticity.copy(),
+    )
+
+
+def episode_metrics(settings: OneStepSettings, rules: OneStepRules, books: Books) -> dict[str, FloatArray]:
+    """Everything known about the episode, per name (R,) float64."""
+    welfare = np.empty((len(books.coins), len(WELFARE)))
+    _welfare(books.coins, books.production, books.utility, books.equality, welfare)
     found: dict[str, FloatArray] = {name: welfare[:, column] for column, name in enumerate(WELFARE)}
-    found["endow/avg_agent/Coin"] = coins.mean(axis=1)
-    found["endogenous/avg_agent/Labor"] = state.agents.labor.mean(axis=1)
-    found["util/avg_agent"] = state.progress.utility.mean(axis=1)
-    found[f"util/{PLANNER}"] = state.progress.planner_objective.copy()
+    found["endow/avg_agent/Coin"] = books.coins.mean(axis=1)
+    found["endogenous/avg_agent/Labor"] = books.labor.mean(axis=1)
+    found["util/avg_agent"] = books.utility.mean(axis=1)
+    found[f"util/{PLANNER}"] = books.objective
     taxes = settings.taxes
     if taxes is not None:
-        found |= tax_metrics(rules.tax, state.tax_tallies, state.saez, coins, taxes.disable_taxes)
+        found |= tax_metrics(rules.tax, books.tallies, books.elasticity, books.coins, taxes.disable_taxes)
     return found
 
 

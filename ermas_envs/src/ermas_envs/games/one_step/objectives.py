@@ -6,11 +6,11 @@ As in the economy (`economy.objectives`), rewards are changes of two terms, of c
 from typing import NamedTuple
 
 from ermas_envs.base.arrays import FloatArray
-from ermas_envs.games.one_step.state import OneStepState
+from ermas_envs.games.one_step.state import OneStepProgress, OneStepState
 from ermas_envs.games.taxation.holdings import coin_endowments
 from ermas_envs.games.taxation.welfare import (
     ObjectiveScratch,
-    equality,
+    equality_in_order,
     inverse_income_weighted_means,
     isoelastic_utility,
     productivity,
@@ -53,7 +53,8 @@ def update_objectives(
         progress.rewards[replica, agent] = (value - values[agent]) - (cost - costs[agent])
         values[agent], costs[agent] = value, cost
         progress.utility[replica, agent] = value - cost
-    equal, weight = equality(coins, scratch.sorted[slot]), parameters.equality_weight
+    equal = equality_in_order(coins, state.taxes.order[replica], scratch.sorted[slot])
+    weight = parameters.equality_weight
     progress.equality[replica] = equal
     of_coin, of_labor = 0.0, 0.0
     if parameters.weighted_utility:
@@ -64,3 +65,26 @@ def update_objectives(
     progress.planner_reward[replica] = (of_coin - terms[0]) - (of_labor - terms[1])
     terms[0], terms[1] = of_coin, of_labor
     progress.planner_objective[replica] = of_coin - of_labor
+
+
+@internal
+def keep_objectives(state: OneStepState, scratch: ObjectiveScratch, slot: int, replica: int) -> None:
+    """`update_objectives` where nobody's coin and labor have changed."""
+    coin_endowments(state.agents, replica, scratch.coins[slot])
+    state.progress.rewards[replica] = 0.0
+    state.progress.planner_reward[replica] = 0.0
+
+
+@internal
+def begin_objectives(progress: OneStepProgress, like: int, replica: int) -> None:
+    """Objectives of an episode that begins, as they are in the replica `like`: nobody has anything, there as here."""
+    progress.rewards[replica] = 0.0
+    progress.planner_reward[replica] = 0.0
+    progress.equality[replica] = progress.equality[like]
+    progress.planner_objective[replica] = progress.planner_objective[like]
+    for term in range(2):
+        progress.planner_terms[replica, term] = progress.planner_terms[like, term]
+    for agent in range(progress.utility.shape[1]):
+        progress.consumption[replica, agent] = progress.consumption[like, agent]
+        progress.labor_cost[replica, agent] = progress.labor_cost[like, agent]
+        progress.utility[replica, agent] = progress.utility[like, agent]

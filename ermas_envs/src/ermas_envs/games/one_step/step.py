@@ -4,7 +4,12 @@ from typing import NamedTuple
 
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray, IntArray, UIntArray
 from ermas_envs.games.one_step import observe
-from ermas_envs.games.one_step.objectives import OneStepObjectives, update_objectives
+from ermas_envs.games.one_step.objectives import (
+    OneStepObjectives,
+    begin_objectives,
+    keep_objectives,
+    update_objectives,
+)
 from ermas_envs.games.one_step.observe import OneStepObservations
 from ermas_envs.games.one_step.state import OneStepState, Workers
 from ermas_envs.games.taxation.holdings import COIN
@@ -96,7 +101,7 @@ def advance(
 ) -> None:
     """A step with the random numbers in `scratch`; hours (R, n), planner_actions (R, entries)."""
     state.progress.timestep[replica] += 1
-    work(rules.skills, state.agents, state.production, hours, replica)
+    changed = work(rules.skills, state.agents, state.production, hours, replica)
     if rules.taxed:
         decoded = scratch.planner_actions[slot]
         decode_planner(rules.planner_multi, rules.planner_rates, planner_actions, replica, decoded)
@@ -112,7 +117,11 @@ def advance(
             scratch.saez[slot],
             replica,
         )
-    update_objectives(rules.objectives, state, scratch.objectives, slot, replica)
+        changed = changed or state.taxes.collected[replica]
+    if changed:
+        update_objectives(rules.objectives, state, scratch.objectives, slot, replica)
+    else:
+        keep_objectives(state, scratch.objectives, slot, replica)
 
 
 @compiled
@@ -122,7 +131,9 @@ def write_observations(
     """Write everything that is seen in a replica, masks too; the objective, updated just before, has left the coins."""
     seen, coins = rules.observations, scratch.objectives.coins[slot]
     marginal = scratch.marginal[slot]
-    if rules.taxed:
+    if rules.taxed and state.taxes.position[replica] == 1:  # nobody has earned anything in a period that begins
+        marginal[:] = state.taxes.rates[replica, 0]
+    elif rules.taxed:
         marginal_rates_so_far(rules.tax.cutoffs, state.taxes, coins, replica, marginal)
     observe.agent_mask(seen, state, replica, views.agent_mask[replica])
     mask = views.planner_mask[replica]
@@ -181,9 +192,9 @@ def reset_replicas(
         if rules.taxed:
             _clear_collections(state.tax_tallies, replica)
             begin_episode(rules.tax, state.taxes, state.saez, state.agents, episodes[index], replica)
-        update_objectives(rules.objectives, state, scratch.objectives, slot, replica)
-        state.progress.rewards[replica] = 0.0
-        state.progress.planner_reward[replica] = 0.0
+        if index == first:
+            update_objectives(rules.objectives, state, scratch.objectives, slot, replica)
+        begin_objectives(state.progress, replicas[first], replica)
         write_observations(rules, state, views, scratch, slot, replica)
 
 
@@ -198,8 +209,10 @@ def _clear_collections(tallies: TaxTallies, replica: int) -> None:
 
 
 @internal
-def work(skills: FloatArray, agents: Workers, production: FloatArray, hours: IntArray, replica: int) -> None:
+def work(skills: FloatArray, agents: Workers, production: FloatArray, hours: IntArray, replica: int) -> bool:
     """Set labor to the hours worked and pay for them; who works no hours keeps the labor of before.
+
+    Returns whether anybody worked.
 
     Args:
         skills: (n,) coin per hour.
@@ -208,10 +221,13 @@ def work(skills: FloatArray, agents: Workers, production: FloatArray, hours: Int
         hours: (R, n) int64 in 0 … HOURS.
         replica: which.
     """
+    anybody = False
     for agent in range(len(skills)):
         worked = hours[replica, agent]
         if worked > 0:
+            anybody = True
             income = worked * skills[agent]
             agents.labor[replica, agent] = worked
             agents.inventory[replica, agent, COIN] += income
             production[replica, agent] += income
+    return anybody

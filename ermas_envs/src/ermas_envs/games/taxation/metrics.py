@@ -5,15 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from ermas_envs.base.arrays import FloatArray
-from ermas_envs.games.taxation.saez import SaezState
 from ermas_envs.games.taxation.state import TaxTallies
 from ermas_envs.games.taxation.taxes import SAEZ, TaxParameters
 
 
 def tax_metrics(
-    parameters: TaxParameters, tallies: TaxTallies, saez: SaezState, coins: FloatArray, disabled: bool
+    parameters: TaxParameters, tallies: TaxTallies, elasticity: FloatArray, coins: FloatArray, disabled: bool
 ) -> Mapping[str, FloatArray]:
-    """Those of the tax component; coins (R, n) are the endowments, `disabled` whether taxes are."""
+    """Those of the tax component; coins (R, n) are the endowments, `elasticity` (R,) is as Saez's formula estimates it,
+    `disabled` whether taxes are."""
     collections = tallies.collections.astype(np.float64)
     found: dict[str, FloatArray] = {}
     incomes = tallies.occupancy.sum(axis=1, keepdims=True)
@@ -30,7 +30,7 @@ def tax_metrics(
         income = np.maximum(tallies.income[rows, which], 0.001)
         found[f"PeriodicTax/avg_tax_rate/{name}"] = tallies.paid[rows, which] / income
     if parameters.setter == SAEZ:
-        found["PeriodicTax/saez/estimated_elasticity"] = saez.elasticity.copy()
+        found["PeriodicTax/saez/estimated_elasticity"] = elasticity.copy()
     return found
 
 

@@ -1,11 +1,12 @@
-"""The reality gap of the economies: agents who are more, or less, risk-averse than in training (paper section 4.2)."""
+"""The gap of the economies: agents of another risk aversion than in training (paper section 4.2), or of a drawn one."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ermas_envs.base.arguments import check_number
-from ermas_envs.base.arrays import FloatArray
+from ermas_envs.base.arguments import check_number, check_sequence
+from ermas_envs.base.arrays import FloatArray, IntArray
+from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.game.perturbations import register_own
 from ermas_envs.game.tabular import TabularGame
 from ermas_envs.game.transitions import GameInfo, Transition
@@ -32,13 +33,12 @@ class RiskAversion:
 
     def bind(self, game: GameInfo, num_envs: int) -> None:
         """ValueError unless agents have a risk aversion, and there is one η′ for all or for each."""
-        if "risk_aversion" not in game.facts:
-            raise ValueError("risk_aversion: this game's agents have no risk aversion that could change.")
+        before = _risk_aversions(game)
         after = self.eta * len(game.agents) if len(self.eta) == 1 else self.eta
         if len(after) != len(game.agents):
             raise ValueError(f"eta must be a number or {len(game.agents)} numbers, got {len(self.eta)}.")
         self._agents = game.agents
-        self._pairs = list(zip(game.facts["risk_aversion"].tolist(), after, strict=True))
+        self._pairs = list(zip(before, after, strict=True))
 
     def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
         """The difference of the changes of utility."""
@@ -53,6 +53,61 @@ class RiskAversion:
         """None: games with coin have no tables."""
 
 
+class RandomRiskAversion:
+    """`RiskAversion` whose η′ every episode draws from some values, all as likely, the same for all agents: domain
+    randomisation over the gap. Agents see 10 η′, so that a policy can know the answer to each; the planner does not.
+
+    Args:
+        etas: the values of η′, at least one, in [0, 30].
+    """
+
+    def __init__(self, etas: Sequence[float] | FloatArray) -> None:
+        given = check_sequence("etas", etas, "[0.15, 0.23, 0.31]")
+        self.etas = np.array([check_number("etas", value, 0.0, LARGEST_ETA) for value in given], dtype=np.float64)
+        if not len(self.etas):
+            raise ValueError("etas must name at least one risk aversion.")
+        self._agents: tuple[str, ...] = ()
+        self._before: list[float] = []
+        self._drawn: IntArray = np.zeros(0, dtype=np.int64)
+
+    def bind(self, game: GameInfo, num_envs: int) -> None:
+        """ValueError unless agents have a risk aversion."""
+        self._agents, self._before = game.agents, _risk_aversions(game)
+        self._drawn = np.zeros(num_envs, dtype=np.int64)
+
+    def draw(self, replicas: IntArray, streams: ReplicaStreams) -> None:
+        """See `DrawnPerturbation`."""
+        self._drawn[replicas] = streams.integers(len(self.etas), replicas)
+
+    def shown(self) -> FloatArray:
+        """(num_envs, 1) float32: 10 η′, as wide as what else agents see."""
+        return np.asarray(10.0 * self.etas[self._drawn, None], dtype=np.float32)
+
+    def __call__(self, transition: Transition) -> Mapping[str, FloatArray]:
+        """The difference of the changes of utility, at each replica's η′."""
+        before, after = transition.facts["coin_before"], transition.facts["coin_after"]
+        gains = np.empty_like(before)
+        for number in np.unique(self._drawn):
+            chosen = self._drawn == number
+            first, last = before[:, chosen], after[:, chosen]
+            gains[:, chosen] = _gain(first.ravel(), last.ravel(), float(self.etas[number])).reshape(first.shape)
+        return {
+            agent: gains[index] - _gain(before[index], after[index], self._before[index])
+            for index, agent in enumerate(self._agents)
+        }
+
+    def tabular(self, game: TabularGame) -> None:
+        """None: games with coin have no tables."""
+
+
+def _risk_aversions(game: GameInfo) -> list[float]:
+    """η of each agent; ValueError where agents have none."""
+    if "risk_aversion" not in game.facts:
+        raise ValueError("risk_aversion: this game's agents have no risk aversion that could change.")
+    found: list[float] = game.facts["risk_aversion"].tolist()
+    return found
+
+
 def _gain(before: FloatArray, after: FloatArray, eta: float) -> FloatArray:
     """u(after; eta) − u(before; eta), elementwise: 0 where coin did not change, however large the utility is."""
     first, last = np.empty_like(before), np.empty_like(after)
@@ -62,3 +117,4 @@ def _gain(before: FloatArray, after: FloatArray, eta: float) -> FloatArray:
 
 
 register_own("risk_aversion", RiskAversion)
+register_own("random_risk_aversion", RandomRiskAversion)

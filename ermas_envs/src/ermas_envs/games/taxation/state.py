@@ -29,6 +29,8 @@ class Taxes(NamedTuple):
     """(R, n) at the last collection."""
     sorted_income: FloatArray
     """(R, n) incomes at the last collection, ascending."""
+    order: Array
+    """(R, n) int32: the agents in ascending order of what was sorted last, where the next sort begins."""
     last_marginal_rate: FloatArray
     """(R, n) at the last collection."""
     last_paid: FloatArray
@@ -69,10 +71,12 @@ def allocate_taxes(replicas: int, agents: int, brackets: int) -> Taxes:
             "rate_cap": ((replicas,), np.float64),
             "choice_limit": ((replicas,), np.float64),
             **dict.fromkeys(("base_coin", "last_income", "sorted_income", "last_marginal_rate", "last_paid"), by_agent),
+            "order": ((replicas, agents), np.int32),
             "last_lump_sum": ((replicas,), np.float64),
             "collected": ((replicas,), np.bool_),
         },
     )
+    taxes.order[:] = np.arange(agents)
     return taxes
 
 

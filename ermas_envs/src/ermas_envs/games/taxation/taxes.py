@@ -1,13 +1,14 @@
 """The tax clock: rates at the start of a period, collection and redistribution at its end (SPEC sections 11 and 17)."""
 
+import math
 from typing import NamedTuple
 
 from ermas_envs.base.arrays import FloatArray, IntArray
-from ermas_envs.games.taxation.holdings import COIN, Holdings, coin_endowment
+from ermas_envs.games.taxation.holdings import COIN, Holdings, coin_endowment, coin_endowments
 from ermas_envs.games.taxation.saez import SaezParameters, SaezState, append, random_rates, saez_is_ready, saez_rates
+from ermas_envs.games.taxation.sorting import sort_in_order
 from ermas_envs.games.taxation.state import Taxes, TaxTallies
-from ermas_envs.games.taxation.tax_schedule import annealed_cap, bracket_of, marginal_rate, tax_due
-from ermas_envs.games.taxation.welfare import sorted_into
+from ermas_envs.games.taxation.tax_schedule import annealed_cap
 from ermas_envs.kernels.compiled import compiled, internal
 
 LEARNED, FIXED, SAEZ = 0, 1, 2
@@ -68,12 +69,11 @@ def begin_episode(
             shown = taxes.rates[replica, bracket]
         taxes.shown_rates[replica, bracket] = shown
         taxes.rates[replica, bracket] = rate if parameters.setter == LEARNED else min(rate, cap)
-    for agent in range(agents.inventory.shape[1]):
-        taxes.base_coin[replica, agent] = coin_endowment(agents, replica, agent)
-        taxes.last_income[replica, agent] = 0.0
-        taxes.sorted_income[replica, agent] = 0.0
-        taxes.last_marginal_rate[replica, agent] = 0.0
-        taxes.last_paid[replica, agent] = 0.0
+    coin_endowments(agents, replica, taxes.base_coin[replica])
+    taxes.last_income[replica] = 0.0
+    taxes.sorted_income[replica] = 0.0
+    taxes.last_marginal_rate[replica] = 0.0
+    taxes.last_paid[replica] = 0.0
 
 
 @internal
@@ -164,33 +164,67 @@ def _collect(
 
     As in the original, that holds for a negative inventory, too, which `redistribute` may leave: its owner is paid.
     """
-    rates, cutoffs = taxes.rates[replica], parameters.cutoffs
-    num_agents = agents.inventory.shape[1]
-    pool = 0.0
-    for agent in range(num_agents):
-        income = income_so_far(taxes, agents, replica, agent)
-        marginal = marginal_rate(income, cutoffs, rates)
-        paid = min(agents.inventory[replica, agent, COIN], tax_due(income, cutoffs, rates))
-        agents.inventory[replica, agent, COIN] -= paid
-        pool += paid
-        taxes.last_income[replica, agent] = income
-        taxes.last_marginal_rate[replica, agent] = marginal
-        taxes.last_paid[replica, agent] = paid
+    rates = taxes.rates[replica]
+    incomes, marginal, paid = taxes.last_income[replica], taxes.last_marginal_rate[replica], taxes.last_paid[replica]
+    for agent in range(len(incomes)):
+        incomes[agent] = income_so_far(taxes, agents, replica, agent)
+    _assess(parameters.cutoffs, rates, incomes, marginal, paid, tallies.occupancy[replica])
+    pool, effective = 0.0, tallies.effective[replica]
+    for agent in range(len(incomes)):
+        paid[agent] = min(agents.inventory[replica, agent, COIN], paid[agent])
+        agents.inventory[replica, agent, COIN] -= paid[agent]
+        pool += paid[agent]
+        effective += effective_rate(incomes[agent], paid[agent])
         if parameters.setter == SAEZ:
-            append(saez, replica, income, marginal)
-        tallies.occupancy[replica, bracket_of(income, cutoffs)] += 1.0
-        tallies.paid[replica, agent] += paid
-        tallies.income[replica, agent] += max(0.0, income)
-        tallies.effective[replica] += effective_rate(income, paid)
-    sorted_into(taxes.last_income[replica], taxes.sorted_income[replica])
-    taxes.last_lump_sum[replica] = pool / num_agents
-    for agent in range(num_agents):
+            append(saez, replica, incomes[agent], marginal[agent])
+        tallies.paid[replica, agent] += paid[agent]
+        tallies.income[replica, agent] += max(0.0, incomes[agent])
+    tallies.effective[replica] = effective
+    sort_in_order(incomes, taxes.order[replica], taxes.sorted_income[replica])
+    taxes.last_lump_sum[replica] = pool / len(incomes)
+    for agent in range(len(incomes)):
         agents.inventory[replica, agent, COIN] += taxes.last_lump_sum[replica]
         taxes.base_coin[replica, agent] = coin_endowment(agents, replica, agent)
     taxes.collected[replica] = True
     tallies.collections[replica] += 1
-    for bracket in range(len(cutoffs)):
+    for bracket in range(len(rates)):
         tallies.schedule[replica, bracket] += rates[bracket]
+
+
+@internal
+def _assess(
+    cutoffs: FloatArray,
+    rates: FloatArray,
+    incomes: FloatArray,
+    marginal: FloatArray,
+    due: FloatArray,
+    occupancy: FloatArray,
+) -> None:
+    """`marginal_rate` and `tax_due` of all incomes (n,), and how many more are in each bracket (B,).
+
+    Bracket by bracket, as a processor then takes several agents at once.
+    """
+    for agent in range(len(incomes)):
+        marginal[agent] = 0.0  # the bracket's number, at first
+        due[agent] = 0.0
+    for bracket in range(len(cutoffs)):
+        lower, rate, size = cutoffs[bracket], rates[bracket], math.inf
+        if bracket + 1 < len(cutoffs):
+            size = cutoffs[bracket + 1] - lower
+        for agent in range(len(incomes)):
+            inside = incomes[agent] - lower
+            inside = inside if inside > 0.0 else 0.0
+            due[agent] += rate * (inside if inside < size else size)
+        if bracket > 0:
+            above = 0
+            for agent in range(len(incomes)):
+                marginal[agent] += 1.0 if incomes[agent] >= lower else 0.0
+                above += incomes[agent] >= lower
+            occupancy[bracket - 1] -= above
+            occupancy[bracket] += above
+    occupancy[0] += len(incomes)
+    for agent in range(len(incomes)):
+        marginal[agent] = rates[int(marginal[agent])] if incomes[agent] >= 0.0 else 0.0
 
 
 @compiled

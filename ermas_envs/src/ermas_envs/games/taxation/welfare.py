@@ -8,7 +8,8 @@ the array itself) is overwritten.
 import math
 from typing import NamedTuple
 
-from ermas_envs.base.arrays import FloatArray
+from ermas_envs.base.arrays import Array, FloatArray
+from ermas_envs.games.taxation.sorting import sort_in_order, sorted_into
 from ermas_envs.kernels.compiled import compiled
 
 # Below this coin counts as this for eta >= 1, where utility at 0 coin would be −infinity.
@@ -19,8 +20,6 @@ NEARLY_LOG = 1e-3
 GINI_GUARD = 1e-10
 # From this many agents on the Gini index is computed from the sorted coins (another normalisation, SPEC §10).
 LARGE_POPULATION = 30
-# Up to so many values are sorted by counting.
-RANKED = 512
 
 
 @compiled
@@ -83,7 +82,8 @@ def gini(coins: FloatArray, scratch: FloatArray) -> float:
     if count < 2:
         return 0.0
     if count >= LARGE_POPULATION:
-        return _gini_of_sorted(coins, scratch)
+        sorted_into(coins, scratch)
+        return _gini_of_sorted(scratch)
     total, difference = 0.0, 0.0
     for i in range(count):
         total += coins[i]
@@ -93,83 +93,27 @@ def gini(coins: FloatArray, scratch: FloatArray) -> float:
 
 
 @compiled
-def _gini_of_sorted(coins: FloatArray, scratch: FloatArray) -> float:
-    count = len(coins)
-    sorted_into(coins, scratch)
+def _gini_of_sorted(coins: FloatArray) -> float:
     cumulative, area = 0.0, 0.0
-    for i in range(count):
-        cumulative += scratch[i]
+    for coin in coins:
+        cumulative += coin
         area += cumulative
-    return 1.0 - 2.0 / (count + 1.0) * area / (cumulative + GINI_GUARD)
-
-
-@compiled
-def sorted_into(values: FloatArray, out: FloatArray) -> None:
-    """Write values (n,), none of them NaN, in ascending order into out (n,), which is another array.
-
-    Up to RANKED values each one's place is found by counting smaller ones: n² comparisons that do not depend on one
-    another and that the processor does several at a time, faster than a sort, whose branches it guesses wrongly.
-    """
-    count = len(values)
-    for index in range(count):
-        out[index] = values[index]
-    if is_ascending(values):
-        return
-    if count > RANKED:
-        heap_sort(out, count)
-        return
-    out[:] = math.nan
-    for index in range(count):
-        value, smaller = values[index], 0
-        for other in range(count):
-            smaller += values[other] < value
-        out[smaller] = value
-    for index in range(1, count):
-        if math.isnan(out[index]):  # equal values have the same place
-            out[index] = out[index - 1]
-
-
-@compiled
-def is_ascending(values: FloatArray) -> bool:
-    """Whether values are sorted, as they are where nobody has anything yet."""
-    for index in range(1, len(values)):
-        if values[index] < values[index - 1]:
-            return False
-    return True
-
-
-@compiled
-def heap_sort(values: FloatArray, count: int) -> None:
-    """Sort values[:count] ascending in place, O(n log n) whatever their order (Williams 1964).
-
-    Numba's own sort allocates its stack at every call.
-    """
-    for root in range(count // 2 - 1, -1, -1):
-        _sift_down(values, root, count)
-    for end in range(count - 1, 0, -1):
-        values[0], values[end] = values[end], values[0]
-        _sift_down(values, 0, end)
-
-
-@compiled
-def _sift_down(values: FloatArray, root: int, end: int) -> None:
-    """Restore the heap order of values[root:end] whose only offender may be the root."""
-    moved = values[root]
-    child = 2 * root + 1
-    while child < end:
-        if child + 1 < end and values[child + 1] > values[child]:
-            child += 1
-        if values[child] <= moved:
-            break
-        values[root] = values[child]
-        root, child = child, 2 * child + 1
-    values[root] = moved
+    return 1.0 - 2.0 / (len(coins) + 1.0) * area / (cumulative + GINI_GUARD)
 
 
 @compiled
 def equality(coins: FloatArray, scratch: FloatArray) -> float:
     """1 − gini, in [0, 1] (SPEC §10)."""
     return 1.0 - gini(coins, scratch)
+
+
+@compiled
+def equality_in_order(coins: FloatArray, order: Array, scratch: FloatArray) -> float:
+    """`equality` to the last bit; see `sort_in_order` for the order (n,), with which large populations are faster."""
+    if len(coins) < LARGE_POPULATION:
+        return equality(coins, scratch)
+    sort_in_order(coins, order, scratch)
+    return 1.0 - _gini_of_sorted(scratch)
 
 
 @compiled

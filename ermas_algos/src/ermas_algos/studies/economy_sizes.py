@@ -1,0 +1,156 @@
+"""Sizes of the full economy in which Figure 5 is made: the village, and the paper's map and episode."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ermas_algos.algorithms.config import TrainerConfig
+from ermas_algos.algorithms.run import Run, merged
+from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
+from ermas_algos.learners.jax_config import JaxLearnerConfig
+from ermas_algos.presets import preset_registry
+from ermas_algos.studies.figure_5_jobs import of_kind
+from ermas_envs import economy_v0
+
+HOME = 0.23
+"""Risk aversion of the training."""
+ETAS = (0.11, 0.15, 0.19, HOME, 0.27, 0.31, 0.35)
+"""Risk aversion of the tests."""
+
+
+def learning_with_jax(config: TrainerConfig) -> TrainerConfig:
+    """The same with all learners of the kind `jax`."""
+    names = ("agent_learner", "planner_learner", "deviation_learner")
+    learners = {name: getattr(config, name, None) for name in names}
+    same: dict[str, Any] = {n: of_kind(JaxLearnerConfig.kind, one) for n, one in learners.items() if one is not None}
+    return dataclasses.replace(config, **same)
+
+
+def _seen(etas: Sequence[float]) -> dict[str, Any]:
+    """Arguments by which agents see their risk aversion, which every episode draws from these."""
+    return {"perturbation": {"name": "random_risk_aversion", "etas": list(etas)}}
+
+
+@dataclass(frozen=True)
+class Size:
+    """An economy, and how long planners and fresh agents are trained in it; all learn with JAX."""
+
+    name: str
+    """Of the experiment and its tables."""
+    preset: str
+    """Arguments and settings of the training."""
+    iterations: int
+    """Outer iterations of a training, of which in the first ones (`planner_warmup`) agents learn alone: without taxes,
+    and then under rates that nobody has learned."""
+    fresh_iterations: int
+    """Outer iterations of fresh agents under the planner of a test, after as many alone as in a training."""
+    epsilons: tuple[float, ...]
+    """ε of ERMAS, payoff per step."""
+    curve_every: int
+    """Outer iterations between two rows of the curves."""
+    curve_episodes: int = 64
+    """Episodes of a row of the curves."""
+    test_episodes: int = 256
+    """Episodes that a test measures."""
+    home: float = HOME
+    """Risk aversion of the training."""
+    tests: tuple[float, ...] = ETAS
+    """Risk aversion of the tests, ascending; `home` among them."""
+    validation: tuple[float, ...] = (0.17, 0.29)
+    """Where ε is chosen; none of the tests."""
+    oracles: bool = True
+    """Whether a planner is trained at every test's risk aversion, too."""
+    equal_compute: bool = True
+    """Whether MARL is trained with as many environment steps as ERMAS, too."""
+    randomised: bool = True
+    """Whether MARL is trained by domain randomisation over the risk aversion, too."""
+    amortised: bool = True
+    """Whether rules and MARL are also tested with one set of fresh agents who see their risk aversion."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings in which every training differs from the preset's."""
+    symbol: str = "eta"
+    """Of the fact that differs in the test, in the names of columns."""
+
+    @property
+    def column(self) -> str:
+        """Of the tables: the value in a test."""
+        return f"{self.symbol}_test"
+
+    def first_phase(self, eta: float | None, seed: int) -> Run:
+        """Agents alone, for as long as planners wait: they learn without taxes, and then under the random rates of a
+        planner that does not learn; `eta` as in `training`."""
+        run = self.training("MARL", {"practice_updates": 0}, eta, seed)
+        config = dataclasses.replace(run.config, agent_learner=self.fresh_agents().agent_learner)
+        return dataclasses.replace(run, config=config, iterations=config.planner_warmup)
+
+    def training(self, algorithm: str, settings: Mapping[str, Any], eta: float | None, seed: int) -> Run:
+        """A training at a risk aversion, with its first phase; None: by domain randomisation, where every episode draws
+        one of the tests' values, which agents see."""
+        run = Run.from_options(
+            {
+                "environment": economy_v0.NAME,
+                "preset": self.preset,
+                "arguments": self.people(eta),
+                "algorithm": algorithm,
+                "settings": merged(merged(self.settings, settings), {"seed": seed}),
+                "iterations": self.iterations,
+            }
+        )
+        return dataclasses.replace(run, config=learning_with_jax(run.config))
+
+    def people(self, eta: float | None) -> dict[str, Any]:
+        """Arguments of the environment that say who lives there; None: every episode draws one of the tests' values,
+        and agents see it."""
+        if eta is None:
+            return {"isoelastic_eta": self.home, **_seen(self.tests)}
+        return {"isoelastic_eta": eta}
+
+    def test_arguments(self, eta: float | None) -> dict[str, Any]:
+        """Of the environment in which fresh agents are trained."""
+        return merged(preset_registry.make(self.preset).arguments, self.people(eta))
+
+    def seen_arguments(self, eta: float) -> dict[str, Any]:
+        """Of the environment at one risk aversion for agents who see it."""
+        return merged(self.test_arguments(eta), _seen((eta,)))
+
+    def fresh_agents(self) -> FreshAgentsConfig:
+        """How fresh agents are trained after a first phase: as those of a training, with a learning rate and an entropy
+        that fall within their time."""
+        config = self.training("MARL", {}, self.home, 0).config
+        learner = config.agent_learner
+        assert isinstance(learner, JaxLearnerConfig)
+        epochs = learner.n_epochs * (config.planner_warmup + self.fresh_iterations)
+        learner = dataclasses.replace(learner, anneal_epochs=epochs)
+        return FreshAgentsConfig(
+            agent_learner=learner,
+            num_envs=config.num_envs,
+            policy_sharing=config.policy_sharing,
+            window=self.fresh_iterations // 2,
+            tolerance=0.02,
+            max_iterations=self.fresh_iterations,
+        )
+
+    def quick(self) -> "Size":
+        """The same in little time, to see that everything runs; the numbers mean nothing."""
+        short = {"num_envs": 8, "planner_warmup": 2}
+        return dataclasses.replace(
+            self,
+            iterations=6,
+            fresh_iterations=4,
+            epsilons=self.epsilons[:1],
+            curve_every=3,
+            curve_episodes=8,
+            test_episodes=8,
+            tests=(self.home, self.tests[-1]),
+            oracles=False,
+            equal_compute=False,
+            randomised=False,
+            amortised=False,
+            settings={**self.settings, **short},
+        )
+
+
+VILLAGE = Size("figure-5", "village", 500, 200, (0.0025, 0.005, 0.01), 20)
+"""Four people, 100 steps, a map of 13 × 13."""
+SIZES = (VILLAGE,)

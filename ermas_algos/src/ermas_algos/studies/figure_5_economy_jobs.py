@@ -1,0 +1,229 @@
+"""Jobs of Figure 5 in the full economy: train a planner at home, test one on fresh agents of another risk aversion."""
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ermas_algos.algorithms.callbacks import Callback
+from ermas_algos.algorithms.collection import MakeEnv
+from ermas_algos.algorithms.config import to_json
+from ermas_algos.algorithms.run import Run, data_key
+from ermas_algos.algorithms.trainer import Trainer
+from ermas_algos.evaluation.certificate import load_trainer
+from ermas_algos.evaluation.economy_episodes import Episodes, play_episodes
+from ermas_algos.evaluation.fresh_agents import FreshAgents, train_fresh_agents
+from ermas_algos.experiments.jobs import Products, Row, Tables
+from ermas_algos.experiments.sweep import PLANNER_FILE, planner_of
+from ermas_algos.studies.economy_sizes import HOME, Size
+from ermas_algos.studies.figure_5_jobs import numbers_text
+from ermas_envs import EnvironmentSpec, economy_v0
+
+FIRST, CURVES, SKILLS, TRAINING, TESTS, AMORTISED = "first", "curves", "skills", "training", "tests", "amortised"
+"""Tables of the jobs: a row per first phase; what is reported over training; a row per rank of skill; a row per
+training; a row per test; rows of amortised tests."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train a planner."""
+
+    family: str
+    """Name in the tables."""
+    algorithm: str
+    """Name of a trainer."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What differs from the preset."""
+    epsilon: float | None = None
+    """ε of ERMAS, payoff per step."""
+    eta: float | None = HOME
+    """Risk aversion of the training; None: by domain randomisation (`Size.training`)."""
+
+
+class Curves(Callback):
+    """Plays a few episodes every so many outer iterations, and keeps what an economy's reports show."""
+
+    def __init__(self, every: int, episodes: int, seed: int) -> None:
+        self.every, self.episodes, self.seed = every, episodes, seed
+        self.rows: list[Row] = []
+        self.last: Episodes | None = None
+
+    def on_iteration(self, trainer: Trainer[Any], metrics: Mapping[str, Any]) -> None:
+        """One row: iteration, environment steps, outcome, welfare; of ERMAS the means of estimated regret and λ."""
+        if trainer.iteration % self.every:
+            return
+        played = play_episodes(trainer.make_env, trainer.learners, self.episodes, self.seed, trainer.iteration)
+        self.last = played
+        row: Row = {"iteration": trainer.iteration, "env_steps": trainer.env_steps}
+        row |= {**played.outcome(), **played.welfare(), "rates": numbers_text(played.rates())}
+        for column, name in (("estimated_regret", "estimated_regret"), ("multiplier", "multiplier")):
+            values = [float(v) for key, v in metrics.items() if key.startswith(f"{name}/") and v == v]
+            row[column] = sum(values) / len(values) if values else None
+        self.rows.append(row)
+
+
+def trainer_of(checkpoint: bytes) -> Trainer[Any]:
+    """The trainer in a checkpoint's content."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / PLANNER_FILE
+        path.write_bytes(checkpoint)
+        return load_trainer(path)
+
+
+def checkpoint_of(trainer: Trainer[Any]) -> bytes:
+    """Content of a trainer's checkpoint."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / PLANNER_FILE
+        trainer.save(path)
+        return path.read_bytes()
+
+
+@dataclass(frozen=True)
+class FirstPhase:
+    """Trains agents alone, who are then given to several trainings or tests.
+
+    Where most of what beginners earn is taken, they learn to do nothing, whatever the rates are worth to people who can
+    work: agents learn without taxes first, and then under all kinds of rates.
+    """
+
+    size: Size
+    """Of the economy."""
+    eta: float | None
+    """Risk aversion; None: by domain randomisation."""
+    seed: int
+    """Of the training."""
+
+    @property
+    def key(self) -> str:
+        """See `Job.key`."""
+        people = "random" if self.eta is None else f"{self.eta:g}"
+        return data_key(f"first_eta-{people}_seed-{self.seed}", self.configuration())
+
+    def configuration(self) -> dict[str, Any]:
+        return self.size.first_phase(self.eta, self.seed).as_options()
+
+    def run(self) -> Products:
+        """One row; the checkpoint as a file."""
+        run = self.size.first_phase(self.eta, self.seed)
+        trainer = run.trainer().learn(run.iterations)
+        row = {"eta": self.eta, "seed": self.seed, "env_steps": trainer.env_steps}
+        return Products({FIRST: [row]}, {PLANNER_FILE: checkpoint_of(trainer)})
+
+
+@dataclass(frozen=True)
+class Training:
+    """Trains one planner."""
+
+    size: Size
+    """Of the economy."""
+    first: bytes
+    """Checkpoint of the first phase."""
+    method_name: str
+    """Name of the method."""
+    method: Method
+    """How."""
+    seed: int
+    """Training seed."""
+
+    @property
+    def key(self) -> str:
+        """See `Job.key`."""
+        return data_key(f"training_{self.method_name}_seed-{self.seed}", self.configuration())
+
+    def run_settings(self) -> Run:
+        """All that determines the planner."""
+        return self.size.training(self.method.algorithm, self.method.settings, self.method.eta, self.seed)
+
+    def configuration(self) -> dict[str, Any]:
+        labels = {"method": self.method.family, "epsilon": self.method.epsilon}
+        begun = {"first": hashlib.sha256(self.first).hexdigest(), "curve_every": self.size.curve_every}
+        return {**self.run_settings().as_options(), "labels": labels, **begun}
+
+    def run(self) -> Products:
+        """Curves, what people of each skill do at the end, one row of the training; the checkpoint as a file."""
+        run = self.run_settings()
+        curves = Curves(self.size.curve_every, self.size.curve_episodes, self.seed)
+        first = trainer_of(self.first)
+        trainer = run.trainer().take_agents_of(first)
+        trainer.learn(run.iterations, callbacks=[curves])
+        labels = {"method": self.method.family, "epsilon": self.method.epsilon, "seed": self.seed}
+        labels |= {"eta_trained": self.method.eta}
+        skills = [] if curves.last is None else curves.last.by_skill()
+        tables = {
+            CURVES: [{**labels, **row} for row in curves.rows],
+            SKILLS: [{**labels, **row} for row in skills],
+            TRAINING: [{**labels, "env_steps": first.env_steps + trainer.env_steps}],
+        }
+        return Products(tables, {PLANNER_FILE: checkpoint_of(trainer)})
+
+
+@dataclass(frozen=True)
+class Test:
+    """Trains fresh agents under a frozen planner, and plays episodes with them.
+
+    An amortised test trains one set of agents, who see their risk aversion, for all values: cheaper, and worth what a
+    comparison with the others says.
+    """
+
+    size: Size
+    """Of the economy."""
+    labels: Mapping[str, Any]
+    """Method, ε, seed, environment steps of the training."""
+    planner: Mapping[str, Any] | bytes
+    """A rule, by its registered `name` and its arguments; or a checkpoint."""
+    first: bytes
+    """Checkpoint of the fresh agents' first phase."""
+    eta: float | None
+    """Risk aversion of the test; None: an amortised test."""
+    seed: int
+    """Of the fresh agents."""
+
+    @property
+    def key(self) -> str:
+        """See `Job.key`."""
+        people = "seen" if self.eta is None else f"{self.eta:g}"
+        return data_key(f"test_eta-{people}_seed-{self.seed}", self.configuration())
+
+    def configuration(self) -> dict[str, Any]:
+        planner = hashlib.sha256(self.planner).hexdigest() if isinstance(self.planner, bytes) else dict(self.planner)
+        return {
+            "arguments": self.size.test_arguments(self.eta),
+            "fresh_agents": to_json(self.size.fresh_agents()),
+            "labels": dict(self.labels),
+            "planner": planner,
+            "first": hashlib.sha256(self.first).hexdigest(),
+            "eta": self.eta,
+            "seed": self.seed,
+            "episodes": self.size.test_episodes,
+        }
+
+    def run(self) -> Tables:
+        """One row per risk aversion, and one per rank of skill; of an amortised test in a table of its own."""
+        first = trainer_of(self.first)
+        agents = train_fresh_agents(
+            self._game(self.size.test_arguments(self.eta)), self.size.fresh_agents(), self.seed, first
+        )
+        trained = {"fresh_env_steps": first.env_steps + agents.env_steps, "fresh_converged": agents.converged}
+        if self.eta is not None:
+            row, played = self._measured(agents, self.eta, self.size.test_arguments(self.eta))
+            skills = [{**self.labels, "eta_test": self.eta, **rank} for rank in played.by_skill()]
+            return {TESTS: [row | trained], SKILLS: skills}
+        rows = [self._measured(agents, eta, self.size.seen_arguments(eta))[0] for eta in self.size.tests]
+        return {AMORTISED: [row | trained for row in rows]}
+
+    def _measured(self, agents: FreshAgents, eta: float, arguments: Mapping[str, Any]) -> tuple[Row, Episodes]:
+        """What episodes of the agents at a risk aversion come to."""
+        played = play_episodes(
+            self._game(arguments), agents.learners, self.size.test_episodes, self.seed, agents.iterations
+        )
+        row = {**self.labels, "eta_test": eta, **played.welfare(), **played.outcome()}
+        return row | {"rates": numbers_text(played.rates())}, played
+
+    def _game(self, arguments: Mapping[str, Any]) -> MakeEnv:
+        """The economy with the planner inside."""
+        if not isinstance(self.planner, bytes):
+            return EnvironmentSpec(economy_v0.NAME, {**arguments, "planner": dict(self.planner)})
+        spec, planner = EnvironmentSpec(economy_v0.NAME, arguments), planner_of(self.planner)
+        return lambda num_envs: spec(num_envs, planner=planner)

@@ -1,0 +1,184 @@
+"""Batched engine of `contract_v0`: contracts are signed, then agents work, outcomes come, and are paid for."""
+
+import numpy as np
+from gymnasium import spaces
+
+from ermas_envs.base.arrays import AGENT_GROUP, PLANNER, Array, BoolArray, FloatArray, IntArray, agent_id
+from ermas_envs.base.groups import ByRole
+from ermas_envs.base.streams import ReplicaStreams
+from ermas_envs.game.batch import check_num_envs, memory_for
+from ermas_envs.game.engine import Engine, Outcome
+from ermas_envs.game.tabular import TabularGame
+from ermas_envs.games.contract import rendering
+from ermas_envs.games.contract.observations import Observed
+from ermas_envs.games.contract.settings import ContractSettings
+
+HORIZON = 2
+"""A step in which contracts are signed, one in which agents work."""
+
+
+class ContractEngine(Engine):
+    """Principal and agents; see `contract_v0` for the game.
+
+    Args:
+        name: registered name of the game.
+        num_envs: number of replicas, R, at least 1.
+        settings: the game's arguments.
+    """
+
+    def __init__(self, name: str, num_envs: int, settings: ContractSettings) -> None:
+        self.name, self.num_envs, self.horizon = name, check_num_envs(num_envs), HORIZON
+        self.settings, self.problems = settings, settings.problems
+        self.agents = tuple(agent_id(k) for k in range(self.problems.number))
+        self.num_states = None
+        self.most_paid = settings.most_paid
+        self.planner_payoff_scale = _positive(float(self.problems.rewards.max(axis=1).sum()))
+        self.agent_payoff_scales = {
+            agent: _positive(float(costs.max())) for agent, costs in zip(self.agents, self.problems.costs, strict=True)
+        }
+        self._set_spaces()
+        chances, self._number = self.problems.probabilities, self.problems.number
+        self._columns = np.arange(self._number) * self.problems.num_actions
+        self._thresholds = np.ascontiguousarray(chances.cumsum(axis=-1)[..., :-1].reshape(-1, chances.shape[-1] - 1).T)
+        self._costs, self._rewards = self.problems.costs.ravel(), self.problems.rewards.ravel()
+        self._value = (chances * self.problems.rewards[:, None, :]).sum(axis=-1)
+        largest = max(self.most_paid, float(self.problems.rewards.max()), float(self.problems.costs.max()))
+        self._observed = Observed(self.problems, self.num_envs, largest)
+        with memory_for(self.num_envs):
+            shape = (self.num_envs, self._number)
+            self._payments = np.zeros((*shape, self.problems.num_outcomes))
+            self._time = np.zeros(self.num_envs, dtype=np.int64)
+            self._worked = np.full(shape, -1)
+            self._came = np.full(shape, -1)
+
+    def _set_spaces(self) -> None:
+        problems, settings = self.problems, self.settings
+        seen = spaces.Box(-1.0, 1.0, (Observed.size(problems),), np.float32)
+        self.observation_spaces = {
+            **dict.fromkeys(self.agents, seen),
+            PLANNER: spaces.Box(0.0, 1.0, (1,), np.float32),
+        }
+        payments = problems.number * problems.num_outcomes
+        named: spaces.Space[object]
+        if settings.payments == "grid":
+            named = spaces.MultiDiscrete(np.full(payments, settings.payment_levels))
+        else:
+            named = spaces.Box(-1.0, 1.0, (payments,), np.float32)
+        work: spaces.Space[object] = spaces.Discrete(problems.num_actions)
+        self.action_spaces = {**dict.fromkeys(self.agents, work), PLANNER: named}
+
+    @property
+    def payments(self) -> FloatArray:
+        """(R, N, O) in force; the engine writes into it."""
+        return self._payments
+
+    def payments_of(self, named: Array) -> FloatArray:
+        """(…, N, O) payments that the planner's actions (…, N · O) name."""
+        shape = (*named.shape[:-1], self.problems.number, self.problems.num_outcomes)
+        payments = named.reshape(shape).astype(np.float64)
+        if self.settings.payments == "grid":
+            return payments * (self.most_paid / (self.settings.payment_levels - 1))
+        return (payments + 1.0) * (0.5 * self.most_paid)
+
+    def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, from_scratch: bool) -> None:
+        """No contract pays anything yet."""
+        self._streams = streams
+        rows = slice(None) if replicas.size == self.num_envs else replicas
+        self._payments[rows] = 0.0
+        self._time[rows] = 0
+        self._worked[rows] = self._came[rows] = -1
+        self._observed.forget(rows)
+
+    def step(self, actions: ByRole[Array]) -> Outcome:
+        """Sign the contracts, or work under them."""
+        working = self._time > 0
+        agents, planner = np.zeros((self.num_envs, self._number)), np.zeros(self.num_envs)
+        signing = _where(~working)
+        if signing is not None:
+            self._payments[signing] = self.payments_of(actions.by_group[PLANNER][signing, 0])
+            self._observed.sign(signing, self._payments[signing])
+        rows = _where(working)
+        if rows is not None:
+            agents[rows], planner[rows] = self._work(rows, actions.by_group[AGENT_GROUP][rows])
+        self._time = self._time + 1
+        payoffs: ByRole[FloatArray] = ByRole(self.roles, {AGENT_GROUP: agents, PLANNER: planner[:, None]})
+        return Outcome(payoffs, planner, working, np.zeros(self.num_envs, dtype=np.bool_))
+
+    def _work(self, rows: IntArray | slice, chosen: Array) -> tuple[FloatArray, FloatArray]:
+        """Payoffs of the agents (K, N) and of the planner (K,) in some replicas whose agents choose actions (K, N)."""
+        self._worked[rows] = chosen
+        payments, index = self._payments[rows], chosen + self._columns
+        costs = self._costs.take(index)
+        if self.settings.outcomes == "expected":
+            chances = self.problems.probabilities.reshape(-1, self.problems.num_outcomes)[index]
+            paid = (chances * payments).sum(axis=-1)
+            return paid - costs, (self._value.take(index) - paid).sum(axis=-1)
+        drawn = np.stack([self._streams.uniforms(rows) for _ in range(self._number)], axis=1)
+        came = np.zeros_like(index)
+        for thresholds in self._thresholds:
+            came += thresholds.take(index) <= drawn
+        self._came[rows] = came
+        came += np.arange(self._number) * self.problems.num_outcomes
+        earned = self._rewards.take(came)
+        came += np.arange(len(came))[:, None] * self._payments[0].size
+        paid = payments.take(came)
+        return paid - costs, (earned - paid).sum(axis=-1)
+
+    def observe(self, fresh: bool = True) -> tuple[ByRole[Array], ByRole[BoolArray]]:
+        """See `contract_v0`; always fresh."""
+        left = (1.0 - self._time / HORIZON).astype(np.float32)
+        observations = {AGENT_GROUP: self._observed.at(left), PLANNER: left[:, None, None]}
+        return ByRole(self.roles, observations), ByRole(self.roles, self._masks())
+
+    def _masks(self) -> dict[str, BoolArray]:
+        """Nobody works before the contract is signed; nobody signs when it is."""
+        working = self._time == 1
+        agents = np.empty((self.num_envs, self.problems.number, self.problems.num_actions), dtype=np.bool_)
+        agents[...] = working[:, None, None]
+        agents[..., 0] = True
+        masks: dict[str, BoolArray] = {AGENT_GROUP: agents}
+        if self.settings.payments == "grid":
+            levels = np.empty(
+                (self.num_envs, 1, self.problems.number * self.problems.num_outcomes, self.settings.payment_levels),
+                dtype=np.bool_,
+            )
+            levels[...] = ~working[:, None, None, None]
+            levels[..., 0] = True
+            masks[PLANNER] = levels.reshape(self.num_envs, 1, -1)
+        return masks
+
+    def planner_acts(self) -> BoolArray:
+        """In the first step of an episode."""
+        acts: BoolArray = self._time == 0
+        return acts
+
+    def states(self) -> None:
+        """None: payments are no table."""
+
+    def tabular_game(self) -> TabularGame | None:
+        """None; `ermas_envs.oracles.contracts` has exact oracles of this game."""
+        return None
+
+    def render(self, replica: int, mode: str) -> str | Array:
+        """The contracts of one replica, what they make of every action, and what was chosen last."""
+        view = rendering.View(
+            self.name,
+            int(self._time[replica]),
+            self.problems,
+            self._payments[replica],
+            self._worked[replica],
+            self._came[replica],
+        )
+        return rendering.text(view) if mode == "ansi" else rendering.picture(view)
+
+
+def _where(chosen: BoolArray) -> IntArray | slice | None:
+    """Indices of the True entries; a slice, which is faster, where all are; None where none is."""
+    if chosen.all():
+        return slice(None)
+    return np.flatnonzero(chosen) if chosen.any() else None
+
+
+def _positive(scale: float) -> float:
+    """A scale of payoffs; 1 where nothing is worth, or costs, anything."""
+    return scale or 1.0

@@ -1,0 +1,60 @@
+"""The study of contracts: its jobs, rows of exact contracts, means over the end of a training, its picture."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ermas_algos import ERMAS, ERMASConfig
+from ermas_algos.experiments.jobs import Scale, check_keys
+from ermas_algos.studies import contracts
+from ermas_envs import EnvironmentSpec
+
+COLUMNS = [
+    *("definition", "epsilon", "instance", "method", "seed", "payments", "value_at_home", "worst_value"),
+    *("robust_optimum", "multiplier", "exact_multiplier"),
+]
+
+
+def test_jobs_are_30_instances_times_methods_times_seeds() -> None:
+    jobs = contracts.jobs(Scale())
+    check_keys(job.key for job in jobs)
+    trained = [job for job in jobs if isinstance(job, contracts.Trained)]
+    assert len(jobs) - len(trained) == 30
+    assert len(trained) == 30 * 3 * (1 + 2 * 3)  # seeds × (MARL, and two kinds of planners at three ε)
+    half = next(job for job in trained if job.epsilon == 0.02).run_settings()
+    assert half.config.epsilon == 0.01  # of the two steps of an episode one is for signing
+
+
+def test_exact_rows_are_in_the_published_columns() -> None:
+    row = contracts.judged("support", 0.2, 5, "by hand", None, np.zeros(4), None)
+    assert list(row) == COLUMNS
+    assert row["worst_value"] <= row["robust_optimum"] + 1e-9
+    assert row["exact_multiplier"] is None
+
+
+def test_the_end_of_a_training_is_averaged() -> None:
+    seen: list[Any] = []
+
+    class Remembered(contracts.LastContracts):
+        def on_iteration(self, trainer: Any, metrics: Any) -> None:
+            super().on_iteration(trainer, metrics)
+            seen.append((contracts.likeliest_contracts(trainer)[0][0], metrics["multiplier/agent_0"]))
+
+    last = Remembered(2)
+    config = ERMASConfig(num_envs=8, warmup_iterations=1)
+    trainer = ERMAS(EnvironmentSpec("contract_v0", {"outcomes": "expected"}), config).learn(4, callbacks=[last])
+    assert last.payments == pytest.approx((seen[2][0] + seen[3][0]) / 2)
+    unit = trainer.scales.values["planner"] / trainer.scales.values["agent_0"]
+    assert last.multiplier == pytest.approx(unit * (seen[2][1] + seen[3][1]) / 2)
+
+
+def test_the_picture_is_drawn(tmp_path: Path) -> None:
+    rows = [
+        contracts.judged("expected", 0.05, 5, method, seed, np.full(4, 0.1 * seed), price)
+        for method, price in (("MARL", None), ("ERMAS", 0.3), ("exact, naive", None))
+        for seed in (0, 1)
+    ]
+    contracts.plot(tmp_path / "contracts.png", {"contracts": rows})
+    assert (tmp_path / "contracts.png").stat().st_size > 10_000

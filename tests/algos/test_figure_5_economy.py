@@ -1,0 +1,152 @@
+"""Figure 5 in the full economy: what is trained and tested, Saez's elasticity, ranks, and the whole in miniature."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ermas_algos.evaluation.economy_episodes import WELFARE
+from ermas_algos.experiments.backends import backend_of
+from ermas_algos.experiments.jobs import Finished, Scale, check_keys
+from ermas_algos.experiments.sweep import PLANNER_FILE
+from ermas_algos.studies import figure_5_economy as study
+from ermas_algos.studies import figure_5_economy_jobs as jobs
+from ermas_algos.studies.economy_sizes import SIZES, VILLAGE, Size
+from ermas_algos.studies.figure_5_economy_saez import elasticity
+from ermas_algos.studies.figure_5_jobs import ORACLE
+from ermas_algos.studies.figure_5_one_step import blocks_played
+from ermas_algos.studies.figure_5_tables import amortised_rows, rank_rows, summary_rows
+from ermas_algos.studies.reproduction import reproduce
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: size.name)
+def test_every_training_and_test_is_another_job(size: Size) -> None:
+    found = study.trainings(size, Scale(3), [], Path())
+    check_keys(job.key for job in found)
+    seeds = [job.seed for job in found if isinstance(job, jobs.Training)]
+    assert seeds == sorted(seeds)  # the first seeds are whole before the last ones begin
+    assert not set(size.tests) & set(size.validation)
+    assert size.home in size.tests
+
+
+def test_an_elasticity_of_known_incomes() -> None:
+    assert elasticity(np.array([4.0, 12.0]), np.array([1.0, 7.0]), 0.5) == pytest.approx(1.0)
+    assert elasticity(np.array([4.0]), np.array([5.0]), 0.5) == 0.0  # people who work more where they keep less
+    with pytest.raises(ValueError, match="incomes before and after"):
+        elasticity(np.array([4.0]), np.array([0.0]), 0.5)
+
+
+def test_marl_with_equal_compute_has_the_replicas_that_take_as_many_steps() -> None:
+    marl, ermas = (VILLAGE.training(name, {}, VILLAGE.home, 0).config for name in ("MARL", "ERMAS"))
+    steps = study.equal_envs(VILLAGE) * blocks_played(marl, VILLAGE.iterations)
+    wanted = ermas.num_envs * blocks_played(ermas, VILLAGE.iterations)
+    assert steps == pytest.approx(wanted, rel=0.02)
+
+
+def row(method: str, eta: float, value: float, seed: int = 0, **further: Any) -> dict[str, Any]:
+    labels = {"method": method, "epsilon": 0.01 if method == "ERMAS" else None, "seed": seed, "eta_test": eta}
+    return {**labels, "fresh_welfare": value, **dict.fromkeys(WELFARE, value), **further}
+
+
+CHOICE = [{"epsilon": 0.01, "chosen": True}, {"epsilon": 0.02, "chosen": False}]
+
+
+def test_ranks_by_hand() -> None:
+    rows = [row("MARL", 0.23, 5.0), row("MARL", 0.35, 1.0), row("ERMAS", 0.23, 4.0), row("ERMAS", 0.35, 4.0)]
+    rows += [{**row("ERMAS", 0.23, 99.0), "epsilon": 0.02}, row(ORACLE, 0.23, 99.0)]
+    found = rank_rows(VILLAGE, rows, CHOICE)
+    places = {(r["welfare"], r["where"], r["method"]): (r["value"], r["rank"]) for r in found}
+    assert places["rawls", "home", "MARL"] == (5.0, 1)
+    assert places["rawls", "home", "ERMAS"] == (4.0, 2)
+    assert places["rawls", "over the gap", "ERMAS"] == (4.0, 1)
+    assert places["rawls", "over the gap", "MARL"] == (3.0, 2)
+    assert len(found) == len(WELFARE) * 2 * 2
+
+
+def test_amortised_tests_stand_beside_the_others() -> None:
+    tested = [row("MARL", 0.23, 5.0), row("MARL", 0.35, 1.0)]
+    seen = [{**row("MARL", eta, 0.0), "eq_times_prod": 4.0} for eta in (0.23, 0.27)]
+    first, second = amortised_rows(VILLAGE, seen, tested)
+    labels = {"method": "MARL", "epsilon": None, "seed": 0}
+    assert first == {**labels, "eta_test": 0.23, "amortised_welfare": 4.0, "fresh_welfare": 5.0}
+    assert second["fresh_welfare"] is None
+    assert VILLAGE.seen_arguments(0.27)["perturbation"]["etas"] == [0.27]
+    assert VILLAGE.seen_arguments(0.27)["isoelastic_eta"] == 0.27  # so that nothing is added to the rewards
+
+
+def test_regret_to_oracles_of_several_seeds() -> None:
+    rows = [row(ORACLE, eta, 10.0 + seed, seed) for eta in (0.23, 0.35) for seed in (0, 1)]
+    rows += [row("MARL", eta, 8.0, seed) for eta in (0.23, 0.35) for seed in (0, 1)]
+    (found,) = summary_rows(VILLAGE, rows)
+    assert found["regret_to_oracle"] == pytest.approx(2.5)
+    (without,) = summary_rows(VILLAGE, [r for r in rows if (r["method"], r["eta_test"]) != (ORACLE, 0.35)])
+    assert "regret_to_oracle" not in without
+
+
+def job(key: str, tables: Mapping[str, Any], folder: Path | None = None) -> Finished:
+    """A finished job, with a checkpoint where there is a folder."""
+    files = {}
+    if folder is not None:
+        (folder / f"{key}.{PLANNER_FILE}").write_bytes(key.encode())
+        files[PLANNER_FILE] = hashlib.sha256(key.encode()).hexdigest()
+    return Finished(key, {}, dict(tables), {}, 0.0, files)
+
+
+def first_phases(folder: Path) -> list[Finished]:
+    """Those of one seed, but for one that failed."""
+    found = study.first_phases(VILLAGE, Scale(1), [], folder)
+    phases = [phase for phase in found if isinstance(phase, jobs.FirstPhase) and (phase.eta, phase.seed) != (0.35, 0)]
+    return [job(f"first{k}", {jobs.FIRST: [{"eta": p.eta, "seed": p.seed}]}, folder) for k, p in enumerate(phases)]
+
+
+def test_trainings_begin_with_the_agents_of_their_people(tmp_path: Path) -> None:
+    begun = first_phases(tmp_path)
+    found = [one for one in study.trainings(VILLAGE, Scale(1), begun, tmp_path) if isinstance(one, jobs.Training)]
+    assert {one.method_name for one in found} == {*study.methods(VILLAGE)} - {"MARL_eta-0.35"}  # whose agents failed
+    places = {row["eta"]: f.key.encode() for f in begun for row in f.tables[jobs.FIRST] if row["seed"] == 0}
+    assert all(one.first == places[one.method.eta] for one in found)
+    randomised = next(one for one in found if one.method.eta is None)
+    assert randomised.run_settings().environment.arguments["perturbation"]["etas"] == list(VILLAGE.tests)
+
+
+def test_what_is_tested(tmp_path: Path) -> None:
+    """Agents of a test are others than those of the training; oracles are tested at home only, wherever that is."""
+    trained = [("MARL", None, VILLAGE.home), ("ERMAS", 0.01, VILLAGE.home), (ORACLE, None, 0.11)]
+    done = [
+        job(f"t{k}", {jobs.TRAINING: [dict(method=m, epsilon=e, seed=0, env_steps=9, eta_trained=eta)]}, tmp_path)
+        for k, (m, e, eta) in enumerate(trained)
+    ]
+    formula = job("saez", {study.SAEZ: [{"rates": "0 1"}, {"rates": "0.5 0.25"}]})
+    found = study.tests(VILLAGE, Scale(1), [*first_phases(tmp_path), *done, formula], tmp_path)
+    etas: dict[str, list[float | None]] = {}
+    for one in found:
+        assert isinstance(one, jobs.Test)
+        etas.setdefault(one.labels["method"], []).append(one.eta)
+        assert one.seed >= 1000
+        if one.labels["method"] == "Saez":
+            assert one.planner == {"name": "fixed_brackets", "rates": [0.5, 0.25]}
+    everywhere = list(VILLAGE.tests)
+    assert etas.pop(ORACLE) == [0.11]
+    assert etas.pop("ERMAS") == sorted((*everywhere, *VILLAGE.validation))
+    assert etas == {key: [*everywhere, None] for key in ("free market", "US federal", "Saez", "MARL")}
+
+
+@pytest.mark.slow
+def test_the_whole_in_miniature(tmp_path: Path) -> None:
+    """Every stage runs, a repeated command does nothing, tables and picture are made of it."""
+    outcome = reproduce("figure-5", Scale(1, quick=True), tmp_path, backend_of(1, None))
+    assert not outcome.failed
+    again = reproduce("figure-5", Scale(1, quick=True), tmp_path, backend_of(1, None))
+    assert [job.seconds for job in again.finished] == [job.seconds for job in outcome.finished]
+    with (tmp_path / "figure-5.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["method"] for row in rows} == {"free market", "US federal", "Saez", "MARL", "ERMAS", "oracle"}
+    assert set(WELFARE) <= set(rows[0])
+    assert (tmp_path / "figure-5.png").stat().st_size > 10_000
+    described = json.loads((tmp_path / "figure-5.json").read_text(encoding="utf-8"))
+    assert described["settings"]["MARL"]["agent_learner"]["kind"] == "jax"
