@@ -14,6 +14,9 @@ import ermas_envs
 from ermas_envs.games.bimatrix.payoffs import BimatrixPayoffs
 
 WITHOUT_DEFAULTS: dict[str, dict[str, Any]] = {
+    "Polynomial": {"coefficients": (0.5, 1.0)},
+    "BPR": {"free_flow": 1.0, "capacity": 0.5},
+    "Table": {"values": (0.5, 1.0)},
     "RiskConfig": {"utility": "crra", "aversion": 0.5},
     "EnvironmentSpec": {"name": "bimatrix_v0"},
     "Task": {"environment": "bimatrix_v0"},

@@ -144,7 +144,7 @@ def lagrangian_reward(agent_reward: FloatArray, planner_payoff: FloatArray, mult
 def joint_lagrangian(
     planner_payoff: FloatArray,
     rewards: Mapping[str, FloatArray],
-    multipliers: Mapping[str, float],
+    multipliers: Mapping[str, PerSeed],
     blocks: Mapping[str, slice],
     joint: slice,
 ) -> FloatArray:
