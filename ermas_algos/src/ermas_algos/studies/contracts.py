@@ -7,7 +7,7 @@ contract.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.evaluation.contract_certificate import likeliest_contracts
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
 from ermas_algos.learners.jax_config import JaxLearnerConfig
-from ermas_algos.learners.sb3 import SB3LearnerConfig
+from ermas_algos.studies.learner_kinds import learning_with
 from ermas_envs import contract_v0
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.games.contract.engine import HORIZON
@@ -53,7 +53,6 @@ METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ERMAS, Lagrangian planner": ("ERMAS", {"planner_objective": "lagrangian"}),
 }
 """Trainer and settings by the method's name."""
-LEARNERS = ("agent_learner", "planner_learner", "deviation_learner")
 
 
 @dataclass(frozen=True)
@@ -122,13 +121,7 @@ class Trained:
         }
         if self.iterations is not None:
             options["iterations"] = self.iterations
-        run = Run.from_options(options)
-        learners: dict[str, Any] = {
-            name: JaxLearnerConfig.like(learner)
-            for name in LEARNERS
-            if isinstance(learner := getattr(run.config, name, None), SB3LearnerConfig)
-        }
-        return replace(run, config=replace(run.config, **learners))
+        return learning_with(JaxLearnerConfig.kind, Run.from_options(options))
 
     @property
     def key(self) -> str:

@@ -5,26 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ermas_algos.algorithms.config import TrainerConfig
 from ermas_algos.algorithms.run import Run, merged
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.learners.jax_config import JaxLearnerConfig
 from ermas_algos.presets import preset_registry
-from ermas_algos.studies.figure_5_jobs import of_kind
+from ermas_algos.studies.learner_kinds import learning_with
 from ermas_envs import economy_v0
 
 HOME = 0.23
 """Risk aversion of the training."""
 ETAS = (0.11, 0.15, 0.19, HOME, 0.27, 0.31, 0.35)
 """Risk aversion of the tests."""
-
-
-def learning_with_jax(config: TrainerConfig) -> TrainerConfig:
-    """The same with all learners of the kind `jax`."""
-    names = ("agent_learner", "planner_learner", "deviation_learner")
-    learners = {name: getattr(config, name, None) for name in names}
-    same: dict[str, Any] = {n: of_kind(JaxLearnerConfig.kind, one) for n, one in learners.items() if one is not None}
-    return dataclasses.replace(config, **same)
 
 
 def _seen(etas: Sequence[float]) -> dict[str, Any]:
@@ -97,7 +88,7 @@ class Size:
                 "iterations": self.iterations,
             }
         )
-        return dataclasses.replace(run, config=learning_with_jax(run.config))
+        return learning_with(JaxLearnerConfig.kind, run)
 
     def people(self, eta: float | None) -> dict[str, Any]:
         """Arguments of the environment that say who lives there; None: every episode draws one of the tests' values,

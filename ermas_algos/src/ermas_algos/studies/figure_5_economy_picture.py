@@ -168,7 +168,8 @@ def _reported(axes: Axes, curves: Rows) -> None:
     axes.set_title("MARL at home: agents over training", loc="left", fontsize=10)
     axes.set_xlabel("outer iteration")
     axes.set_ylabel("share of the largest mean")
-    draw_legend(axes, legend_entries([axes]), frameon=False, fontsize=8)
+    axes.set_ylim(top=1.3)  # room for the legend
+    draw_legend(axes, legend_entries([axes]), loc="upper left", frameon=False, fontsize=8, ncols=2)
 
 
 def _planner_curves(axes: Axes, curves: Rows, drawn: Sequence[Key]) -> None:
@@ -206,7 +207,8 @@ def _ranks(axes: Axes, ranks: Rows, drawn: Sequence[Key]) -> None:
     if table.size:
         axes.imshow(table, cmap="Blues_r", aspect="auto", vmin=1, vmax=1.6 * len(names))
         for (row, column), rank in np.ndenumerate(table):
-            axes.text(column, row, f"{rank:.0f}", ha="center", va="center", fontsize=10)
+            color = "white" if rank <= len(names) / 2 else "black"
+            axes.text(column, row, f"{rank:.0f}", ha="center", va="center", fontsize=10, color=color)
         axes.set_yticks(range(len(names)), names)
         axes.set_xticks(range(len(welfare)), [_WELFARE[name] for name in welfare], rotation=30, ha="right", fontsize=8)
     axes.set_title("Ranks over all η by welfare function (1: best)", loc="left", fontsize=10)

@@ -17,9 +17,7 @@ from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.evaluation.schedule_transfer import evaluate_schedule, fresh_taxpayers
 from ermas_algos.evaluation.tax_certificate import likeliest_play
 from ermas_algos.experiments.jobs import Row, Tables
-from ermas_algos.learners.jax_config import JaxLearnerConfig
-from ermas_algos.learners.protocol import LearnerConfig
-from ermas_algos.learners.sb3 import SB3LearnerConfig
+from ermas_algos.studies.learner_kinds import learning_with, of_kind
 from ermas_algos.studies.one_step_gaps import Gap
 from ermas_envs import BatchedEnv, one_step_economy_v0
 from ermas_envs.base.arrays import FloatArray
@@ -89,22 +87,12 @@ def training_run(gap: Gap, method: Method, seed: int, iterations: int) -> Run:
             "iterations": iterations,
         }
     )
-    names = ("agent_learner", "planner_learner", "deviation_learner")
-    given = {name: learner for name in names if (learner := getattr(run.config, name, None)) is not None}
-    kinds: dict[str, Any] = {name: of_kind(method.learner or gap.learner, learner) for name, learner in given.items()}
-    return replace(run, config=replace(run.config, **kinds))
+    return learning_with(method.learner or gap.learner, run)
 
 
 def _drawn(etas: Sequence[float]) -> dict[str, Any]:
     """Argument of the environment in which every episode draws one of these; nothing without any."""
     return {"perturbation": {"name": "random_risk_aversion", "etas": list(etas)}} if etas else {}
-
-
-def of_kind(kind: str, learner: LearnerConfig) -> LearnerConfig:
-    """The same PPO as the kind `sb3` or `jax`."""
-    if kind == JaxLearnerConfig.kind and isinstance(learner, SB3LearnerConfig):
-        return JaxLearnerConfig.like(learner)
-    return learner
 
 
 def fresh_agents(gap: Gap, learner: str | None = None) -> FreshAgentsConfig:

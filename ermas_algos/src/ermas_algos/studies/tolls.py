@@ -5,7 +5,7 @@ Every planner ends at tolls, and all of them are judged exactly (`ermas_envs.ora
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,7 @@ from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.evaluation.toll_certificate import certify_toll_run
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
 from ermas_algos.learners.jax_config import JaxLearnerConfig
-from ermas_algos.learners.protocol import LearnerConfig
-from ermas_algos.learners.sb3 import SB3LearnerConfig
+from ermas_algos.studies.learner_kinds import learning_with
 from ermas_envs import toll_v0
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.games.toll.settings import TollSettings
@@ -136,9 +135,7 @@ class Trained:
                 "iterations": self.iterations,
             }
         )
-        names = [name for name in LEARNERS if getattr(run.config, name, None) is not None]
-        learners: dict[str, Any] = {name: _jax(getattr(run.config, name)) for name in names}
-        return replace(run, config=replace(run.config, **learners))
+        return learning_with(JaxLearnerConfig.kind, run)
 
     @property
     def key(self) -> str:
@@ -158,11 +155,6 @@ class Trained:
 
 MULTIPLIER = {"initial": 4.0, "step_size": 2.0, "proportional": 30.0, "maximum": 100.0}
 """λ times the number of drivers: the defaults of two agents."""
-LEARNERS = ("agent_learner", "planner_learner", "deviation_learner")
-
-
-def _jax(learner: LearnerConfig) -> LearnerConfig:
-    return JaxLearnerConfig.like(learner) if isinstance(learner, SB3LearnerConfig) else learner
 
 
 class Snapshots(Callback):
