@@ -114,9 +114,10 @@ def test_a_preset_that_does_not_fit_is_refused(
 
 
 def test_what_comes_next_exists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`ermas certify` needs tables, `ermas evaluate` a gap: neither is recommended where it would be refused."""
+    """`ermas evaluate` needs a gap, and is not recommended where it would be refused; `ermas certify` trains exploiters
+    where there is no oracle."""
     assert main(["train", *ECONOMY, "--algorithm", "MARL", *SMALL, "--out", str(tmp_path / "economy")]) == 0
-    assert f"Next: ermas info {tmp_path / 'economy'}\n" in capsys.readouterr().out
+    assert f"Next: ermas certify {tmp_path / 'economy'}\n" in capsys.readouterr().out
     game = ["--environment", "augmented_bimatrix_v0", "--algorithm", "MARL"]
     assert main(["train", *game, *SMALL, "--out", str(tmp_path / "game")]) == 0
     run = tmp_path / "game"

@@ -12,6 +12,7 @@ import pytest
 import ermas_algos
 import ermas_envs
 from ermas_envs.games.bimatrix.payoffs import BimatrixPayoffs
+from ermas_envs.games.contract.instances import Instances
 
 WITHOUT_DEFAULTS: dict[str, dict[str, Any]] = {
     "Polynomial": {"coefficients": (0.5, 1.0)},
@@ -73,8 +74,8 @@ def in_numpy(value: Any, narrow: bool) -> Any:
 
 
 def strange(value: Any, where: str) -> list[str]:
-    """Where a value is, or holds, something that is no plain Python object; payoffs are matrices."""
-    if isinstance(value, BimatrixPayoffs):
+    """Where a value is, or holds, something that is no plain Python object; payoffs and instances are arrays."""
+    if isinstance(value, BimatrixPayoffs | Instances):
         return []
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         parts = {entry.name: getattr(value, entry.name) for entry in dataclasses.fields(value)}

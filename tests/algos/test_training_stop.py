@@ -1,5 +1,6 @@
 """Killed trainings of the economy resume bit for bit; NaN, and λ at its maximum, stop one by the quantity's name."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -177,8 +178,10 @@ def test_payoffs_that_are_no_numbers_stop_it_by_their_name(tmp_path: Path) -> No
 
         def step(actions: Any) -> Any:
             result = usual(actions)
-            result.payoffs["planner"][1] = np.nan
-            return result
+            payoffs = result.payoffs["planner"].copy()  # rewards may be the same array
+            payoffs[1] = np.nan
+            by_role = {role: payoffs if role == "planner" else result.payoffs[role] for role in result.payoffs}
+            return dataclasses.replace(result, payoffs=result.payoffs.roles.stacked(by_role))
 
         env.step = step
 

@@ -137,7 +137,8 @@ class EngineBatch:
             if self._inside is not None:
                 self._inside.reseed(seed)
             self._execution.reseed(seed)
-            self._draw_streams = ReplicaStreams(seed, self.num_envs, Purpose.PERTURBATION)
+            if self._drawn is not None:
+                self._draw_streams = ReplicaStreams(seed, self.num_envs, Purpose.PERTURBATION)
         self._steps[:] = 0
         begun = np.zeros_like(self._episodes) if from_scratch else self._episodes + 1
         self._episodes[:] = begun if first_episode is None else first_episode

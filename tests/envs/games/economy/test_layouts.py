@@ -279,7 +279,7 @@ def test_the_originals_files_are_read() -> None:
         ({"seed": -1}, "seed must be an integer >= 0, got -1"),
     ],
 )
-@pytest.mark.parametrize("name", layout_registry.names())
+@pytest.mark.parametrize("name", [name for name in layout_registry.names() if name != "village"])  # which takes none
 def test_bad_arguments(name: str, arguments: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         layout_registry.make(name, **arguments)
