@@ -152,19 +152,20 @@ def _stack(group: str, parts: Sequence[Observation], axis: int) -> Observation:
     first = parts[0]
     try:
         if isinstance(first, Mapping):
-            return {key: _side_by_side([part[key] for part in parts], axis) for key in first}
-        return _side_by_side(cast("Sequence[Array]", parts), axis)
+            return {key: side_by_side([part[key] for part in parts], axis) for key in first}
+        return side_by_side(cast("Sequence[Array]", parts), axis)
     except ValueError as error:
         raise ValueError(f"group {group!r}: its roles must have arrays of one shape ({error}).") from None
 
 
-def _side_by_side(parts: Sequence[Array], axis: int) -> Array:
+def side_by_side(parts: Sequence[Array], axis: int) -> Array:
     """`np.stack`, in half the time where alike arrays have few numbers."""
     first = parts[0]
     if any(part.shape != first.shape or part.dtype != first.dtype for part in parts):
         return np.stack(parts, axis=axis)
     out = np.empty((*first.shape[:axis], len(parts), *first.shape[axis:]), first.dtype)
-    places = np.moveaxis(out, axis, 0)
+    before = [slice(None)] * axis
     for place, part in enumerate(parts):
-        places[place] = part
+        where: tuple[Any, ...] = (*before, place)
+        out[where] = part
     return out

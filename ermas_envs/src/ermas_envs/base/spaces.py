@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
-from ermas_envs.base.groups import ByRole, Roles
+from ermas_envs.base.groups import ByRole, Roles, side_by_side
 
 
 class JointActionCheck:
@@ -21,6 +21,8 @@ class JointActionCheck:
 
     def __init__(self, roles: Roles, action_spaces: Mapping[str, spaces.Space[Any]], num_envs: int) -> None:
         self._roles, self._spaces, self._num_envs = roles, action_spaces, num_envs
+        # Engines of many like roles read their actions by group, those of two read them by role.
+        self._many = max(len(group) for group in roles.groups.values()) > 2
 
     def __call__(self, actions: Mapping[str, Any]) -> ByRole[Array]:
         """Actions by role, (R, *action shape) each, or by group, (R, n, *action shape), as `ByRole`.
@@ -37,10 +39,26 @@ class JointActionCheck:
             raise ValueError(
                 f"actions must name exactly {list(self._spaces)}, got {list(actions)} (by group: {groups})."
             )
+        if self._many:
+            together = {group: self._together(roles, actions) for group, roles in self._roles.groups.items()}
+            if all(array is not None for array in together.values()):
+                return ByRole(self._roles, together)
         return ByRole(
             self._roles,
             given={name: array for group in self._roles.groups for name, array in self._roles_of(group, actions)},
         )
+
+    def _together(self, roles: Sequence[str], actions: Mapping[str, Any]) -> Array | None:
+        """(R, n, …) actions of a group's roles that are alike and seen at once to be right; None: each is to be looked
+        at."""
+        space, batches = self._spaces[roles[0]], [np.asarray(actions[role]) for role in roles]
+        shape = (self._num_envs, *(space.shape or ()))
+        if any(batch.shape != shape or batch.dtype != batches[0].dtype for batch in batches):
+            return None
+        stacked = side_by_side(batches, 1)
+        if not _are_inside(space, stacked):
+            return None
+        return stacked.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else stacked
 
     def _are_by_group(self, actions: Mapping[str, Any]) -> bool:
         if actions.keys() != self._roles.groups.keys():
