@@ -61,6 +61,15 @@ def test_a_run_is_certified_with_its_agents(payments: str) -> None:
     assert contract.agent.value >= contract.worst.value - 1e-9 or contract.agent.regret > 0.04
 
 
+def test_the_command_certifies_a_run_exactly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = EnvironmentSpec("contract_v0", {"instances": INSTANCE, "outcomes": "expected", "payments": "grid"})
+    ERMAS(spec, ERMASConfig(num_envs=4, epsilon=0.02, warmup_iterations=1)).learn(2, tmp_path)
+    assert ermas("certify", str(tmp_path)) in (0, 1)
+    assert "The planner's likeliest contracts" in capsys.readouterr().out
+    assert ermas("certify", str(tmp_path), "--exploiters", "exploiters", "2") == 2
+    assert "has an exact oracle and needs none" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -13,29 +13,14 @@ from ermas_algos.algorithms.config import from_json
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.commands.configuration_file import nested
 from ermas_algos.commands.console import job_progress, print_table
-from ermas_algos.commands.contract_text import print_contract_certificate
+from ermas_algos.commands.exact_games import EXACT_GAMES, ExactGame, Found
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
 from ermas_algos.commands.number_text import number
 from ermas_algos.commands.numbers_given import numbers_given
 from ermas_algos.commands.options import checkpoint_file, environment_spec, given_arguments, optional
 from ermas_algos.commands.regret_statements import check_epsilon, print_statements
-from ermas_algos.commands.tax_schedule import print_tax_certificate
-from ermas_algos.commands.toll_text import print_toll_certificate
 from ermas_algos.evaluation.certificate import certify_trainer, load_trainer
-from ermas_algos.evaluation.contract_certificate import (
-    ContractsFound,
-    certify_contract_run,
-    certify_given_contracts,
-    has_contracts,
-)
 from ermas_algos.evaluation.exploiters import ExploiterConfig, exploit_trainer
-from ermas_algos.evaluation.tax_certificate import (
-    TaxCertificate,
-    certify_given_schedule,
-    certify_taxes,
-    is_one_step,
-)
-from ermas_algos.evaluation.toll_certificate import TollsFound, certify_given_tolls, certify_toll_run, has_tolls
 from ermas_envs import EnvironmentSpec
 from ermas_envs.base.arguments import check_integer
 from ermas_envs.oracles import Certificate
@@ -92,31 +77,24 @@ class Certify:
             if self.environment is None
             else environment_spec(self.environment, given_arguments(self.arguments, {}))
         )
-        given = [self.checkpoint is not None, bool(self.schedule), bool(self.tolls), bool(self.contract)]
-        if given.count(True) != 1:
+        given = [game for game in EXACT_GAMES if getattr(self, game.option)]
+        if len(given) + (self.checkpoint is not None) != 1:
             raise ValueError(
                 "name a run or its checkpoint, or give a --schedule, --tolls or a --contract: one of them."
             )
         if self.checkpoint is None:
             self._require_no_exploiters()
-            if self.contract:
-                return self._given_contracts(console, spec)
-            return self._given_tolls(console, spec) if self.tolls else self._schedule(console, spec)
+            return self._given(console, given[0], spec)
         path = checkpoint_file(self.checkpoint)
         trainer = load_trainer(path, spec)
         notices = trainer.notices()
-        if not (trainer.env.tabular_game() or is_one_step(trainer.env) or has_tolls(trainer.env)):
+        game = next((game for game in EXACT_GAMES if game.knows(trainer.env)), None)
+        if game is None and trainer.env.tabular_game() is None:
             return self._exploited(console, f"{path}", trainer)
         self._require_no_exploiters()
-        if is_one_step(trainer.env):
-            taxes = certify_taxes(trainer, self.epsilon)
-            return self._taxes(console, f"{path}", taxes, {"training_notices": notices})
-        if has_contracts(trainer.env):
-            contracts = certify_contract_run(trainer, self.epsilon)
-            return self._contracts(console, f"{path}", contracts, {"training_notices": notices})
-        if has_tolls(trainer.env):
-            tolls = certify_toll_run(trainer, self.epsilon)
-            return self._tolls(console, f"{path}", tolls, {"training_notices": notices})
+        if game is not None:
+            found = game.of_run(trainer, self.epsilon)
+            return self._exact(console, game, f"{path}", found, {"training_notices": notices})
         certificates = certify_trainer(trainer, self.epsilon)
         if self.json:
             told = [{**certificate.as_dict(), "training_notices": notices} for certificate in certificates]
@@ -133,21 +111,21 @@ class Certify:
         if self.exploiters:
             raise ValueError("exploiters: this game has an exact oracle and needs none.")
 
-    def _schedule(self, console: Console, spec: EnvironmentSpec | None) -> int:
-        """Exit status for a tax schedule."""
+    def _given(self, console: Console, game: ExactGame, spec: EnvironmentSpec | None) -> int:
+        """Exit status for what a planner does, without a run."""
         if spec is None:
-            raise ValueError("schedule: in which game? Name its --environment, too.")
-        rates = numbers_given(self.schedule, "schedule", "rates")
-        return self._taxes(console, "tax schedule", certify_given_schedule(spec(1), rates, self.epsilon), {})
+            raise ValueError(f"{game.option}: in which game? Name its --environment, too.")
+        numbers = numbers_given(getattr(self, game.option), game.option, game.numbers)
+        return self._exact(console, game, game.title, game.of_given(spec(1), numbers, self.epsilon), {})
 
-    def _taxes(self, console: Console, title: str, found: TaxCertificate, notices: dict[str, list[str]]) -> int:
-        """Exit status for a certificate of a tax schedule, which is shown."""
+    def _exact(self, console: Console, game: ExactGame, title: str, found: Found, notices: dict[str, list[str]]) -> int:
+        """Exit status for an exact certificate, which is shown."""
         if self.json:
             print(json.dumps([{**found.as_dict(), **notices}], indent=1))
         else:
-            print_tax_certificate(console, title, found)
+            game.show(console, title, found)
             _print_notices(console, notices.get("training_notices", []))
-        return DONE if found.schedule.holds else FAILED
+        return DONE if found.holds else FAILED
 
     def _exploited(self, console: Console, title: str, trainer: Trainer[Any]) -> int:
         """Exit status for what exploiters show, which is printed."""
@@ -164,38 +142,6 @@ class Certify:
             _print_notices(console, trainer.notices())
         exceeded = epsilon is not None and any(statement.lower > epsilon for statement in found.values())
         return FAILED if exceeded else DONE
-
-    def _given_contracts(self, console: Console, spec: EnvironmentSpec | None) -> int:
-        """Exit status for contracts."""
-        if spec is None:
-            raise ValueError("contract: in which game? Name its --environment, too.")
-        payments = numbers_given(self.contract, "contract", "payments")
-        return self._contracts(console, "contracts", certify_given_contracts(spec(1), payments, self.epsilon), {})
-
-    def _contracts(self, console: Console, title: str, found: ContractsFound, notices: dict[str, list[str]]) -> int:
-        """Exit status for a certificate of contracts, which is shown."""
-        if self.json:
-            print(json.dumps([{**found.as_dict(), **notices}], indent=1))
-        else:
-            print_contract_certificate(console, title, found)
-            _print_notices(console, notices.get("training_notices", []))
-        return DONE if found.certificate.holds else FAILED
-
-    def _given_tolls(self, console: Console, spec: EnvironmentSpec | None) -> int:
-        """Exit status for tolls."""
-        if spec is None:
-            raise ValueError("tolls: in which game? Name its --environment, too.")
-        tolls = numbers_given(self.tolls, "tolls", "tolls")
-        return self._tolls(console, "tolls", certify_given_tolls(spec(1), tolls, self.epsilon), {})
-
-    def _tolls(self, console: Console, title: str, found: TollsFound, notices: dict[str, list[str]]) -> int:
-        """Exit status for a certificate of tolls, which is shown."""
-        if self.json:
-            print(json.dumps([{**found.as_dict(), **notices}], indent=1))
-        else:
-            print_toll_certificate(console, title, found)
-            _print_notices(console, notices.get("training_notices", []))
-        return DONE if found.certificate.holds else FAILED
 
     def after_interrupt(self) -> str:
         """What the same command does next."""

@@ -30,6 +30,11 @@ class ContractsFound:
     probability: float | None
     """With which the planner of a checkpoint signs them; None for given ones, and where payments are any numbers."""
 
+    @property
+    def holds(self) -> bool:
+        """Whether the bound ε does."""
+        return self.certificate.holds
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {**self.certificate.as_dict(), "contracts_probability": self.probability}

@@ -35,6 +35,11 @@ class TaxCertificate:
     """With which the planner of a checkpoint plays it, as to the brackets that incomes can reach; None for a schedule
     that was given."""
 
+    @property
+    def holds(self) -> bool:
+        """Whether the bound ε does."""
+        return self.schedule.holds
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {**self.schedule.as_dict(), "schedule_probability": self.probability}

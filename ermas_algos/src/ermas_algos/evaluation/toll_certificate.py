@@ -30,6 +30,11 @@ class TollsFound:
     probability: float | None
     """With which the planner of a checkpoint sets them; None for tolls that were given, or are any numbers."""
 
+    @property
+    def holds(self) -> bool:
+        """Whether the bound ε does."""
+        return self.certificate.holds
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {**self.certificate.as_dict(), "tolls_probability": self.probability}
