@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 
 from ermas_algos.algorithms.trainer import Trainer
+from ermas_algos.evaluation.certified_game import engine_of, first_row, is_game
 from ermas_algos.evaluation.likeliest_action import likeliest_action
-from ermas_algos.learners.protocol import arrays
 from ermas_envs import BatchedEnv
-from ermas_envs.base.arrays import Array, BoolArray, FloatArray
-from ermas_envs.faces.engine_batch import EngineBatch
-from ermas_envs.game.batch import BatchObservation
+from ermas_envs.base.arrays import Array, FloatArray
 from ermas_envs.games.contract.engine import HORIZON, ContractEngine
 from ermas_envs.oracles.contracts import ContractProblem, ContractsCertificate, certify_contracts
 
@@ -42,7 +40,7 @@ class ContractsFound:
 
 def has_contracts(env: BatchedEnv) -> bool:
     """Whether it is the game in which contracts are certified."""
-    return isinstance(env, EngineBatch) and isinstance(env.engine, ContractEngine)
+    return is_game(env, ContractEngine)
 
 
 def certify_given_contracts(env: BatchedEnv, payments: Any, epsilon: float | None = None) -> ContractsFound:
@@ -86,26 +84,16 @@ def likeliest_contracts(trainer: Trainer[Any]) -> tuple[FloatArray, float | None
     actions: dict[str, Array] = {agent: np.zeros(env.num_envs, dtype=np.int64) for agent in env.agents}
     probability = None
     if env.planner in trainer.learners:
-        space, row = env.action_spaces[env.planner], _row(seen, env.planner)
+        space, row = env.action_spaces[env.planner], first_row(seen, env.planner)
         action, probability = likeliest_action(trainer.learners[env.planner], space, *row)
         actions[env.planner] = np.repeat(action[None], env.num_envs, axis=0)
     seen = env.step(actions)
-    rows = [trainer.learners[agent].action_probabilities(*_row(seen, agent))[0] for agent in env.agents]
+    rows = [trainer.learners[agent].action_probabilities(*first_row(seen, agent))[0] for agent in env.agents]
     return engine.payments[0].copy(), probability, np.asarray(rows, dtype=np.float64)
 
 
 def _engine(env: BatchedEnv) -> ContractEngine:
     """The game of an environment; ValueError unless it is `contract_v0`, without action noise."""
-    if not isinstance(env, EngineBatch) or not isinstance(env.engine, ContractEngine):
-        raise ValueError(f"contracts are certified in contract_v0, not in {env.name}.")
-    if env.changes_actions:
-        raise ValueError(
-            "action_noise must be 0 and behaviour None: the oracles know agents who take the action that they choose."
-        )
-    return env.engine
-
-
-def _row(seen: BatchObservation, role: str) -> tuple[Array, BoolArray | None]:
-    """(1, …) what a role sees in the first replica, and its mask."""
-    masks = seen.action_masks
-    return arrays(seen.observations)[role][:1], masks[role][:1] if role in masks else None
+    return engine_of(
+        env, ContractEngine, "contracts are certified in contract_v0", "agents who take the action that they choose"
+    )

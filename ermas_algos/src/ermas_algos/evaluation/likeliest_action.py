@@ -29,10 +29,16 @@ def likeliest_action(
     if isinstance(space, spaces.Box):
         drawn = learner.act(observation, np.full((1, learner.noise_size), 0.5), mask)[0]
         return np.clip(drawn, space.low, space.high).astype(space.dtype), None
-    levels = (np.arange(NOISE_LEVELS) + 0.5) / NOISE_LEVELS
-    masks = None if mask is None else np.repeat(mask, NOISE_LEVELS, axis=0)
-    noise = np.repeat(levels[:, None], learner.noise_size, axis=1)
-    drawn = learner.act(np.repeat(observation, NOISE_LEVELS, axis=0), noise, masks)
+    drawn = drawn_at_all_levels(learner, observation, mask)
     counts = [np.bincount(part) for part in drawn.T]
     likeliest = np.array([count.argmax() for count in counts])
     return likeliest, float(np.prod([count.max() / NOISE_LEVELS for count in counts]))
+
+
+def drawn_at_all_levels(learner: Learner, observation: Array, mask: BoolArray | None) -> Array:
+    """(NOISE_LEVELS, *action shape) what a learner does in one state with noise at all levels; arguments as those
+    of `likeliest_action`."""
+    levels = (np.arange(NOISE_LEVELS) + 0.5) / NOISE_LEVELS
+    noise = np.repeat(levels[:, None], learner.noise_size, axis=1)
+    masks = None if mask is None else np.repeat(mask, NOISE_LEVELS, axis=0)
+    return learner.act(np.repeat(observation, NOISE_LEVELS, axis=0), noise, masks)

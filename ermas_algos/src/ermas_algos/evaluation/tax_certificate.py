@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ermas_algos.algorithms.trainer import Trainer
-from ermas_algos.learners.protocol import Learner, arrays
+from ermas_algos.evaluation.certified_game import engine_of, first_row, is_game
+from ermas_algos.evaluation.likeliest_action import NOISE_LEVELS, drawn_at_all_levels
+from ermas_algos.learners.protocol import Learner
 from ermas_envs import BatchedEnv
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 from ermas_envs.faces.engine_batch import EngineBatch
@@ -20,9 +22,6 @@ from ermas_envs.games.one_step.engine import OneStepEngine
 from ermas_envs.games.taxation.taxes import FIXED
 from ermas_envs.oracles.taxes import Population, ScheduleCertificate, certify_schedule
 from ermas_envs.oracles.taxes.population import CHOICES
-
-NOISE_LEVELS = 2**13
-"""At which a planner's distribution functions are read: probabilities are known to 1 / 2¹³."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class TaxCertificate:
 
 def is_one_step(env: BatchedEnv) -> bool:
     """Whether it is the one-step economy, in which tax schedules are certified."""
-    return isinstance(env, EngineBatch) and isinstance(env.engine, OneStepEngine)
+    return is_game(env, OneStepEngine)
 
 
 def taxes_are_certified(trainer: Trainer[Any]) -> bool:
@@ -140,7 +139,9 @@ def _frozen_at_its_likeliest(
     actions: dict[str, Array] = {agent: np.zeros(env.num_envs, dtype=np.int64) for agent in env.agents}
     probability = 1.0
     if env.planner in trainer.learners:
-        action, probability = _most_likely(trainer.learners[env.planner], engine, population, _row(seen, env.planner))
+        action, probability = _most_likely(
+            trainer.learners[env.planner], engine, population, first_row(seen, env.planner)
+        )
         actions[env.planner] = np.repeat(action[None], env.num_envs, axis=0)
     elif engine.rules.tax.setter != FIXED:
         raise ValueError("the planner that plays inside the environment has no fixed schedule; certify one of its own.")
@@ -150,37 +151,29 @@ def _frozen_at_its_likeliest(
 
 def _engine(env: BatchedEnv) -> OneStepEngine:
     """The game of an environment; ValueError unless it is the one-step economy, where agents do what they choose."""
-    if not isinstance(env, EngineBatch) or not isinstance(env.engine, OneStepEngine):
-        raise ValueError(f"tax schedules are certified in one_step_economy_v0, not in {env.name}.")
-    if env.changes_actions:
-        raise ValueError(
-            "action_noise must be 0 and behaviour None: the oracles know agents who work the hours that they choose."
-        )
-    return env.engine
-
-
-def _row(seen: BatchObservation, role: str) -> tuple[Array, BoolArray]:
-    """(1, …) what a role sees in the first replica, and its mask."""
-    return arrays(seen.observations)[role][:1], seen.action_masks[role][:1]
+    return engine_of(
+        env,
+        OneStepEngine,
+        "tax schedules are certified in one_step_economy_v0",
+        "agents who work the hours that they choose",
+    )
 
 
 def mixed_hours(learners: Mapping[str, Learner], agents: Sequence[str], seen: BatchObservation) -> FloatArray:
     """(n, 101) the agents' probabilities of hours, by what they see in the first replica."""
-    rows = [learners[agent].action_probabilities(*_row(seen, agent))[0] for agent in agents]
+    rows = [learners[agent].action_probabilities(*first_row(seen, agent))[0] for agent in agents]
     return np.asarray(rows, dtype=np.float64).reshape(-1, CHOICES)
 
 
 def _most_likely(
-    learner: Learner, engine: OneStepEngine, population: Population, seen: tuple[Array, BoolArray]
+    learner: Learner, engine: OneStepEngine, population: Population, seen: tuple[Array, BoolArray | None]
 ) -> tuple[Array, float]:
     """The planner's action for its most likely schedule, and the probability of that schedule.
 
     Learners act by inverse distribution functions, so that noise at all levels gives the distribution. Keeping a rate
     and choosing the same one are the same schedule. Brackets that no income reaches do not count.
     """
-    levels = (np.arange(NOISE_LEVELS) + 0.5) / NOISE_LEVELS
-    observations, masks = (np.repeat(part, NOISE_LEVELS, axis=0) for part in seen)
-    drawn = learner.act(observations, np.repeat(levels[:, None], learner.noise_size, axis=1), masks)
+    drawn = drawn_at_all_levels(learner, *seen)
     kept, choices = engine.state.taxes.rates[0], engine.rules.tax.choices
     reached = population.cutoffs < population.wages.max() * (CHOICES - 1)
     if not engine.settings.multi_action_mode_planner:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from ermas_algos.algorithms.trainer import Trainer
+from ermas_algos.evaluation.certified_game import engine_of, first_row, is_game
 from ermas_algos.evaluation.likeliest_action import likeliest_action
-from ermas_algos.learners.protocol import Learner, arrays
+from ermas_algos.learners.protocol import Learner
 from ermas_envs import BatchedEnv
-from ermas_envs.base.arrays import Array, BoolArray, FloatArray
-from ermas_envs.faces.engine_batch import EngineBatch
+from ermas_envs.base.arrays import Array, FloatArray
 from ermas_envs.game.batch import BatchObservation
 from ermas_envs.games.toll.engine import TollEngine
 from ermas_envs.oracles.tolls import TollCertificate, Traffic, certify_tolls, per_drive
@@ -42,7 +42,7 @@ class TollsFound:
 
 def has_tolls(env: BatchedEnv) -> bool:
     """Whether it is the toll game, in which tolls are certified."""
-    return isinstance(env, EngineBatch) and isinstance(env.engine, TollEngine)
+    return is_game(env, TollEngine)
 
 
 def certify_given_tolls(env: BatchedEnv, tolls: Any, epsilon: float | None = None) -> TollsFound:
@@ -81,13 +81,7 @@ def certify_toll_run(trainer: Trainer[Any], epsilon: float | None = None) -> Tol
 
 def _engine(env: BatchedEnv) -> TollEngine:
     """The game of an environment; ValueError unless it is the toll game, whose drivers do what they choose."""
-    if not isinstance(env, EngineBatch) or not isinstance(env.engine, TollEngine):
-        raise ValueError(f"tolls are certified in toll_v0, not in {env.name}.")
-    if env.changes_actions:
-        raise ValueError(
-            "action_noise must be 0 and behaviour None: the oracles know drivers who take the road that they choose."
-        )
-    return env.engine
+    return engine_of(env, TollEngine, "tolls are certified in toll_v0", "drivers who take the road that they choose")
 
 
 def _likeliest_play(trainer: Trainer[Any], engine: TollEngine) -> tuple[FloatArray, float | None, FloatArray]:
@@ -99,7 +93,7 @@ def _likeliest_play(trainer: Trainer[Any], engine: TollEngine) -> tuple[FloatArr
     probability = None
     if env.planner in trainer.learners:
         action, probability = likeliest_action(
-            trainer.learners[env.planner], env.action_spaces[env.planner], *_row(seen, env.planner)
+            trainer.learners[env.planner], env.action_spaces[env.planner], *first_row(seen, env.planner)
         )
         idle[env.planner] = np.repeat(action[None], env.num_envs, axis=0)
     drives = []
@@ -109,13 +103,7 @@ def _likeliest_play(trainer: Trainer[Any], engine: TollEngine) -> tuple[FloatArr
     return engine.tolls[0].copy(), probability, np.array(drives)
 
 
-def _row(seen: BatchObservation, role: str) -> tuple[Array, BoolArray | None]:
-    """(1, …) what a role sees in the first replica, and its mask."""
-    masks = seen.action_masks
-    return arrays(seen.observations)[role][:1], masks[role][:1] if role in masks else None
-
-
 def _choices(learners: Mapping[str, Learner], agents: Sequence[str], seen: BatchObservation) -> FloatArray:
     """(n, L) probabilities of the roads, by what drivers see in the first replica."""
-    rows = [np.ravel(learners[agent].action_probabilities(*_row(seen, agent))) for agent in agents]
+    rows = [np.ravel(learners[agent].action_probabilities(*first_row(seen, agent))) for agent in agents]
     return np.asarray(rows, dtype=np.float64)
