@@ -181,8 +181,7 @@ class ERMAS(Trainer[ERMASConfig]):
             assert isinstance(experience, Trajectories)  # checked in the configuration
             everybody = self.scales.rewards_in_units(experience, self.env.agents)
             blocks = {agent: experience.block(block) for block, agent in enumerate(deviators, start=1)}
-            prices = {agent: float(value) for agent, value in multipliers.items()}
-            shared = joint_lagrangian(planner_payoff, everybody, prices, blocks, experience.block(0))
+            shared = joint_lagrangian(planner_payoff, everybody, multipliers, blocks, experience.block(0))
             return dict.fromkeys(agents, shared)
         own = self.scales.rewards_in_units(experience, agents)
         return {agent: lagrangian_reward(own[agent], planner_payoff, multipliers[agent]) for agent in agents}

@@ -271,7 +271,8 @@ class _Record:
             if group in masks.by_group:
                 self.masks[group].append(masks.by_group[group])
         self.steps.append(result)
-        self.metrics = result.final_metrics or self.metrics
+        if result.final_metrics is not None:  # not read: they may be worked out when they are (`Deferred`)
+            self.metrics = result.final_metrics
         self.cut.append(result.truncated & ~result.terminated & bootstrap)
 
     def trajectories(self, blocks: int) -> Trajectories:

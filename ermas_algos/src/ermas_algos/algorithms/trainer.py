@@ -68,7 +68,6 @@ class Trainer(ABC, Generic[ConfigT]):
             a policy (`TrainerConfig.policy_sharing`) have the same one.
         sharers: per label of a learner the roles that act by it; a role that shares with nobody is its own label.
         iteration: outer iterations done.
-        make_env: as given.
         scales: the units in which learners are given their rewards.
         env: the environment of the joint rollout.
         make_env: makes others like it.

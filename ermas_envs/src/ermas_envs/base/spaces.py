@@ -40,7 +40,7 @@ class JointActionCheck:
                 f"actions must name exactly {list(self._spaces)}, got {list(actions)} (by group: {groups})."
             )
         if self._many:
-            together = {group: self._together(roles, actions) for group, roles in self._roles.groups.items()}
+            together = {group: self._together(group, actions) for group in self._roles.groups}
             if all(array is not None for array in together.values()):
                 return ByRole(self._roles, together)
         return ByRole(
@@ -48,17 +48,17 @@ class JointActionCheck:
             given={name: array for group in self._roles.groups for name, array in self._roles_of(group, actions)},
         )
 
-    def _together(self, roles: Sequence[str], actions: Mapping[str, Any]) -> Array | None:
-        """(R, n, …) actions of a group's roles that are alike and seen at once to be right; None: each is to be looked
-        at."""
-        space, batches = self._spaces[roles[0]], [np.asarray(actions[role]) for role in roles]
-        shape = (self._num_envs, *(space.shape or ()))
-        if any(batch.shape != shape or batch.dtype != batches[0].dtype for batch in batches):
-            return None
-        stacked = side_by_side(batches, 1)
-        if not _are_inside(space, stacked):
-            return None
-        return stacked.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else stacked
+    def _together(self, group: str, actions: Mapping[str, Any]) -> Array | None:
+        """(R, n, …) actions of a group's roles, checked; None where they are not alike, and each is to be looked at."""
+        batches, alike = self._batches(group, actions)
+        return self._group(group, side_by_side(batches, 1)) if alike else None
+
+    def _batches(self, group: str, actions: Mapping[str, Any]) -> tuple[list[Array], bool]:
+        """Actions of every role of a group, and whether all have the right shape and one dtype."""
+        roles = self._roles.groups[group]
+        batches = [np.asarray(actions[role]) for role in roles]
+        shape = (self._num_envs, *(self._spaces[roles[0]].shape or ()))
+        return batches, all(batch.shape == shape and batch.dtype == batches[0].dtype for batch in batches)
 
     def _are_by_group(self, actions: Mapping[str, Any]) -> bool:
         if actions.keys() != self._roles.groups.keys():
@@ -75,9 +75,8 @@ class JointActionCheck:
     def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
         """Each role of a group with its actions, which are looked at together."""
         roles = self._roles.groups[group]
-        space, batches = self._spaces[roles[0]], [np.asarray(actions[role]) for role in roles]
-        shape = (self._num_envs, *(space.shape or ()))
-        if all(batch.shape == shape and batch.dtype == batches[0].dtype for batch in batches):
+        space, (batches, alike) = self._spaces[roles[0]], self._batches(group, actions)
+        if alike:
             everything = batches[0] if len(batches) == 1 else np.concatenate(batches)
             if _are_inside(space, everything):
                 if isinstance(space, spaces.Discrete):
