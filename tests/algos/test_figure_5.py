@@ -19,6 +19,7 @@ from ermas_algos.evaluation.schedule_transfer import (
 )
 from ermas_algos.experiments.jobs import Finished, Scale
 from ermas_algos.learners import SB3Learner, SB3LearnerConfig
+from ermas_algos.number_cells import numbers_of, numbers_text
 from ermas_algos.studies import figure_5_jobs as jobs
 from ermas_algos.studies import figure_5_one_step as study
 from ermas_algos.studies.figure_5_tables import choice_rows, claim_rows, returns_of, summary_rows
@@ -122,7 +123,7 @@ def test_domain_randomisation_draws_the_tests_and_is_asked_at_home(monkeypatch: 
     short = dataclasses.replace(known, settings={"num_envs": 8, "planner_warmup": 1}, learner=None)
     (rows,) = jobs.Training(GAP, "short", short, 0, 2, 2).run().values()
     (row,) = rows
-    expected = np.mean([0.17, 0.23, 0.29]) + sum(jobs.numbers_of(row["schedule"]))
+    expected = np.mean([0.17, 0.23, 0.29]) + sum(numbers_of(row["schedule"]))
     assert row["fresh_welfare"] == pytest.approx(expected)
     assert row["exact_welfare"] == pytest.approx(23.0)
     assert row["method"] == "MARL, domain randomisation"
@@ -156,7 +157,7 @@ def test_saez_is_a_fixed_point_at_the_measured_elasticity() -> None:
     (row,) = jobs.Exact(GAP, jobs.SAEZ, GAP.home).run()[jobs.SCHEDULES]
     people = Population.of(OneStepSettings(**GAP.arguments(0.23)))
     elasticity = reform_elasticity(people, np.array(US_FEDERAL_2018_RATES))
-    rates = np.array(jobs.numbers_of(row["schedule"]))
+    rates = np.array(numbers_of(row["schedule"]))
     incomes = (equilibrium(people.under(rates)).profile * people.under(rates).incomes).sum(axis=1)
     np.testing.assert_allclose(saez_schedule(incomes, elasticity, people.cutoffs), rates, atol=1e-5)
     assert evaluate_schedule(GAP.arguments(0.23), rates, None).exact_welfare > 128.02  # the free market's
@@ -244,7 +245,7 @@ def test_a_missing_test_is_named() -> None:
 
 
 def test_schedules_survive_a_table() -> None:
-    assert jobs.numbers_of(jobs.numbers_text(BEST)) == BEST
+    assert numbers_of(numbers_text(BEST)) == BEST
 
 
 @pytest.mark.parametrize("gap", GAPS, ids=lambda gap: gap.name)
@@ -264,9 +265,7 @@ def test_the_people_of_the_gaps() -> None:
 
 
 def test_a_test_finds_the_worst_cases() -> None:
-    job = jobs.Test(
-        GAP, {"method": "MARL", "epsilon": None, "seed": 0}, jobs.numbers_text(BEST), (0.23,), (0.5,), False, 0
-    )
+    job = jobs.Test(GAP, {"method": "MARL", "epsilon": None, "seed": 0}, numbers_text(BEST), (0.23,), (0.5,), False, 0)
     found = job.run()
     (tested,), (worst,) = found[jobs.TESTS], found[jobs.WORST]
     assert tested["exact_welfare"] == pytest.approx(138.9618, abs=1e-4)

@@ -55,31 +55,29 @@ _MASKED_PPO = {
 }
 """Actions of the economies depend on what an agent has; most of them have no effect without the masks."""
 
+_FAR_SIGHTED_PPO = {**_MASKED_PPO, "gamma": 0.998, "gae_lambda": 0.98}
+"""A house is the end of a long errand, so that little is discounted."""
 _GATHERING = {
     "num_envs": 32,
     "policy_sharing": "group",
     "planner_warmup": 200,
     "practice_updates": 1,
     "agent_learner": {
-        **_MASKED_PPO,
+        **_FAR_SIGHTED_PPO,
         "learning_rate": 3e-3,
-        "gamma": 0.998,
-        "gae_lambda": 0.98,
         "minibatch_size": 1600,
         "anneal_epochs": 3000,
         "algorithm_kwargs": {"n_epochs": 3, "ent_coef": 0.05, "clip_range": 0.2},
     },
     "planner_learner": {
-        **_MASKED_PPO,
+        **_FAR_SIGHTED_PPO,
         "learning_rate": 5e-3,
-        "gamma": 0.998,
-        "gae_lambda": 0.98,
         "anneal_epochs": 1500,
         "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.01, "clip_range": 0.2},
     },
 }
 """Two phases (SPEC section 19): agents learn without taxes, while the cost of labor grows; then the planner learns,
-and its rates may grow. A house is the end of a long errand, so that little is discounted."""
+and its rates may grow."""
 
 _GATHERING_ERMAS = {
     "epsilon": 0.01,
@@ -87,10 +85,8 @@ _GATHERING_ERMAS = {
     "deviating_agents": 2,
     "deviation_updates": 1,
     "deviation_learner": {
-        **_MASKED_PPO,
+        **_FAR_SIGHTED_PPO,
         "learning_rate": 1.5e-3,
-        "gamma": 0.998,
-        "gae_lambda": 0.98,
         "minibatch_size": 400,
         "algorithm_kwargs": {"n_epochs": 3, "ent_coef": 0.01, "clip_range": 0.2},
     },

@@ -6,7 +6,6 @@ that seed (one test per planner where agents can tell planners apart and cannot 
 
 import dataclasses
 import hashlib
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +13,11 @@ from typing import Any
 
 from ermas_algos.algorithms.config import check_writable, to_json
 from ermas_algos.algorithms.run import OPTIONS, Run, data_key, merged, trainer_type, with_preset
-from ermas_algos.checkpoint import replace_file
 from ermas_algos.directory_lock import locked_directory
-from ermas_algos.evaluation.certificate import load_planner
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.evaluation.transfer import TransferRow, transfer_evaluation
 from ermas_algos.experiments.backends import Backend
+from ermas_algos.experiments.checkpoint_bytes import checkpoint_of, planner_of
 from ermas_algos.experiments.jobs import Finished, Outcome, Products, Row, Tables, read_file, run_stages
 from ermas_algos.experiments.results import read_table, rows_of, write_results
 from ermas_algos.file_errors import file_errors
@@ -275,10 +273,7 @@ class Training:
             "env_steps": trainer.env_steps,
             "planner_payoff": float(last[f"payoff/{trainer.env.planner}"]),
         }
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / PLANNER_FILE
-            trainer.save(path)
-            return Products({TRAINING: [row]}, {PLANNER_FILE: path.read_bytes()})
+        return Products({TRAINING: [row]}, {PLANNER_FILE: checkpoint_of(trainer)})
 
 
 @dataclass(frozen=True)
@@ -382,11 +377,3 @@ def _seeded(value: Any, seed: int) -> Any:
     if isinstance(value, list | tuple):
         return [_seeded(entry, seed) for entry in value]
     return seed if value == SEED else value
-
-
-def planner_of(checkpoint: bytes) -> Planner:
-    """The frozen planner in a checkpoint's content."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / PLANNER_FILE
-        replace_file(path, checkpoint)
-        return load_planner(path)

@@ -20,6 +20,7 @@ from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.evaluation.contract_certificate import likeliest_contracts
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
 from ermas_algos.learners.jax_config import JaxLearnerConfig
+from ermas_algos.number_cells import numbers_text
 from ermas_algos.studies.learner_kinds import learning_with
 from ermas_envs import contract_v0
 from ermas_envs.base.arrays import FloatArray
@@ -215,7 +216,7 @@ def judged(
         "instance": instance,
         "method": method,
         "seed": seed,
-        "payments": " ".join(f"{payment:.6g}" for payment in payments),
+        "payments": numbers_text(payments),
         "value_at_home": value_without_deviation(problem, payments),
         "worst_value": worst,
         "robust_optimum": best.value,

@@ -12,11 +12,12 @@ from ermas_algos.algorithms.config import to_json
 from ermas_algos.experiments.jobs import Finished, Job, Row, Scale, read_file
 from ermas_algos.experiments.results import rows_of
 from ermas_algos.experiments.sweep import PLANNER_FILE
+from ermas_algos.number_cells import numbers_of
 from ermas_algos.studies import figure_5_economy_jobs as jobs
 from ermas_algos.studies.economy_sizes import Size
 from ermas_algos.studies.figure_5_economy_jobs import FirstPhase, Method, Test, Training
 from ermas_algos.studies.figure_5_economy_saez import SAEZ, SaezFormula
-from ermas_algos.studies.figure_5_jobs import FREE_MARKET, ORACLE, US_FEDERAL, numbers_of
+from ermas_algos.studies.figure_5_jobs import FREE_MARKET, ORACLE, US_FEDERAL
 from ermas_algos.studies.figure_5_jobs import SAEZ as SAEZ_METHOD
 from ermas_algos.studies.figure_5_one_step import blocks_played
 from ermas_algos.studies.figure_5_tables import (

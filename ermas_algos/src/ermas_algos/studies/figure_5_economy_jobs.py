@@ -1,10 +1,8 @@
 """Jobs of Figure 5 in the full economy: train a planner at home, test one on fresh agents of another risk aversion."""
 
 import hashlib
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ermas_algos.algorithms.callbacks import Callback
@@ -12,13 +10,13 @@ from ermas_algos.algorithms.collection import MakeEnv
 from ermas_algos.algorithms.config import to_json
 from ermas_algos.algorithms.run import Run, data_key
 from ermas_algos.algorithms.trainer import Trainer
-from ermas_algos.evaluation.certificate import load_trainer
 from ermas_algos.evaluation.economy_episodes import Episodes, play_episodes
 from ermas_algos.evaluation.fresh_agents import FreshAgents, train_fresh_agents
+from ermas_algos.experiments.checkpoint_bytes import checkpoint_of, planner_of, trainer_of
 from ermas_algos.experiments.jobs import Products, Row, Tables
-from ermas_algos.experiments.sweep import PLANNER_FILE, planner_of
+from ermas_algos.experiments.sweep import PLANNER_FILE
+from ermas_algos.number_cells import numbers_text
 from ermas_algos.studies.economy_sizes import HOME, Size
-from ermas_algos.studies.figure_5_jobs import numbers_text
 from ermas_envs import EnvironmentSpec, economy_v0
 
 FIRST, CURVES, SKILLS, TRAINING, TESTS, AMORTISED = "first", "curves", "skills", "training", "tests", "amortised"
@@ -62,22 +60,6 @@ class Curves(Callback):
             values = [float(v) for key, v in metrics.items() if key.startswith(f"{name}/") and v == v]
             row[column] = sum(values) / len(values) if values else None
         self.rows.append(row)
-
-
-def trainer_of(checkpoint: bytes) -> Trainer[Any]:
-    """The trainer in a checkpoint's content."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / PLANNER_FILE
-        path.write_bytes(checkpoint)
-        return load_trainer(path)
-
-
-def checkpoint_of(trainer: Trainer[Any]) -> bytes:
-    """Content of a trainer's checkpoint."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / PLANNER_FILE
-        trainer.save(path)
-        return path.read_bytes()
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,19 @@
 """Figure 5 in the full economy: welfare over the gap, curves, rates, equality and productivity, skills, ranks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ermas_algos.number_cells import numbers_of
 from ermas_algos.plots.intervals import draw_line
+from ermas_algos.plots.tax_methods import ORACLE, STYLES, Key, Rows, draw_equal_welfare, draw_gains, label_of, values_of
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
-Rows = Sequence[Mapping[str, Any]]
-Key = tuple[str, float | None]
-
-_ORACLE = "oracle"
-_STYLES: Mapping[str, tuple[str, str]] = {
-    "free market": ("#6b7280", "v"),
-    "US federal": ("#b45309", "P"),
-    "Saez": ("#db2777", "<"),
-    "MARL": ("#15803d", "s"),
-    "MARL, equal compute": ("#65a30d", "D"),
-    "MARL, domain randomisation": ("#7c3aed", "^"),
-    "ERMAS": ("#1f5fa8", "o"),
-    _ORACLE: ("#111827", "."),
-}
-"""Colour and marker of the methods; those of Figure 5 in the one-step economy."""
+_STYLES = {**STYLES, ORACLE: ("#111827", ".")}
+"""Colour and marker of the methods."""
 _WELFARE = {
     "eq_times_prod": "equality × productivity",
     "utilitarian": "mean utility",
@@ -78,23 +66,12 @@ def plot_figure_5(path: Path, rows: Rows, choice: Rows, ranks: Rows, curves: Row
 
 
 def _label(key: Key) -> str:
-    if key[0] == _ORACLE:
-        return "MARL trained at the test's η"
-    return key[0] if key[1] is None else f"{key[0]}, ε = {key[1]:g}"
-
-
-def _values(rows: Rows, key: Key, column: str, over: str) -> dict[float, list[float]]:
-    """Values of a column over another one, one per seed."""
-    found: dict[float, list[float]] = {}
-    for row in rows:
-        if (row["method"], row["epsilon"]) == key and row[column] is not None:
-            found.setdefault(row[over], []).append(row[column])
-    return found
+    return "MARL trained at the test's η" if key[0] == ORACLE else label_of(key)
 
 
 def _welfare(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
     for key in drawn:
-        draw_line(axes, _values(rows, key, "fresh_welfare", "eta_test"), *_STYLES[key[0]], _label(key))
+        draw_line(axes, values_of(rows, key, "fresh_welfare", "eta_test"), *_STYLES[key[0]], _label(key))
     axes.axvline(home, color="0.85", linewidth=6, zorder=0)
     axes.set_title("Welfare with fresh agents", loc="left", fontsize=10)
     axes.set_xlabel("risk aversion η of the test (bar: training)")
@@ -102,28 +79,16 @@ def _welfare(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
 
 
 def _relative(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
-    base = {eta: float(np.mean(v)) for eta, v in _values(rows, ("MARL", None), "fresh_welfare", "eta_test").items()}
-    for key in drawn:
-        values = _values(rows, key, "fresh_welfare", "eta_test")
-        gains = {eta: [100.0 * (value / base[eta] - 1.0) for value in values[eta]] for eta in values if eta in base}
-        draw_line(axes, gains, *_STYLES[key[0]], _label(key))
-    axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
+    draw_gains(axes, rows, drawn, "fresh_welfare", "eta_test", _STYLES, _label)
     axes.axvline(home, color="0.85", linewidth=6, zorder=0)
-    axes.set_title("The same relative to MARL", loc="left", fontsize=10)
     axes.set_xlabel("risk aversion η of the test (bar: training)")
-    axes.set_ylabel("welfare compared with MARL's mean (%)")
-
-
-def _numbers(text: object) -> list[float]:
-    """Numbers of one cell; one number alone is read as such."""
-    return [float(number) for number in str(text).split()]
 
 
 def _rates(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
     """Mean over seeds of the rates that were played at home."""
     for key in drawn:
-        found = [_numbers(r["rates"]) for r in rows if (r["method"], r["epsilon"]) == key and r["eta_test"] == home]
-        if found and key[0] != _ORACLE:
+        found = [numbers_of(r["rates"]) for r in rows if (r["method"], r["epsilon"]) == key and r["eta_test"] == home]
+        if found and key[0] != ORACLE:
             rates = np.mean(found, axis=0)
             axes.step(np.arange(len(rates) + 1), np.append(rates, rates[-1]), where="post", color=_STYLES[key[0]][0])
     axes.set_title("Mean marginal rates at home", loc="left", fontsize=10)
@@ -137,20 +102,14 @@ def _plane(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
     points = []
     for key in drawn:
         mine = [r for r in rows if (r["method"], r["epsilon"]) == key and r["eta_test"] == home]
-        if mine and key[0] != _ORACLE:
+        if mine and key[0] != ORACLE:
             equal, productive = [r["equality"] for r in mine], [r["productivity"] / agents for r in mine]
             axes.plot(equal, productive, _STYLES[key[0]][1], color=_STYLES[key[0]][0], markersize=7)
             points += list(zip(equal, productive, strict=True))
     if points:
         left, right = min(p[0] for p in points) - 0.03, max(p[0] for p in points) + 0.03
         low, high = 0.95 * min(p[1] for p in points), 1.05 * max(p[1] for p in points)
-        across = np.linspace(left, right, 50)
-        for welfare in range(5, 200, 5):
-            axes.plot(across, welfare / across, color="0.85", linewidth=0.8, zorder=0)
-            if low < welfare / right < high:
-                axes.text(right, welfare / right, f" {welfare}", color="0.5", fontsize=8, va="center")
-        axes.set_xlim(left, right)
-        axes.set_ylim(low, high)
+        draw_equal_welfare(axes, (left, right), (low, high))
     axes.set_title("At home; grey lines: equal welfare", loc="left", fontsize=10)
     axes.set_xlabel("equality (1 − Gini index of coin)")
     axes.set_ylabel("productivity (mean coin of an agent)")
@@ -160,7 +119,7 @@ def _reported(axes: Axes, curves: Rows) -> None:
     """What an economy's reports show over MARL's training, each as a share of its largest mean."""
     mine = [row for row in curves if row["method"] == "MARL"]
     for (column, words), color in zip(_REPORTED, ("#b45309", "#1f5fa8", "#15803d", "#db2777"), strict=True):
-        values = _values(mine, ("MARL", None), column, "iteration")
+        values = values_of(mine, ("MARL", None), column, "iteration")
         largest = max((abs(float(np.mean(v))) for v in values.values()), default=0.0)
         if largest > 0.0:
             shares = {place: [value / largest for value in found] for place, found in values.items()}
@@ -176,7 +135,7 @@ def _planner_curves(axes: Axes, curves: Rows, drawn: Sequence[Key]) -> None:
     """Welfare with the agents of the training; ERMAS's are adversaries."""
     for key in drawn:
         mine = [row for row in curves if row["eta_trained"] == curves[0]["eta_trained"]]
-        values = _values(mine, key, "eq_times_prod", "env_steps")
+        values = values_of(mine, key, "eq_times_prod", "env_steps")
         if values:
             millions = {steps / 1e6: found for steps, found in values.items()}
             draw_line(axes, millions, _STYLES[key[0]][0], "", _label(key))
@@ -189,8 +148,8 @@ def _skills(axes: Axes, skills: Rows, column: str, words: str, drawn: Sequence[K
     """By rank of skill, in the tests."""
     tested = [row for row in skills if row.get("eta_test") is not None]
     for key in drawn:
-        values = _values(tested, key, column, "rank")
-        if values and key[0] != _ORACLE:
+        values = values_of(tested, key, column, "rank")
+        if values and key[0] != ORACLE:
             draw_line(axes, values, *_STYLES[key[0]], _label(key))
     axes.set_xticks(sorted({row["rank"] for row in tested}))
     axes.set_title(f"Who does what (all tests): {column}", loc="left", fontsize=10)
@@ -200,7 +159,7 @@ def _skills(axes: Axes, skills: Rows, column: str, words: str, drawn: Sequence[K
 
 def _ranks(axes: Axes, ranks: Rows, drawn: Sequence[Key]) -> None:
     """A table of ranks over the gap: methods by welfare functions, darker for better."""
-    names = [key[0] for key in drawn if key[0] != _ORACLE]
+    names = [key[0] for key in drawn if key[0] != ORACLE]
     mine = {(row["method"], row["welfare"]): row["rank"] for row in ranks if row["where"] == "over the gap"}
     welfare = [name for name in _WELFARE if any(column == name for _, column in mine)]
     table = np.array([[float(mine.get((name, column), np.nan)) for column in welfare] for name in names])

@@ -14,10 +14,10 @@ from ermas_algos.algorithms.config import to_json
 from ermas_algos.algorithms.run import data_key
 from ermas_algos.evaluation.economy_episodes import play_episodes
 from ermas_algos.evaluation.fresh_agents import train_fresh_agents
+from ermas_algos.experiments.checkpoint_bytes import trainer_of
 from ermas_algos.experiments.jobs import Row, Tables
+from ermas_algos.number_cells import numbers_text
 from ermas_algos.studies.economy_sizes import Size
-from ermas_algos.studies.figure_5_economy_jobs import trainer_of
-from ermas_algos.studies.figure_5_jobs import numbers_text
 from ermas_envs import BatchedEnv, EnvironmentSpec, economy_v0
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.games.taxation.settings import PeriodicBracketTax

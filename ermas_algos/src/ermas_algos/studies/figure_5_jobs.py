@@ -17,10 +17,10 @@ from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
 from ermas_algos.evaluation.schedule_transfer import evaluate_schedule, fresh_taxpayers
 from ermas_algos.evaluation.tax_certificate import likeliest_play
 from ermas_algos.experiments.jobs import Row, Tables
+from ermas_algos.number_cells import numbers_of, numbers_text
 from ermas_algos.studies.learner_kinds import learning_with, of_kind
 from ermas_algos.studies.one_step_gaps import Gap
 from ermas_envs import BatchedEnv, one_step_economy_v0
-from ermas_envs.base.arrays import FloatArray
 from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_2018_RATES
 from ermas_envs.oracles.taxes import (
     BestSchedule,
@@ -46,16 +46,6 @@ FREE_MARKET, US_FEDERAL, SAEZ = "free market", "US federal", "Saez"
 BEST, TOLD_THE_RANGE, ROBUST = "exact best", "exact, told the range", "exact robust"
 ORACLE = "oracle"
 """Exact best schedules that have been told the value of the gap's fact, each tested there only."""
-
-
-def numbers_text(numbers: Sequence[float] | FloatArray) -> str:
-    """Rates, or hours, as one cell of a table."""
-    return " ".join(f"{number:.6g}" for number in numbers)
-
-
-def numbers_of(text: str) -> list[float]:
-    """What `numbers_text` wrote."""
-    return [float(number) for number in text.split()]
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,21 @@
 """Figure 5: welfare over the gap, also relative to MARL; worst cases; schedules; equality, productivity; hours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ermas_algos.number_cells import numbers_of
 from ermas_algos.plots.intervals import draw_line
+from ermas_algos.plots.tax_methods import ORACLE, STYLES, Key, Rows, draw_equal_welfare, draw_gains, label_of, values_of
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write_figure
 from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_CUTOFFS_USD
 
-Rows = Sequence[Mapping[str, Any]]
-Key = tuple[str, float | None]
-
-_ROBUST, _ORACLE = "exact robust", "oracle"
-_STYLES: Mapping[str, tuple[str, str]] = {
-    "free market": ("#6b7280", "v"),
-    "US federal": ("#b45309", "P"),
-    "Saez": ("#db2777", "<"),
-    "MARL": ("#15803d", "s"),
-    "MARL, equal compute": ("#65a30d", "D"),
-    "MARL, domain randomisation": ("#0891b2", "d"),
-    "ERMAS": ("#1f5fa8", "o"),
-    "exact best": ("#be123c", "x"),
-    _ROBUST: ("#7c3aed", "^"),
-}
+_ROBUST = "exact robust"
+_STYLES = {**STYLES, "exact best": ("#be123c", "x"), _ROBUST: ("#7c3aed", "^")}
 """Colour and marker of the methods that are drawn; all others are in the table."""
 _SHADES = ("#93c5fd", "#3b82f6", "#1e3a8a", "#0f172a")
 """Of lines for one ε each, ascending."""
@@ -82,33 +71,15 @@ def _drawn(rows: Rows, choice: Rows) -> list[Key]:
     return [key for key in keys if key[1] == wanted.get(key[0])]
 
 
-def _label(key: Key) -> str:
-    return key[0] if key[1] is None else f"{key[0]}, ε = {key[1]:g}"
-
-
-def _numbers(text: str) -> list[float]:
-    """Numbers of one cell."""
-    return [float(number) for number in text.split()]
-
-
-def _by_value(gap: GapAxis, rows: Rows, key: Key, column: str) -> dict[float, list[float]]:
-    """Values of a column at each value of the gap's fact, one per seed."""
-    found: dict[float, list[float]] = {}
-    for row in rows:
-        if (row["method"], row["epsilon"]) == key and row[column] is not None:
-            found.setdefault(row[gap.column], []).append(row[column])
-    return found
-
-
 def _welfare(axes: Axes, gap: GapAxis, rows: Rows, drawn: Sequence[Key]) -> None:
     """Lines of the exact equilibrium; hollow marks of fresh agents."""
-    oracle = sorted((row[gap.column], row["exact_welfare"]) for row in rows if row["method"] == _ORACLE)
+    oracle = sorted((row[gap.column], row["exact_welfare"]) for row in rows if row["method"] == ORACLE)
     if oracle:
         axes.plot(*zip(*oracle, strict=True), ":", color="0.2", label=named("best schedule for each value (oracle)"))
     for key in drawn:
         color, marker = _STYLES[key[0]]
-        draw_line(axes, _by_value(gap, rows, key, "exact_welfare"), color, marker, _label(key))
-        fresh = _by_value(gap, rows, key, "fresh_welfare")
+        draw_line(axes, values_of(rows, key, "exact_welfare", gap.column), color, marker, label_of(key))
+        fresh = values_of(rows, key, "fresh_welfare", gap.column)
         means = [float(np.mean(fresh[place])) for place in sorted(fresh)]
         axes.plot(sorted(fresh), means, marker, color=color, markersize=9, fillstyle="none", linestyle="none")
     axes.set_title("Welfare: lines exact equilibria, hollow marks fresh agents", loc="left", fontsize=10)
@@ -117,23 +88,15 @@ def _welfare(axes: Axes, gap: GapAxis, rows: Rows, drawn: Sequence[Key]) -> None
 
 
 def _relative(axes: Axes, gap: GapAxis, rows: Rows, drawn: Sequence[Key]) -> None:
-    found = _by_value(gap, rows, ("MARL", None), "exact_welfare")
-    base = {place: float(np.mean(values)) for place, values in found.items()}
-    for key in drawn if base else ():
-        values = _by_value(gap, rows, key, "exact_welfare")
-        gains = {place: [100.0 * (value / base[place] - 1.0) for value in values[place]] for place in values}
-        draw_line(axes, gains, *_STYLES[key[0]], _label(key))
-    axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
-    axes.set_title("The same relative to MARL", loc="left", fontsize=10)
+    draw_gains(axes, rows, drawn, "exact_welfare", gap.column, _STYLES)
     axes.set_xlabel(gap.words)
-    axes.set_ylabel("welfare compared with MARL's mean (%)")
 
 
 def _schedules(axes: Axes, rows: Rows, drawn: Sequence[Key]) -> None:
     """Median over seeds; brackets drawn equally wide. The top bracket, which no income reaches, is left out."""
     for key in drawn:
         texts = {row["seed"]: row["schedule"] for row in rows if (row["method"], row["epsilon"]) == key}
-        rates = np.median([_numbers(text) for text in texts.values()], axis=0)[:-1]
+        rates = np.median([numbers_of(text) for text in texts.values()], axis=0)[:-1]
         places = np.arange(len(rates) + 1)
         axes.step(places, np.append(rates, rates[-1]), where="post", color=_STYLES[key[0]][0])
     axes.set_xticks(np.arange(len(_CUTOFFS) - 1), [f"{cutoff:.4g}" for cutoff in _CUTOFFS[:-1]])
@@ -151,20 +114,14 @@ def _trade_off(axes: Axes, gap: GapAxis, rows: Rows, drawn: Sequence[Key]) -> No
         color, marker = _STYLES[key[0]]
         for value, fill in ((gap.home, "full"), (away, "none")):
             equal, productive = (
-                _by_value(gap, rows, key, name).get(value, []) for name in ("equality", "productivity")
+                values_of(rows, key, name, gap.column).get(value, []) for name in ("equality", "productivity")
             )
             points += list(zip(equal, productive, strict=True))
             axes.plot(equal, productive, marker, color=color, fillstyle=fill, markersize=7)
     if points:
         left, right = min(p[0] for p in points) - 0.02, max(p[0] for p in points) + 0.02
         low, high = min(p[1] for p in points) - 8.0, max(p[1] for p in points) + 8.0
-        across = np.linspace(left, right, 50)
-        for welfare in range(10, 200, 5):
-            axes.plot(across, welfare / across, color="0.85", linewidth=0.8, zorder=0)
-            if low < welfare / right < high:
-                axes.text(right, welfare / right, f" {welfare}", color="0.5", fontsize=8, va="center")
-        axes.set_xlim(left, right)
-        axes.set_ylim(low, high)
+        draw_equal_welfare(axes, (left, right), (low, high))
     axes.set_title(
         f"Full marks at {gap.home:g} (training), hollow at {away:g}; grey: equal welfare", loc="left", fontsize=10
     )
@@ -201,11 +158,11 @@ def _adversaries(axes: Axes, learned: Rows) -> None:
         found: dict[float, list[float]] = {}
         for row in learned:
             if (row["method"], row["epsilon"]) == key and row["iteration"] == last:
-                apart = np.subtract(_numbers(row["trained_hours"]), _numbers(row["equilibrium_hours"]))
+                apart = np.subtract(numbers_of(row["trained_hours"]), numbers_of(row["equilibrium_hours"]))
                 for agent, hours in enumerate(apart):
                     found.setdefault(agent, []).append(float(hours))
         if found:
-            draw_line(axes, found, color, ".", _label(key))
+            draw_line(axes, found, color, ".", label_of(key))
     axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
     axes.set_title("What adversarial agents do: hours beside the equilibrium's", loc="left", fontsize=10)
     axes.set_xlabel("agent (ascending wage)")

@@ -9,7 +9,8 @@ from typing import Any
 
 from ermas_algos.algorithms.run import data_key
 from ermas_algos.experiments.jobs import Job, Scale, Tables
-from ermas_algos.studies.figure_5_jobs import Method, numbers_of, snapshots_of, training_run
+from ermas_algos.number_cells import numbers_of
+from ermas_algos.studies.figure_5_jobs import Method, snapshots_of, training_run
 from ermas_algos.studies.figure_5_one_step import ITERATIONS, SNAPSHOT_EVERY, equal_envs
 from ermas_algos.studies.one_step_gaps import RISK_AVERSION
 from ermas_envs.oracles.taxes import equilibrium

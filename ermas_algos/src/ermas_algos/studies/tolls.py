@@ -18,6 +18,7 @@ from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.evaluation.toll_certificate import certify_toll_run
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
 from ermas_algos.learners.jax_config import JaxLearnerConfig
+from ermas_algos.number_cells import numbers_text
 from ermas_algos.studies.learner_kinds import learning_with
 from ermas_envs import toll_v0
 from ermas_envs.base.arrays import FloatArray
@@ -183,7 +184,7 @@ class Snapshots(Callback):
                 "seed": job.seed,
                 "iteration": trainer.iteration,
                 "env_steps": trainer.env_steps,
-                "tolls": text_of(self.tolls),
+                "tolls": numbers_text(self.tolls),
                 "probability": found.probability,
                 "trained_latency": drivers.mean_latency,
                 "trained_regret": float(drivers.regrets.mean()),
@@ -250,16 +251,11 @@ def judged_in(
         "epsilon": epsilon,
         "method": method,
         "seed": seed,
-        "tolls": text_of(tolls),
+        "tolls": numbers_text(tolls),
         "latency_at_home": worst(num_drivers, EPSILON_GAP, 0.0, tolls),
         "worst_latency": worst(num_drivers, gap, epsilon, tolls),
         "robust_optimum": optimum(num_drivers, gap, epsilon).value,
     }
-
-
-def text_of(tolls: FloatArray) -> str:
-    """Tolls as one cell of a table."""
-    return " ".join(f"{toll:.6g}" for toll in tolls)
 
 
 def jobs(scale: Scale) -> Sequence[Job]:

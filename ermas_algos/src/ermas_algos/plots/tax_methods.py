@@ -1,0 +1,77 @@
+"""How pictures show tax planners: colours and marks of methods, values by seed, gains on MARL, lines of welfare."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ermas_algos.plots.intervals import draw_line
+
+Rows = Sequence[Mapping[str, Any]]
+Key = tuple[str, float | None]
+"""Method and ε."""
+ORACLE = "oracle"
+"""Method that has been told what others must guess."""
+STYLES: Mapping[str, tuple[str, str]] = {
+    "free market": ("#6b7280", "v"),
+    "US federal": ("#b45309", "P"),
+    "Saez": ("#db2777", "<"),
+    "MARL": ("#15803d", "s"),
+    "MARL, equal compute": ("#65a30d", "D"),
+    "MARL, domain randomisation": ("#0891b2", "d"),
+    "ERMAS": ("#1f5fa8", "o"),
+}
+"""Colour and marker of the methods that both economies have."""
+
+
+def label_of(key: Key) -> str:
+    """Method and ε, for a legend."""
+    return key[0] if key[1] is None else f"{key[0]}, ε = {key[1]:g}"
+
+
+def values_of(rows: Rows, key: Key, column: str, over: str) -> dict[float, list[float]]:
+    """A method's values of a column at each value of the column `over`, one per seed."""
+    found: dict[float, list[float]] = {}
+    for row in rows:
+        if (row["method"], row["epsilon"]) == key and row[column] is not None:
+            found.setdefault(row[over], []).append(row[column])
+    return found
+
+
+def draw_gains(
+    axes: Axes,
+    rows: Rows,
+    drawn: Sequence[Key],
+    column: str,
+    over: str,
+    styles: Mapping[str, tuple[str, str]],
+    name: Callable[[Key], str] = label_of,
+) -> None:
+    """Values of a column compared with MARL's mean, in per cent, under methods' names; nothing without MARL."""
+    base = {place: float(np.mean(values)) for place, values in values_of(rows, ("MARL", None), column, over).items()}
+    for key in drawn if base else ():
+        values = values_of(rows, key, column, over)
+        gains = {place: [100.0 * (v / base[place] - 1.0) for v in values[place]] for place in values if place in base}
+        draw_line(axes, gains, *styles[key[0]], name(key))
+    axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
+    axes.set_title("The same relative to MARL", loc="left", fontsize=10)
+    axes.set_ylabel("welfare compared with MARL's mean (%)")
+
+
+def draw_equal_welfare(axes: Axes, across: tuple[float, float], up: tuple[float, float]) -> None:
+    """Lines of equal equality × productivity.
+
+    Args:
+        axes: equality to the right, productivity upwards.
+        across: the least and the largest equality.
+        up: the least and the largest productivity.
+    """
+    (left, right), (low, high) = across, up
+    places = np.linspace(left, right, 50)
+    for welfare in range(5, 200, 5):
+        axes.plot(places, welfare / places, color="0.85", linewidth=0.8, zorder=0)
+        if low < welfare / right < high:
+            axes.text(right, welfare / right, f" {welfare}", color="0.5", fontsize=8, va="center")
+    axes.set_xlim(left, right)
+    axes.set_ylim(low, high)
