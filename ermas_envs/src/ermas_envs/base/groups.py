@@ -152,13 +152,13 @@ def _stack(group: str, parts: Sequence[Observation], axis: int) -> Observation:
     first = parts[0]
     try:
         if isinstance(first, Mapping):
-            return {key: side_by_side([part[key] for part in parts], axis) for key in first}
-        return side_by_side(cast("Sequence[Array]", parts), axis)
+            return {key: _side_by_side([part[key] for part in parts], axis) for key in first}
+        return _side_by_side(cast("Sequence[Array]", parts), axis)
     except ValueError as error:
         raise ValueError(f"group {group!r}: its roles must have arrays of one shape ({error}).") from None
 
 
-def side_by_side(parts: Sequence[Array], axis: int) -> Array:
+def _side_by_side(parts: Sequence[Array], axis: int) -> Array:
     """`np.stack`, in half the time where alike arrays have few numbers."""
     first = parts[0]
     if any(part.shape != first.shape or part.dtype != first.dtype for part in parts):

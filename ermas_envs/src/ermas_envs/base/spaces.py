@@ -1,13 +1,14 @@
 """A batch of actions against a Gymnasium space: checks, clipping for Gaussian policies, and the form of masks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
-from ermas_envs.base.groups import ByRole, Roles, side_by_side
+from ermas_envs.base.groups import ByRole, Roles
 
 
 class JointActionCheck:
@@ -39,26 +40,12 @@ class JointActionCheck:
             raise ValueError(
                 f"actions must name exactly {list(self._spaces)}, got {list(actions)} (by group: {groups})."
             )
-        if self._many:
-            together = {group: self._together(group, actions) for group in self._roles.groups}
-            if all(array is not None for array in together.values()):
-                return ByRole(self._roles, together)
-        return ByRole(
-            self._roles,
-            given={name: array for group in self._roles.groups for name, array in self._roles_of(group, actions)},
-        )
-
-    def _together(self, group: str, actions: Mapping[str, Any]) -> Array | None:
-        """(R, n, …) actions of a group's roles, checked; None where they are not alike, and each is to be looked at."""
-        batches, alike = self._batches(group, actions)
-        return self._group(group, side_by_side(batches, 1)) if alike else None
-
-    def _batches(self, group: str, actions: Mapping[str, Any]) -> tuple[list[Array], bool]:
-        """Actions of every role of a group, and whether all have the right shape and one dtype."""
-        roles = self._roles.groups[group]
-        batches = [np.asarray(actions[role]) for role in roles]
-        shape = (self._num_envs, *(self._spaces[roles[0]].shape or ()))
-        return batches, all(batch.shape == shape and batch.dtype == batches[0].dtype for batch in batches)
+        checked = {group: self._roles_of(group, actions) for group in self._roles.groups}
+        if self._many and all(isinstance(parts, np.ndarray) for parts in checked.values()):
+            by_replica = {group: np.swapaxes(np.asarray(parts), 0, 1) for group, parts in checked.items()}
+            return ByRole(self._roles, {group: np.ascontiguousarray(parts) for group, parts in by_replica.items()})
+        pairs = (zip(self._roles.groups[group], parts, strict=True) for group, parts in checked.items())
+        return ByRole(self._roles, given=dict(chain.from_iterable(pairs)))
 
     def _are_by_group(self, actions: Mapping[str, Any]) -> bool:
         if actions.keys() != self._roles.groups.keys():
@@ -72,20 +59,22 @@ class JointActionCheck:
         roles = self._roles.groups[group]
         return check_group_actions(group, roles, self._spaces[roles[0]], given, self._num_envs)
 
-    def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
-        """Each role of a group with its actions, which are looked at together."""
+    def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Sequence[Array]:
+        """(R, *action shape) of each role of a group, checked; one array (n, R, *action shape) where they are alike."""
         roles = self._roles.groups[group]
-        space, (batches, alike) = self._spaces[roles[0]], self._batches(group, actions)
-        if alike:
-            everything = batches[0] if len(batches) == 1 else np.concatenate(batches)
-            if _are_inside(space, everything):
+        space = self._spaces[roles[0]]
+        batches = [np.asarray(actions[role]) for role in roles]
+        shape, dtype = (self._num_envs, *(space.shape or ())), batches[0].dtype
+        if all(batch.shape == shape and batch.dtype == dtype for batch in batches):
+            together = batches[0] if len(batches) == 1 else np.concatenate(batches)
+            if _are_inside(space, together):
                 if isinstance(space, spaces.Discrete):
-                    batches = [batch.astype(np.int64, copy=False) for batch in batches]
-                return zip(roles, batches, strict=True)
-        return (
-            (role, check_action_batch(role, space, batch, self._num_envs))
-            for role, batch in zip(roles, batches, strict=True)
-        )
+                    together = together.astype(np.int64, copy=False)
+                parts: Any = together.reshape(len(roles), *shape)
+                return parts
+        return [
+            check_action_batch(role, space, batch, self._num_envs) for role, batch in zip(roles, batches, strict=True)
+        ]
 
 
 def _are_inside(space: spaces.Space[Any], batch: Array) -> bool:
@@ -100,10 +89,12 @@ def _are_inside(space: spaces.Space[Any], batch: Array) -> bool:
         return bool(((batch >= space.low) & (batch <= space.high)).all())
     if batch.dtype.kind not in "iu":
         return False
+    # As unsigned numbers, those below the range become huge: one comparison checks both ends.
     if isinstance(space, spaces.Discrete):
         return batch.size == 0 or _inside_discrete(space, batch.astype(np.int64, copy=False))
     if isinstance(space, spaces.MultiDiscrete):
-        return bool(((batch >= space.start) & (batch - space.start < space.nvec)).all())
+        shifted = (batch.astype(np.int64, copy=False) - space.start).view(np.uint64)
+        return bool((shifted < space.nvec.astype(np.uint64)).all())
     return False
 
 
@@ -159,7 +150,6 @@ def check_group_actions(
 
 def _inside_discrete(space: spaces.Discrete, batch: Array) -> bool:
     """Whether all numbers of a non-empty int64 batch lie in the space."""
-    # As unsigned numbers, those below the range become huge: one reduction checks both ends.
     shifted = batch - space.start if space.start else batch
     return int(np.maximum.reduce(shifted.view(np.uint64), axis=None)) < int(space.n)
 
