@@ -70,7 +70,7 @@ class JointActionCheck:
             if _are_inside(space, together):
                 if isinstance(space, spaces.Discrete):
                     together = together.astype(np.int64, copy=False)
-                parts: Any = together.reshape(len(roles), *shape)
+                parts: Array = together.reshape((len(roles), *shape))
                 return parts
         return [
             check_action_batch(role, space, batch, self._num_envs) for role, batch in zip(roles, batches, strict=True)
