@@ -59,7 +59,7 @@ class JointActionCheck:
         roles = self._roles.groups[group]
         return check_group_actions(group, roles, self._spaces[roles[0]], given, self._num_envs)
 
-    def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Sequence[Array]:
+    def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Array | list[Array]:
         """(R, *action shape) of each role of a group, checked; one array (n, R, *action shape) where they are alike."""
         roles = self._roles.groups[group]
         space = self._spaces[roles[0]]
@@ -70,8 +70,7 @@ class JointActionCheck:
             if _are_inside(space, together):
                 if isinstance(space, spaces.Discrete):
                     together = together.astype(np.int64, copy=False)
-                parts: Array = together.reshape((len(roles), *shape))
-                return parts
+                return together.reshape((len(roles), *shape))
         return [
             check_action_batch(role, space, batch, self._num_envs) for role, batch in zip(roles, batches, strict=True)
         ]
