@@ -20,7 +20,7 @@ from ermas_algos.studies.economy_sizes import SIZES, VILLAGE, Size
 from ermas_algos.studies.figure_5_economy_saez import elasticity
 from ermas_algos.studies.figure_5_jobs import ORACLE
 from ermas_algos.studies.figure_5_one_step import blocks_played
-from ermas_algos.studies.figure_5_tables import amortised_rows, rank_rows, summary_rows
+from ermas_algos.studies.figure_5_tables import amortised_rows, means_over_sets, rank_rows, summary_rows
 from ermas_algos.studies.reproduction import reproduce
 
 
@@ -75,8 +75,19 @@ def test_amortised_tests_stand_beside_the_others() -> None:
     labels = {"method": "MARL", "epsilon": None, "seed": 0}
     assert first == {**labels, "eta_test": 0.23, "amortised_welfare": 4.0, "fresh_welfare": 5.0}
     assert second["fresh_welfare"] is None
-    assert VILLAGE.seen_arguments(0.27)["perturbation"]["etas"] == [0.27]
-    assert VILLAGE.seen_arguments(0.27)["isoelastic_eta"] == 0.27  # so that nothing is added to the rewards
+    assert VILLAGE.test_arguments(0.27)["perturbation"]["etas"] == [0.27]
+    assert VILLAGE.test_arguments(0.27)["isoelastic_eta"] == 0.27  # so that nothing is added to the rewards
+
+
+def test_a_test_is_the_mean_of_its_sets_of_agents() -> None:
+    sets = [
+        row("ERMAS", 0.23, value, fresh_seed=seed, fresh_converged=seed == 1000, rates=f"{seed}")
+        for seed, value in ((1000, 4.0), (1001, 7.0))
+    ]
+    other = row("ERMAS", 0.27, 1.0, fresh_seed=1000, fresh_converged=True, rates="0")
+    first, second = means_over_sets(VILLAGE, [*sets, other])
+    assert first == row("ERMAS", 0.23, 5.5, fresh_converged=False, rates="1000")
+    assert second == row("ERMAS", 0.27, 1.0, fresh_converged=True, rates="0")
 
 
 def test_regret_to_oracles_of_several_seeds() -> None:
@@ -124,12 +135,17 @@ def test_what_is_tested(tmp_path: Path) -> None:
     formula = job("saez", {study.SAEZ: [{"rates": "0 1"}, {"rates": "0.5 0.25"}]})
     found = study.tests(VILLAGE, Scale(1), [*first_phases(tmp_path), *done, formula], tmp_path)
     etas: dict[str, list[float | None]] = {}
+    sets: dict[tuple[str, float | None], set[tuple[int, bytes]]] = {}
     for one in found:
         assert isinstance(one, jobs.Test)
-        etas.setdefault(one.labels["method"], []).append(one.eta)
-        assert one.seed >= 1000
+        if one.seed == 1000:
+            etas.setdefault(one.labels["method"], []).append(one.eta)
+        sets.setdefault((one.labels["method"], one.eta), set()).add((one.seed, one.first))
         if one.labels["method"] == "Saez":
             assert one.planner == {"name": "fixed_brackets", "rates": [0.5, 0.25]}
+    # Every test has its sets of agents, each of a first phase of its own.
+    assert all({seed for seed, _ in same} == set(range(1000, 1000 + VILLAGE.fresh_sets)) for same in sets.values())
+    assert all(len({first for _, first in same}) == VILLAGE.fresh_sets for same in sets.values())
     everywhere = list(VILLAGE.tests)
     assert etas.pop(ORACLE) == [0.11]
     assert etas.pop("ERMAS") == sorted((*everywhere, *VILLAGE.validation))

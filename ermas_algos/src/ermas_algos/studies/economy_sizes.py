@@ -44,6 +44,8 @@ class Size:
     """Episodes of a row of the curves."""
     test_episodes: int = 256
     """Episodes that a test measures."""
+    fresh_sets: int = 2
+    """Sets of fresh agents per test, trained from seeds of their own; a test's welfare is the mean over them."""
     home: float = HOME
     """Risk aversion of the training."""
     tests: tuple[float, ...] = ETAS
@@ -98,12 +100,9 @@ class Size:
         return {"isoelastic_eta": eta}
 
     def test_arguments(self, eta: float | None) -> dict[str, Any]:
-        """Of the environment in which fresh agents are trained."""
-        return merged(preset_registry.make(self.preset).arguments, self.people(eta))
-
-    def seen_arguments(self, eta: float) -> dict[str, Any]:
-        """Of the environment at one risk aversion for agents who see it."""
-        return merged(self.test_arguments(eta), _seen((eta,)))
+        """Of the environment of fresh agents, who see their risk aversion; None: as in `people`."""
+        arguments = merged(preset_registry.make(self.preset).arguments, self.people(eta))
+        return arguments if eta is None else merged(arguments, _seen((eta,)))
 
     def fresh_agents(self) -> FreshAgentsConfig:
         """How fresh agents are trained after a first phase: as those of a training, with a learning rate and an entropy
@@ -133,6 +132,7 @@ class Size:
             curve_every=3,
             curve_episodes=8,
             test_episodes=8,
+            fresh_sets=1,
             tests=(self.home, self.tests[-1]),
             oracles=False,
             equal_compute=False,

@@ -25,6 +25,7 @@ from ermas_algos.studies.figure_5_tables import (
     amortised_rows,
     choice_rows,
     claim_rows,
+    means_over_sets,
     rank_rows,
     summary_rows,
 )
@@ -66,16 +67,16 @@ def sized(size: Size, scale: Scale) -> Size:
 
 
 def first_phases(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
-    """The first stage, seed by seed: agents who have met no planner, those of trainings and those of tests."""
+    """The first stage, seed by seed: agents who have met no planner, those of trainings and those of tests.
+
+    Those of tests learn for every risk aversion at once, which they see: agents to whom coin is worth little from the
+    beginning often learn to do nothing, although work would be worth it to them.
+    """
     chosen = sized(size, scale)
     trained = dict.fromkeys(method.eta for method in methods(chosen).values())
-    tested = {*chosen.tests, *chosen.validation}
-    found = []
-    for seed in range(scale.seeds):
-        found += [FirstPhase(chosen, eta, seed) for eta in trained]
-        found += [FirstPhase(chosen, eta, _FRESH + seed) for eta in (*sorted(tested), *_amortised(chosen))]
-    extra = range(scale.seeds, formula_of(chosen, scale).seeds)  # Saez's formula may ask for more trainings
-    return [*found, *(FirstPhase(chosen, chosen.home, _FRESH + seed) for seed in extra)]
+    found = [FirstPhase(chosen, eta, seed) for seed in range(scale.seeds) for eta in trained]
+    fresh = max(scale.seeds + chosen.fresh_sets - 1, formula_of(chosen, scale).seeds)
+    return [*found, *(FirstPhase(chosen, None, _FRESH + number) for number in range(fresh))]
 
 
 def formula_of(size: Size, scale: Scale) -> SaezFormula:
@@ -88,7 +89,7 @@ def trainings(size: Size, scale: Scale, finished: Sequence[Finished], folder: Pa
     chosen = sized(size, scale)
     begun = _first_phases(finished, folder)
     formula = formula_of(chosen, scale)
-    agents = [begun.get((chosen.home, _FRESH + seed)) for seed in range(formula.seeds)]
+    agents = [begun.get((None, _FRESH + seed)) for seed in range(formula.seeds)]
     found: list[Job] = []
     if None not in agents:
         found.append(replace(formula, agents=tuple(agent for agent in agents if agent is not None)))
@@ -102,16 +103,16 @@ def trainings(size: Size, scale: Scale, finished: Sequence[Finished], folder: Pa
 
 def tests(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
     """The third stage, seed by seed: every planner at every value; one that was trained elsewhere at its own only.
-    Rules and MARL are tested by amortised tests, too."""
+    Rules and MARL are tested by amortised tests, too. Training seeds that follow each other share sets of fresh agents'
+    first phases."""
     chosen = sized(size, scale)
     values, begun = tuple(sorted((*chosen.tests, *chosen.validation))), _first_phases(finished, folder)
     found: list[Job] = []
 
     def add(labels: Mapping[str, Any], planner: Mapping[str, Any] | bytes, etas: Sequence[float | None]) -> None:
-        for eta in etas:
-            seed = _FRESH + labels["seed"]
-            if (eta, seed) in begun:
-                found.append(Test(chosen, labels, planner, begun[eta, seed], eta, seed))
+        for fresh in range(_FRESH + labels["seed"], _FRESH + labels["seed"] + chosen.fresh_sets):
+            if (None, fresh) in begun:
+                found.extend(Test(chosen, labels, planner, begun[None, fresh], eta, fresh) for eta in etas)
 
     for seed in range(scale.seeds):
         for name, rule in _rules(finished).items():
@@ -130,7 +131,7 @@ def tests(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) 
 
 
 def _amortised(size: Size) -> tuple[None, ...]:
-    """The people of amortised tests (`Size.people`)."""
+    """Those of amortised tests (`Size.people`)."""
     return (None,) if size.amortised else ()
 
 
@@ -152,7 +153,19 @@ def _rules(finished: Sequence[Finished]) -> dict[str, Mapping[str, Any]]:
 
 STAGES = (first_phases, trainings, tests)
 """One after the other."""
-_PARTS = ("", "-validation", "-choice", "-summary", "-claims", "-ranks", "-amortised", "-curves", "-skills", "-saez")
+_PARTS = (
+    "",
+    "-validation",
+    "-choice",
+    "-summary",
+    "-claims",
+    "-ranks",
+    "-amortised",
+    "-sets",
+    "-curves",
+    "-skills",
+    "-saez",
+)
 
 
 def tables(size: Size) -> tuple[str, ...]:
@@ -162,15 +175,17 @@ def tables(size: Size) -> tuple[str, ...]:
 
 def collect(size: Size, finished: Sequence[Finished]) -> dict[str, list[Row]]:
     """See `Experiment.collect`."""
-    rows = [{**row, "fresh_welfare": row["eq_times_prod"]} for row in rows_of(finished, jobs.TESTS)]
+    sets = [{**row, "fresh_welfare": row["eq_times_prod"]} for row in rows_of(finished, jobs.TESTS)]
+    rows = means_over_sets(size, sets)
     tested = [row for row in rows if row[size.column] not in size.validation]
     tested += [{**row, "method": ORACLE} for row in tested if row["method"] == "MARL" and row[size.column] == size.home]
     validated = [row for row in rows if row[size.column] in size.validation]
     choice = choice_rows(size, validated)
     found = (tested, validated, choice, summary_rows(size, tested), claim_rows(size, tested, choice))
-    ranks, amortised = rank_rows(size, tested, choice), amortised_rows(size, rows_of(finished, jobs.AMORTISED), tested)
+    seen = means_over_sets(size, rows_of(finished, jobs.AMORTISED))
+    ranks, amortised = rank_rows(size, tested, choice), amortised_rows(size, seen, tested)
     others = (rows_of(finished, name) for name in (jobs.CURVES, jobs.SKILLS, SAEZ))
-    return dict(zip(tables(size), (*found, ranks, amortised, *others), strict=True))
+    return dict(zip(tables(size), (*found, ranks, amortised, sets, *others), strict=True))
 
 
 def describe(size: Size, scale: Scale, finished: Sequence[Finished]) -> dict[str, Any]:
@@ -184,6 +199,7 @@ def describe(size: Size, scale: Scale, finished: Sequence[Finished]) -> dict[str
         "iterations": chosen.iterations,
         "fresh_agents": to_json(chosen.fresh_agents()),
         "test_episodes": chosen.test_episodes,
+        "fresh_sets": chosen.fresh_sets,
     }
 
 
@@ -191,5 +207,5 @@ def plot(size: Size, path: Path, rows: Mapping[str, Sequence[Mapping[str, Any]]]
     """Write welfare over the gap, curves, rates, productivity against equality, skills, and ranks."""
     from ermas_algos.studies.figure_5_economy_picture import plot_figure_5  # Matplotlib takes a second to import
 
-    main, _, choice, _, _, ranks, _, curves, skills, _ = (rows[name] for name in tables(size))
+    main, _, choice, _, _, ranks, _, _, curves, skills, _ = (rows[name] for name in tables(size))
     plot_figure_5(path, main, choice, ranks, curves, skills, size.home)

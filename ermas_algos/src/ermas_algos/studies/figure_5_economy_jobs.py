@@ -145,8 +145,8 @@ class Training:
 class Test:
     """Trains fresh agents under a frozen planner, and plays episodes with them.
 
-    An amortised test trains one set of agents, who see their risk aversion, for all values: cheaper, and worth what a
-    comparison with the others says.
+    The agents see their risk aversion, as in their first phase. An amortised test trains one set of agents for all
+    values: cheaper, and worth what a comparison with the others says.
     """
 
     size: Size
@@ -190,9 +190,11 @@ class Test:
         trained = {"fresh_env_steps": first.env_steps + agents.env_steps, "fresh_converged": agents.converged}
         if self.eta is not None:
             row, played = self._measured(agents, self.eta, self.size.test_arguments(self.eta))
-            skills = [{**self.labels, "eta_test": self.eta, **rank} for rank in played.by_skill()]
+            skills = [
+                {**self.labels, "eta_test": self.eta, "fresh_seed": self.seed, **rank} for rank in played.by_skill()
+            ]
             return {TESTS: [row | trained], SKILLS: skills}
-        rows = [self._measured(agents, eta, self.size.seen_arguments(eta))[0] for eta in self.size.tests]
+        rows = [self._measured(agents, eta, self.size.test_arguments(eta))[0] for eta in self.size.tests]
         return {AMORTISED: [row | trained for row in rows]}
 
     def _measured(self, agents: FreshAgents, eta: float, arguments: Mapping[str, Any]) -> tuple[Row, Episodes]:
@@ -200,7 +202,7 @@ class Test:
         played = play_episodes(
             self._game(arguments), agents.learners, self.size.test_episodes, self.seed, agents.iterations
         )
-        row = {**self.labels, "eta_test": eta, **played.welfare(), **played.outcome()}
+        row = {**self.labels, "eta_test": eta, "fresh_seed": self.seed, **played.welfare(), **played.outcome()}
         return row | {"rates": numbers_text(played.rates())}, played
 
     def _game(self, arguments: Mapping[str, Any]) -> MakeEnv:

@@ -47,6 +47,22 @@ class Gap(Protocol):
         """Its value in training."""
 
 
+def means_over_sets(gap: Gap, sets: Sequence[Row]) -> list[Row]:
+    """One row per planner and test of rows per set of fresh agents (`fresh_seed`): numbers are means over the sets,
+    `fresh_converged` is true of all or none, what is left is the first set's."""
+    tests: dict[tuple[Any, ...], list[Row]] = {}
+    for row in sets:
+        tests.setdefault(tuple(row[name] for name in ("method", "epsilon", "seed", gap.column)), []).append(row)
+    found = []
+    for same in tests.values():
+        measured = [name for name, value in same[0].items() if isinstance(value, float)]
+        means: Row = {name: float(np.mean([row[name] for row in same])) for name in measured}
+        means["fresh_converged"] = all(row["fresh_converged"] for row in same)
+        kept = {name: value for name, value in same[0].items() if name != "fresh_seed"}
+        found.append({**kept, **means})
+    return found
+
+
 def returns_of(gap: Gap, rows: Sequence[Mapping[str, Any]], evaluation: str) -> dict[Key, FloatArray]:
     """Welfare (seeds, values of the gap's fact, ascending) per method.
 
