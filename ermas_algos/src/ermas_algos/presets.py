@@ -208,9 +208,10 @@ _CONTRACT_AGENT = {
     "learning_rate": 2e-2,
     "gamma": 1.0,
     "gae_lambda": 1.0,
-    "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.02, "clip_range": 0.2},
+    "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.1, "clip_range": 0.2},
 }
-"""Agents see what every action is worth to both sides, so that every answer that matters is linear in what they see."""
+"""Agents see what every action is worth to both sides, so that every answer that matters is linear in what they see.
+With less entropy an adversary may never again try what it has not done while λ was high; λ then falls to 0."""
 _CONTRACTS = Preset(
     environment="contract_v0",
     purpose="One agent, payoffs expected given its action, payments up to 1. Agents learn answers to all contracts, "
@@ -224,7 +225,7 @@ _CONTRACTS = Preset(
         "planner_warmup": 40,
         "agent_learner": _CONTRACT_AGENT,
         "planner_learner": {
-            "learning_rate": 3e-2,
+            "learning_rate": 1e-2,
             "gamma": 1.0,
             "gae_lambda": 1.0,
             "anneal_epochs": 1840,
@@ -236,7 +237,11 @@ _CONTRACTS = Preset(
             "epsilon": 0.025,
             "warmup_iterations": 40,
             "planner_objective": "lagrangian",
-            "deviation_learner": {**_CONTRACT_AGENT, "learning_rate": 4e-2},
+            "deviation_learner": {
+                **_CONTRACT_AGENT,
+                "learning_rate": 4e-2,
+                "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.02, "clip_range": 0.2},
+            },
             "multiplier": {"initial": 1.0, "step_size": 0.1, "proportional": 0.15},
         }
     },
