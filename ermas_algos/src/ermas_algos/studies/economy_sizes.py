@@ -34,8 +34,10 @@ class Size:
     iterations: int
     """Outer iterations of a training, of which in the first ones (`planner_warmup`) agents learn alone: without taxes,
     and then under rates that nobody has learned."""
+    fresh_alone: int
+    """Outer iterations in which fresh agents learn alone: longer than those of trainings, who learn on."""
     fresh_iterations: int
-    """Outer iterations of fresh agents under the planner of a test, after as many alone as in a training."""
+    """Outer iterations of fresh agents under the planner of a test."""
     epsilons: tuple[float, ...]
     """ε of ERMAS, payoff per step."""
     curve_every: int
@@ -70,12 +72,17 @@ class Size:
         """Of the tables: the value in a test."""
         return f"{self.symbol}_test"
 
-    def first_phase(self, eta: float | None, seed: int) -> Run:
-        """Agents alone, for as long as planners wait: they learn without taxes, and then under the random rates of a
-        planner that does not learn; `eta` as in `training`."""
-        run = self.training("MARL", {"practice_updates": 0}, eta, seed)
-        config = dataclasses.replace(run.config, agent_learner=self.fresh_agents().agent_learner)
-        return dataclasses.replace(run, config=config, iterations=config.planner_warmup)
+    @property
+    def alone(self) -> int:
+        """Outer iterations in which agents of a training learn alone."""
+        return self.training("MARL", {}, self.home, 0).config.planner_warmup
+
+    def first_phase(self, eta: float | None, seed: int, iterations: int) -> Run:
+        """Agents alone: they learn without taxes, and then under the random rates of a planner that does not learn;
+        `eta` as in `training`."""
+        run = self.training("MARL", {"practice_updates": 0, "planner_warmup": iterations}, eta, seed)
+        config = dataclasses.replace(run.config, agent_learner=self._learner(iterations))
+        return dataclasses.replace(run, config=config, iterations=iterations)
 
     def training(self, algorithm: str, settings: Mapping[str, Any], eta: float | None, seed: int) -> Run:
         """A training at a risk aversion, with its first phase; None: by domain randomisation, where every episode draws
@@ -108,12 +115,8 @@ class Size:
         """How fresh agents are trained after a first phase: as those of a training, with a learning rate and an entropy
         that fall within their time."""
         config = self.training("MARL", {}, self.home, 0).config
-        learner = config.agent_learner
-        assert isinstance(learner, JaxLearnerConfig)
-        epochs = learner.n_epochs * (config.planner_warmup + self.fresh_iterations)
-        learner = dataclasses.replace(learner, anneal_epochs=epochs)
         return FreshAgentsConfig(
-            agent_learner=learner,
+            agent_learner=self._learner(self.fresh_alone),
             num_envs=config.num_envs,
             policy_sharing=config.policy_sharing,
             window=self.fresh_iterations // 2,
@@ -121,12 +124,19 @@ class Size:
             max_iterations=self.fresh_iterations,
         )
 
+    def _learner(self, alone: int) -> JaxLearnerConfig:
+        """Of agents, with a learning rate and an entropy that fall within so many iterations alone and a test."""
+        learner = self.training("MARL", {}, self.home, 0).config.agent_learner
+        assert isinstance(learner, JaxLearnerConfig)
+        return dataclasses.replace(learner, anneal_epochs=learner.n_epochs * (alone + self.fresh_iterations))
+
     def quick(self) -> "Size":
         """The same in little time, to see that everything runs; the numbers mean nothing."""
         short = {"num_envs": 8, "planner_warmup": 2}
         return dataclasses.replace(
             self,
             iterations=6,
+            fresh_alone=3,
             fresh_iterations=4,
             epsilons=self.epsilons[:1],
             curve_every=3,
@@ -142,6 +152,6 @@ class Size:
         )
 
 
-VILLAGE = Size("figure-5", "village", 500, 200, (0.0025, 0.005, 0.01), 20)
+VILLAGE = Size("figure-5", "village", 500, 500, 200, (0.0025, 0.005, 0.01), 20)
 """Four people, 100 steps, a map of 13 × 13."""
 SIZES = (VILLAGE,)
