@@ -53,7 +53,7 @@ def plot_figure_5(path: Path, rows: Rows, choice: Rows, ranks: Rows, curves: Row
     _welfare(grid[0, 0], rows, drawn, home)
     _relative(grid[0, 1], rows, drawn, home)
     _rates(grid[0, 2], rows, drawn, home)
-    _plane(grid[1, 0], rows, drawn, home)
+    _plane(grid[1, 0], rows, drawn, home, 1 + max(row["rank"] for row in skills))
     _reported(grid[1, 1], curves)
     _planner_curves(grid[1, 2], curves, drawn)
     _skills(grid[2, 0], skills, "houses", "houses built, by skill (least to greatest)", drawn)
@@ -96,9 +96,8 @@ def _rates(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
     axes.set_ylabel("marginal tax rate")
 
 
-def _plane(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
+def _plane(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float, agents: int) -> None:
     """One point per seed at home, with lines of equal welfare."""
-    agents = 4.0
     points = []
     for key in drawn:
         mine = [r for r in rows if (r["method"], r["epsilon"]) == key and r["eta_test"] == home]
