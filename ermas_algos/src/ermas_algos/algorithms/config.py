@@ -171,6 +171,9 @@ class ERMASConfig(TrainerConfig):
     """True: agents also count what they do to each other's regret, the whole gradient of Eq. 8; False: only their own
     part of it (the paper). Exact where agents do not see what others do in an episode (`joint_lagrangian`). Sampled
     learners only."""
+    ordinary_agents: bool = False
+    """True: agents who maximise their own reward, regret 0, play in a further block, and the planner learns from both:
+    one that observes then learns what to do where nobody deviates, too (docs/figure-4.md). Part of the checkpoint."""
     meta_step_size: float = 0.0
     """β ≥ 0, weight of the meta-step; 0 leaves it out."""
     meta_gradient: str = "fomaml"
@@ -192,6 +195,7 @@ class ERMASConfig(TrainerConfig):
             meta_gradient=check_choice("meta_gradient", self.meta_gradient, META_GRADIENTS),
             meta_step_every=check_integer("meta_step_every", self.meta_step_every, 1),
             regret_of_others=check_flag("regret_of_others", self.regret_of_others),
+            ordinary_agents=check_flag("ordinary_agents", self.ordinary_agents),
         )
         if self.planner_objective == "lagrangian" and self.planner_learner.needs != "samples":
             raise ValueError(f"planner_objective lagrangian needs sampled episodes; got {self.planner_learner.kind}.")

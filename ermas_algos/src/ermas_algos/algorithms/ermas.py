@@ -20,7 +20,7 @@ from ermas_algos.algorithms.deviations import (
     lagrangian_reward,
     meta_step,
 )
-from ermas_algos.algorithms.joint_rollout import Trajectories
+from ermas_algos.algorithms.joint_rollout import Cast, Trajectories
 from ermas_algos.algorithms.multipliers import Multipliers
 from ermas_algos.algorithms.saved_training import Place
 from ermas_algos.algorithms.trainer import Metrics, Trainer
@@ -30,8 +30,8 @@ from ermas_algos.saved_state import saved_table
 from ermas_envs import BatchedEnv
 from ermas_envs.base.arrays import FloatArray
 
-_DEVIATION = "deviation/"
-"""Prefix of a deviation learner's label."""
+_DEVIATION, _ORDINARY = "deviation/", "ordinary/"
+"""Prefixes of the labels of deviation learners, and of the agents who mind their own reward."""
 _HANDS = 7
 """Keeps the order in which agents deviate apart from all that is drawn from the seed otherwise."""
 
@@ -47,6 +47,7 @@ class ERMAS(Trainer[ERMASConfig]):
     Attributes:
         multipliers: λ of every agent.
         deviations: the deviation learners.
+        ordinary: agents who maximise their own reward beside adversaries (`ERMASConfig.ordinary_agents`).
     """
 
     name: ClassVar[str] = "ERMAS"
@@ -57,6 +58,7 @@ class ERMAS(Trainer[ERMASConfig]):
         agents = self.env.agents
         learners = self._further_agents(lambda label: f"{_DEVIATION}{label}")
         self.deviations = Deviations(learners, config.trust_region, self.scales)
+        self.ordinary = self._further_agents(lambda label: f"{_ORDINARY}{label}") if config.ordinary_agents else {}
         epsilon = dict.fromkeys(agents, config.epsilon)
         self.multipliers = Multipliers(config.multiplier, epsilon)
         self._watch = BoundWatch(epsilon, config.multiplier)
@@ -67,10 +69,15 @@ class ERMAS(Trainer[ERMASConfig]):
         settings = config.agent_learner if config.deviation_learner is None else config.deviation_learner
         policies = super()._places(config, env)
         shared = {label: place.roles for label, place in policies.items() if label != env.planner}
-        return policies | {f"{_DEVIATION}{label}": Place(roles, settings) for label, roles in shared.items()}
+        deviations = {f"{_DEVIATION}{label}": Place(roles, settings) for label, roles in shared.items()}
+        ordinary = {f"{_ORDINARY}{label}": policies[label] for label in shared} if config.ordinary_agents else {}
+        return policies | deviations | ordinary
 
     def _estimating_iterations(self) -> int:
         return max(1, self.config.warmup_iterations)
+
+    def _sets_of_agents(self) -> Sequence[Mapping[str, Learner]]:
+        return [self.learners, self.ordinary] if self.ordinary else [self.learners]
 
     def _iterate(self) -> Metrics:
         experience, regret = self._collect_with_regret()
@@ -80,15 +87,18 @@ class ERMAS(Trainer[ERMASConfig]):
             metrics |= {f"estimated_regret/{agent}": value, f"multiplier/{agent}": self.multipliers.values[agent]}
         for label, agents in self._agents_by_label().items():
             metrics |= self._update_sharers(label, agents, list(regret), experience)
-        return metrics | self._update_planner(experience)
+        beside = 1 + len(regret)
+        metrics |= self._update_ordinary(experience, beside)
+        return metrics | self._update_planner(experience, (0, beside) if self.ordinary else (0,))
 
     def _train_at_random(self, actors: Mapping[str, Any]) -> None:
         """Agents learn their Lagrangians, and deviations their answers, while the planner acts at random."""
         deviators = self._deviators() if self.iteration > self.config.warmup_iterations else ()
-        played = self._collect(self.deviations.cast(actors, True, deviators))
+        played = self._collect(self._with_ordinary(self.deviations.cast(actors, True, deviators)))
         self.deviations.update(played, self.learners, 1, deviators)
         for label, agents in self._agents_by_label().items():
             self._update_sharers(label, agents, deviators, played)
+        self._update_ordinary(played, 1 + len(deviators))
 
     def _watched(self, metrics: Metrics) -> Metrics:
         if self.iteration >= self.config.warmup_iterations:
@@ -109,7 +119,7 @@ class ERMAS(Trainer[ERMASConfig]):
     def _collect_with_regret(self) -> tuple[Experience, Mapping[str, PerSeed]]:
         """The joint rollout, and the estimated regret of the deviating agents (none during warm-up); moves λ."""
         if self.iteration < self.config.warmup_iterations:
-            return self._collect({role: [learner] for role, learner in self.learners.items()}), {}
+            return self._collect(self._with_ordinary({role: [one] for role, one in self.learners.items()})), {}
         deviators = self._deviators()
         persistent = self.config.deviation == "persistent"
         if not persistent or self.iteration == self.config.warmup_iterations:
@@ -118,12 +128,30 @@ class ERMAS(Trainer[ERMASConfig]):
         for _ in range(self.config.deviation_updates - int(persistent)):
             played = self._collect(self.deviations.cast(self.learners, False, deviators))
             self.deviations.update(played, self.learners, 0, deviators)
-        experience = self._collect(self.deviations.cast(self.learners, True, deviators))
+        experience = self._collect(self._with_ordinary(self.deviations.cast(self.learners, True, deviators)))
         regret = estimated_regret(experience, deviators)
         if persistent:
             self.deviations.update(experience, self.learners, 1, deviators)
         self.multipliers.update(regret, self.scales.values, deviators, self._hands)
         return experience, regret
+
+    def _with_ordinary(self, cast: Cast) -> Cast:
+        """With a last block in which ordinary agents play, where there are any, and everybody else as in block 0."""
+        if not self.ordinary:
+            return cast
+        return {role: [*learners, self.ordinary.get(role, learners[0])] for role, learners in cast.items()}
+
+    def _update_ordinary(self, experience: Experience, block: int) -> Metrics:
+        """One step of ordinary agents on their own rewards in their block, and what the planner earns there."""
+        if not self.ordinary:
+            return {}
+        planner = self.env.planner
+        metrics: Metrics = {f"{_ORDINARY}payoff/{planner}": experience.mean(experience.payoffs[planner], block)}
+        for label, agents in self._agents_by_label().items():
+            rewards = self.scales.rewards_in_units(experience, agents)
+            rollout = experience.rollout([(agent, block) for agent in agents], rewards)
+            metrics |= updated(f"{_ORDINARY}{label}", self.ordinary[agents[0]], rollout)
+        return metrics
 
     def _deviators(self) -> tuple[str, ...]:
         """The hand of agents whose turn it is, in the order of all agents; a function of seed and iteration alone."""
@@ -187,9 +215,11 @@ class ERMAS(Trainer[ERMASConfig]):
         return {agent: lagrangian_reward(own[agent], planner_payoff, multipliers[agent]) for agent in agents}
 
     def _all_learners(self) -> dict[str, Learner]:
-        deviations = self.deviations.learners
         labels = self._agents_by_label().items()
-        return super()._all_learners() | {f"{_DEVIATION}{label}": deviations[agents[0]] for label, agents in labels}
+        found = super()._all_learners()
+        for prefix, learners in ((_DEVIATION, self.deviations.learners), (_ORDINARY, self.ordinary)):
+            found |= {f"{prefix}{label}": learners[agents[0]] for label, agents in labels if learners}
+        return found
 
     def _extra_state(self) -> dict[str, Any]:
         return {"multipliers": self.multipliers.state(), "watch": self._watch.state()}

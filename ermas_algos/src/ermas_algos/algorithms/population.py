@@ -5,7 +5,7 @@ the play of all members at once; here a member is a full set of agents that maxi
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from ermas_algos.algorithms.collection import Experience, MakeEnv
@@ -44,6 +44,9 @@ class Population(Trainer[PopulationConfig]):
         others = {label: place for label, place in first.items() if label != env.planner}
         members = range(1, len(config.multipliers))
         return first | {_label(k, label): place for k in members for label, place in others.items()}
+
+    def _sets_of_agents(self) -> Sequence[Mapping[str, Learner]]:
+        return self.members
 
     def _iterate(self) -> Metrics:
         experience = self._collect(self._cast(self.learners))

@@ -161,10 +161,15 @@ class Trainer(ABC, Generic[ConfigT]):
             raise ValueError(f"first has other agents' learners: {theirs}, not {ours}.")
         for label, agents in ours.items():
             with content_of(f"learner {label!r}"):
-                self.learners[agents[0]].load_state(first.learners[agents[0]].state())
+                for learners in self._sets_of_agents():
+                    learners[agents[0]].load_state(first.learners[agents[0]].state())
         self.scales.load_state(first.scales.state())
         self.iteration = first.iteration
         return self
+
+    def _sets_of_agents(self) -> Sequence[Mapping[str, Learner]]:
+        """Learners of all agents, of which a trainer may have several sets."""
+        return [self.learners]
 
     def learn(
         self,
