@@ -12,10 +12,10 @@ import pytest
 import torch
 from gymnasium import spaces
 from sb3_contrib import RecurrentPPO
-from stable_baselines3 import PPO
+from stable_baselines3 import DQN, PPO
 
 from ermas_algos.sb3_planner import SB3_ALGORITHMS, SB3Planner
-from ermas_envs import augmented_bimatrix_v0
+from ermas_envs import augmented_bimatrix_v0, one_step_economy_v0
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.oracles import evaluate
 from ermas_envs.testing import check_planner
@@ -302,10 +302,35 @@ def test_recurrent_policies_are_refused(tmp_path: Path) -> None:
         SB3Planner.load(tmp_path / "planner.zip", "RecurrentPPO")
 
 
-def test_models_that_observe_a_dict_are_refused() -> None:
-    made = PPO("MultiInputPolicy", Bandit(spaces.Dict(all=SIGHT), STAKES), device="cpu")
-    with pytest.raises(ValueError, match=r"must observe arrays, got one for Dict\('all': Box"):
-        SB3Planner(made)
+def dict_game(num_envs: int, planner: Any) -> EngineBatch:
+    return one_step_economy_v0.batched_env(num_envs, planner=planner, multi_action_mode_planner=False)
+
+
+@pytest.mark.parametrize("algorithm", ["PPO", "MaskablePPO"])
+def test_zips_of_models_that_observe_a_dict_play(algorithm: str, tmp_path: Path) -> None:
+    """Loaded from a zip, the policy's own probabilities for dicts of arrays, and a game that it plays."""
+    learned = dict_game(6, "learned")
+    seen, acted = learned.observation_spaces["planner"], learned.action_spaces["planner"]
+    assert isinstance(seen, spaces.Dict)
+    made = SB3_ALGORITHMS[algorithm]("MultiInputPolicy", Bandit(seen, acted), seed=1)
+    planner = SB3Planner.load(saved(made, tmp_path), algorithm)
+    env = dict_game(6, planner)
+    env.reset(0)
+    env.step({agent: np.zeros(6, np.int64) for agent in env.agents})
+    rows = learned.reset(0).observations["planner"]
+    tensors = {key: torch.as_tensor(array.copy()) for key, array in rows.items()}
+    expected = made.policy.get_distribution(tensors).distribution.probs.detach().numpy()
+    np.testing.assert_allclose(planner.tabular(rows, None), expected, rtol=1e-5)
+    backwards = {key: array[::-1] for key, array in rows.items()}  # torch takes no negative strides
+    np.testing.assert_allclose(planner.tabular(backwards, None), expected[::-1], rtol=1e-5)
+
+
+def test_a_deterministic_model_that_observes_a_dict_plays() -> None:
+    made = DQN("MultiInputPolicy", Bandit(spaces.Dict(all=SIGHT), STAKES), buffer_size=10, device="cpu")
+    planner = SB3Planner(made)
+    planner.bind(spaces.Dict(all=SIGHT), STAKES)
+    rows = {"all": observations()}
+    assert (planner.tabular(rows, None).argmax(axis=1) == planner.act(rows, np.empty((40, 0)), None)).all()
 
 
 def test_model_on_another_device_is_refused() -> None:

@@ -65,6 +65,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "oracles.taxes": ("base", "games.taxation", "games.one_step"),
     "replay": ("base", "game", "games.economy", "games.taxation", "games.one_step"),
     "testing": ("base", "game", "faces", "make"),
+    "wrappers": ("base", "faces"),
 }
 """What the modules of each room may import of this package beside their own room: nothing above it, no other game.
 

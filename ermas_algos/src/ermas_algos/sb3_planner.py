@@ -16,7 +16,7 @@ from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from ermas_algos.learned_planner import check_planner_spaces
 from ermas_algos.learners import action_sampling
 from ermas_envs.base.arguments import check_choice
-from ermas_envs.base.arrays import Array, BoolArray, FloatArray
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray, Observation, num_rows
 from ermas_envs.base.spaces import clip_to_box
 
 SB3_ALGORITHMS: Mapping[str, Any] = {kind.__name__: kind for kind in (A2C, DDPG, DQN, MaskablePPO, PPO, SAC, TD3, TRPO)}
@@ -36,16 +36,14 @@ class SB3Planner:
         model: a Stable-Baselines3 or sb3-contrib model on the CPU.
 
     Raises:
-        ValueError: a recurrent policy, a model that observes a Dict or is on another device, or actions that SB3 cannot
-            play as they are (a Discrete space that does not start at 0, for instance).
+        ValueError: a recurrent policy, a model on another device, or actions that SB3 cannot play as they are
+            (a Discrete space that does not start at 0, for instance).
     """
 
     def __init__(self, model: Any) -> None:
         policy = model.policy
         if hasattr(policy, "lstm_actor"):
             raise ValueError(f"{_RECURRENT}.")
-        if isinstance(model.observation_space, spaces.Dict):
-            raise ValueError(f"the planner's model must observe arrays, got one for {model.observation_space}.")
         if policy.device.type != "cpu":
             raise ValueError(f"the planner's model must be on the CPU, got one on {policy.device}.")
         self._model = model
@@ -86,7 +84,7 @@ class SB3Planner:
         """ValueError unless the model's spaces are those of the game."""
         check_planner_spaces(self._model, observation_space, action_space)
 
-    def act(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
+    def act(self, observations: Observation, noise: FloatArray, action_masks: BoolArray | None) -> Array:
         """Sample from the policy, or play it; Box actions are clipped to the box."""
         if self._stochastic:
             chosen = self._sampled(observations, noise, action_masks)
@@ -94,17 +92,17 @@ class SB3Planner:
             chosen = np.asarray(self._model.predict(observations, deterministic=True)[0])
         return clip_to_box(self._model.action_space, chosen)
 
-    def tabular(self, observations: Array, action_masks: BoolArray | None) -> FloatArray | None:
+    def tabular(self, observations: Observation, action_masks: BoolArray | None) -> FloatArray | None:
         """The policy's probabilities; None where actions are not Discrete."""
         space = self._model.action_space
         if not isinstance(space, spaces.Discrete):
             return None
         if not self._stochastic:
-            return np.asarray(np.eye(int(space.n))[self.act(observations, np.empty((len(observations), 0)), None)])
+            return np.asarray(np.eye(int(space.n))[self.act(observations, np.empty((num_rows(observations), 0)), None)])
         with torch.no_grad():
             return action_sampling.probabilities(self._distribution(observations, action_masks))
 
-    def _sampled(self, observations: Array, noise: FloatArray, action_masks: BoolArray | None) -> Array:
+    def _sampled(self, observations: Observation, noise: FloatArray, action_masks: BoolArray | None) -> Array:
         policy, space = self._model.policy, self._model.action_space
         with torch.no_grad():
             sampled = action_sampling.sample(self._distribution(observations, action_masks), space, noise)
@@ -112,7 +110,7 @@ class SB3Planner:
             sampled = policy.unscale_action(np.tanh(sampled))
         return sampled
 
-    def _distribution(self, observations: Array, action_masks: BoolArray | None) -> Any:
+    def _distribution(self, observations: Observation, action_masks: BoolArray | None) -> Any:
         masked = isinstance(self._model, MaskablePPO)
         return action_sampling.distribution(self._model.policy, observations, action_masks, masked)
 

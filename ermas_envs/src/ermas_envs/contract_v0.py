@@ -49,7 +49,7 @@ from pettingzoo import AECEnv
 from pettingzoo.utils import parallel_to_aec
 
 from ermas_envs.faces.engine_batch import EngineBatch
-from ermas_envs.faces.parallel import EngineParallelEnv
+from ermas_envs.faces.parallel import EngineParallelEnv, parallel_face
 from ermas_envs.game.behaviours import Behaviour
 from ermas_envs.game.perturbations import RewardPerturbation
 from ermas_envs.game.planners import Planner
@@ -99,7 +99,7 @@ def batched_env(
 
 def parallel_env(*, render_mode: str | None = None, **arguments: Any) -> EngineParallelEnv:
     """The game as a PettingZoo parallel environment; `arguments` as in `batched_env`."""
-    return EngineParallelEnv(batched_env(1, autoreset=False, **arguments), render_mode)
+    return parallel_face(batched_env, render_mode, arguments)
 
 
 def env(*, render_mode: str | None = None, **arguments: Any) -> AECEnv[str, Any, Any]:

@@ -28,6 +28,14 @@ class EnvironmentModule(Protocol):
         """`parallel_env(**arguments)`: a PettingZoo parallel environment."""
 
 
+class _OwnModule(EnvironmentModule, Protocol):
+    """What our own modules offer beside it."""
+
+    @property
+    def env(self) -> Callable[..., Any]:
+        """`env(**arguments)`: a PettingZoo AEC environment."""
+
+
 environment_registry: Registry[EnvironmentModule] = Registry("environment")
 
 
@@ -161,10 +169,12 @@ def _check_taken(what: str, factory: Callable[..., Any], names: Iterable[str]) -
         raise ValueError(f"{what} needs the argument {', '.join(map(repr, missing))}.")
 
 
-def _register(name: str, module: EnvironmentModule) -> None:
+def _register(name: str, module: _OwnModule) -> None:
     environment_registry.register(name, lambda: module)
     if hasattr(pettingzoo, "register"):  # PettingZoo >= 1.27
-        pettingzoo.register("parallel", "ermas/" + name.replace("_v", "-v"), module.parallel_env)
+        theirs = "ermas/" + name.replace("_v", "-v")
+        pettingzoo.register("parallel", theirs, module.parallel_env)
+        pettingzoo.register("aec", theirs, module.env)
 
 
 _register(bimatrix_v0.NAME, bimatrix_v0)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numba
 import pytest
 
 import ermas_envs
@@ -124,9 +125,7 @@ def test_processes_that_compile_for_different_types_at_once_keep_their_code_apar
     def total(numbers: Any) -> float:
         return float(numbers.sum())
 
-    first, second = (kernel_files.KernelCache(total)._cache_file for _ in range(2))
-    for files in (first, second):
-        files._cache_path, files._index_path = str(tmp_path), str(tmp_path / files._index_name)
+    first, second = (kernel_files.KernelCache(total, str(tmp_path))._cache_file for _ in range(2))
     save = first._save_data
 
     def second_overtakes(name: str, data: Any) -> None:
@@ -139,6 +138,26 @@ def test_processes_that_compile_for_different_types_at_once_keep_their_code_apar
     del second._load_index
     assert second.load("floats") in ("code for floats", None)
     assert second.load("integers") in ("code for integers", None)
+
+
+def test_installations_in_several_places_share_what_is_compiled(tmp_path: Path) -> None:
+    """Numba names a cache after where a function's file lies: every virtual environment compiled again."""
+    source = "def double(number):\n    return 2 * number\n"
+    hits = []
+    for place, text in (("one", source), ("other", source), ("changed", source.replace("2", "3"))):
+        file = tmp_path / place / "doubling.py"
+        file.parent.mkdir()
+        file.write_text(text)
+        found = importlib.util.spec_from_file_location("doubling", file)
+        assert found is not None
+        assert found.loader is not None
+        module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+        kernel = numba.njit(module.double)
+        kernel._cache = kernel_files.KernelCache(module.double, str(tmp_path / "kernels"))
+        assert kernel(4) == (12 if place == "changed" else 8)
+        hits.append(sum(kernel.stats.cache_hits.values()))
+    assert hits == [0, 1, 0]
 
 
 def key_of(sources: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> str:

@@ -24,6 +24,7 @@ from ermas_envs.testing import (
     check_behaviour,
     check_determinism,
     check_environment,
+    check_infos,
     check_masks,
     check_observations,
     check_perturbation,
@@ -915,3 +916,25 @@ def test_tables_that_are_not_the_game_are_found(change: Any, message: str) -> No
 
 def test_tables_that_are_the_game_pass() -> None:
     check_tables(wrong_tables(lambda game: {}))
+
+
+def test_planners_are_given_arrays_that_torch_takes() -> None:
+    """Torch takes no negative strides, which rows in reverse order have unless they are copied."""
+
+    class Careful(ConstantPlanner):
+        def act(self, observations: Any, noise: Any, action_masks: Any) -> Any:
+            assert all(step > 0 for array in (observations, action_masks) for step in array.strides)
+            return super().act(observations, noise, action_masks)
+
+    check_planner(Careful(0), lambda num_envs, planner: augmented_bimatrix_v0.batched_env(num_envs, planner=planner))
+
+
+def test_infos_that_change_their_form_are_found() -> None:
+    class Told(Walk):
+        def step(self, actions: Any) -> Any:
+            *result, infos = super().step(actions)
+            return *result, {agent: {**info, "payoff": 1.0} for agent, info in infos.items()}
+
+    check_infos(Walk)
+    with pytest.raises(AssertionError, match=r"infos of 'agent_0' at step 0 .* have the form .*payoff"):
+        check_infos(Told)

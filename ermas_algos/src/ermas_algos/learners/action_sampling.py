@@ -3,7 +3,7 @@
 Equal noise gives coupled actions (common random numbers), and no global generator is touched.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ermas_algos.learners.protocol import NotFiniteError
-from ermas_envs.base.arrays import Array, BoolArray, FloatArray
+from ermas_envs.base.arrays import Array, BoolArray, FloatArray, Observation
 
 SMALLEST_UNIFORM = 2.0**-54
 """Uniforms are multiples of 2**-53 and may be 0, where the normal quantile is −∞."""
@@ -47,13 +47,17 @@ def without_validation() -> Iterator[None]:
         torch.distributions.Distribution.set_default_validate_args(before)
 
 
-def distribution(policy: Any, observations: Array, action_masks: BoolArray | None, masked: bool) -> Any:
-    """The SB3 `Distribution` of a policy over R rows; only a `masked` one (MaskablePPO's) is given the masks.
+def distribution(policy: Any, observations: Observation, action_masks: BoolArray | None, masked: bool) -> Any:
+    """The SB3 `Distribution` of a policy over R rows, arrays per key where it observes a Dict; only a `masked` one
+    (MaskablePPO's) is given the masks.
 
     Raises:
         NotFiniteError: parameters or observations, and so the distribution, are not numbers.
     """
-    seen = torch.as_tensor(np.ascontiguousarray(observations), device=policy.device)  # torch takes no negative strides
+    if isinstance(observations, Mapping):
+        seen: Any = {key: _tensor(array, policy.device) for key, array in observations.items()}
+    else:
+        seen = _tensor(observations, policy.device)
     with without_validation():
         if masked:
             masks = None if action_masks is None else np.ascontiguousarray(action_masks)
@@ -64,6 +68,10 @@ def distribution(policy: Any, observations: Array, action_masks: BoolArray | Non
         if bool(torch.isnan(part.logits if hasattr(part, "logits") else part.mean).any()):
             raise NotFiniteError("the policy's outputs are not numbers: parameters, or what was observed, are not.")
     return found
+
+
+def _tensor(array: Array, device: Any) -> Any:
+    return torch.as_tensor(np.ascontiguousarray(array), device=device)  # torch takes no negative strides
 
 
 def parts(distribution: Any) -> list[Any]:

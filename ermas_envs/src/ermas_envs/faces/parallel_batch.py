@@ -90,7 +90,7 @@ class ParallelEnvBatch:
         self.agent_payoff_scales = None if scale is None else dict.fromkeys(self.agents, scale)
         self.name = str(getattr(first, "metadata", {}).get("name") or type(first.unwrapped).__name__)
         self._seen_spaces = {
-            agent: _supported(agent, "observation", _without_mask(first.observation_space(agent))) for agent in names
+            agent: _supported(agent, "observation", without_mask(first.observation_space(agent))) for agent in names
         }
         self._acted_spaces = {agent: _supported(agent, "action", first.action_space(agent)) for agent in names}
         self._index = AgentIndex(self.agents, self._seen_spaces) if check_flag("agent_index", agent_index) else None
@@ -261,7 +261,8 @@ def agents_beside(planner: str, possible_agents: tuple[str, ...]) -> tuple[str, 
     return agents
 
 
-def _without_mask(space: spaces.Space[Any]) -> spaces.Space[Any]:
+def without_mask(space: spaces.Space[Any]) -> spaces.Space[Any]:
+    """What is observed beside a mask where the space is a Dict of `observation` and `action_mask`; else the space."""
     if isinstance(space, spaces.Dict) and set(space.spaces) == {"observation", "action_mask"}:
         return space["observation"]
     return space

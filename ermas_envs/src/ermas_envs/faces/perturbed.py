@@ -17,7 +17,8 @@ from ermas_envs.game.transitions import GameInfo, Transition
 class PerturbedParallelEnv(BaseParallelWrapper):  # type: ignore[misc]  # PettingZoo ships no types
     """Adds a perturbation to the agents' rewards; the planner's reward stays as it is.
 
-    `infos[agent]["payoff"]` is the reward before any perturbation, also where several wrappers are nested.
+    `infos[agent]["payoff"]` is the reward before any perturbation, also where several wrappers are nested, and 0 at a
+    reset.
     The planner outcome that perturbations see is the planner's payoff. Agents that are absent from a step
     (left early, or not there yet) count as earning 0 and as playing zeros, and get no perturbation; `Bounded`
     keeps its bound for agents that leave early, not for agents that enter late. The episode index of
@@ -69,7 +70,7 @@ class PerturbedParallelEnv(BaseParallelWrapper):  # type: ignore[misc]  # Pettin
         self._episode = (options or {}).get("first_episode", self._episode + 1)
         self._step = 0
         self._observations = dict(observations)
-        return observations, infos
+        return observations, {agent: {"payoff": 0.0, **info} for agent, info in infos.items()}
 
     def step(
         self, actions: dict[str, Any]

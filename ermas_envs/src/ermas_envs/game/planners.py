@@ -42,7 +42,12 @@ class Planner(Protocol):
 def check_planner_object(given: Any, instead: str) -> Planner:
     """Return `given`; ValueError unless it is a planner object. `instead`: what else the argument may be."""
     if isinstance(given, type) or not hasattr(given, "act"):  # a planner's class has its methods, too
-        raise ValueError(f"planner must be {instead} or a planner object, got {given!r}.")
+        hint = (
+            "; a function of an observation plays as FunctionPlanner(function)"
+            if callable(given) and not isinstance(given, type)
+            else ""
+        )
+        raise ValueError(f"planner must be {instead} or a planner object, got {given!r}{hint}.")
     planner: Planner = given
     return planner
 

@@ -72,7 +72,7 @@ def _jit(function: Any, **options: bool) -> Any:
     before, settings.CACHE_DIR = settings.CACHE_DIR, cache_directory()
     try:
         kernel = jit(error_model="numpy", **options)(function)
-        kernel._cache = KernelCache(function)  # instead of `cache=True`
+        kernel._cache = KernelCache(function, cache_directory())  # instead of `cache=True`
         return kernel
     finally:
         settings.CACHE_DIR = before

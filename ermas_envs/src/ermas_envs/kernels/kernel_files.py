@@ -56,26 +56,35 @@ def _user() -> int | str:
 
 
 class KernelCache(FunctionCache):
-    """Numba's cache of one function, except that it does not number the files of machine code.
+    """Numba's cache of one function, in a folder that all installations of the same sources share.
 
-    Two processes that compile a function for different types at once take the same number there, and code for one of
-    them then stands under the types of the other. Here a file is named after the types that it is for.
+    Numba's own tells functions apart by where their files lie, so that every virtual environment compiles again in
+    spite of a common folder; here the module's name and the content of its file count. And Numba numbers the files of
+    machine code: two processes that compile a function for different types at once take the same number there, and code
+    for one of them then stands under the types of the other. Here a file is named after the types that it is for.
+
+    Args:
+        function: the kernel.
+        folder: where the files lie.
     """
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, folder: str) -> None:
         super().__init__(function)
+        self._cache_path = self._impl.locator._cache_path = folder
+        source = Path(function.__code__.co_filename).read_bytes()
+        within_module = self._impl.filename_base.partition(".")[2]
         self._cache_file = _NamedFiles(
-            self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp()
+            folder, f"{function.__module__}.{within_module}", hashlib.sha256(source).hexdigest()
         )
 
 
 class _NamedFiles(IndexDataCacheFile):
-    def __init__(self, folder: str, base: str, stamp: Any) -> None:
+    def __init__(self, folder: str, base: str, stamp: str) -> None:
         super().__init__(folder, base, stamp)
-        self._base = base
+        self._base, self._stamp = base, stamp
 
     def save(self, key: Any, data: Any) -> None:
-        name = f"{self._base}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
+        name = f"{self._base}.{hashlib.sha256(repr((self._stamp, key)).encode()).hexdigest()[:16]}.nbc"
         self._save_data(name, data)
         overloads = self._load_index()
         overloads[key] = name

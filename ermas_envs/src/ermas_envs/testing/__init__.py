@@ -12,7 +12,7 @@ from ermas_envs.testing.batches import (
     check_tables,
 )
 from ermas_envs.testing.behaviours import check_behaviour
-from ermas_envs.testing.environments import check_determinism, check_environment, check_observations
+from ermas_envs.testing.environments import check_determinism, check_environment, check_infos, check_observations
 from ermas_envs.testing.perturbations import check_perturbation
 from ermas_envs.testing.planners import check_planner
 
@@ -23,6 +23,7 @@ __all__ = [
     "check_determinism",
     "check_environment",
     "check_groups",
+    "check_infos",
     "check_masks",
     "check_observations",
     "check_perturbation",

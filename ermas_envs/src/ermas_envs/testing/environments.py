@@ -70,6 +70,20 @@ def check_observations(make_env: Callable[[], AnyParallelEnv], seed: int = 0) ->
     assert changed is None, f"the environment writes into observations that it gave away: {changed}"
 
 
+def check_infos(make_env: Callable[[], AnyParallelEnv], seed: int = 0) -> None:
+    """Every agent's infos have the same keys, shapes and dtypes at a reset, in every step and at the end.
+
+    Libraries that preallocate (TorchRL among others) read the form of infos at a reset, and hold later ones to it.
+    """
+    forms: dict[str, Any] = {}
+    for step, frame in enumerate(_frames(make_env(), seed)):
+        for agent, form in frame["forms of infos"].items():
+            first = forms.setdefault(agent, form)
+            assert form == first, (
+                f"infos of {agent!r} at step {step - 1} (−1 is reset) have the form {form}, not {first}"
+            )
+
+
 def check_environment(module: EnvironmentModule) -> None:
     """Everything that applies to an environment module: both faces, both hooks, and PettingZoo's own tests.
 
@@ -79,6 +93,7 @@ def check_environment(module: EnvironmentModule) -> None:
     """
     check_determinism(module.parallel_env)
     check_observations(module.parallel_env)
+    check_infos(module.parallel_env)
     check_batch_observations(module.batched_env)
     check_masks(module.batched_env)
     check_groups(module.batched_env)
@@ -124,7 +139,7 @@ def _frames(
     source = ActionSource({agent: env.action_space(agent) for agent in env.possible_agents}, seed)
     before_step()
     observations, infos = env.reset(seed=seed)
-    frame = {"observations": observations, "masks": _masks(observations, infos), "acts": _told(infos, "acts")}
+    frame = _shown(observations, infos)
     yield copy.deepcopy(frame) if copied else frame
     for _ in range(MAX_STEPS):
         if not env.agents:
@@ -132,15 +147,14 @@ def _frames(
         actions = {agent: source.draw(agent, frame["masks"].get(agent)) for agent in env.agents}
         before_step()
         observations, rewards, terminations, truncations, infos = env.step(actions)
-        frame = {
-            "observations": observations,
-            "masks": _masks(observations, infos),
-            "acts": _told(infos, "acts"),
-            "rewards": rewards,
-            "terminations": terminations,
-            "truncations": truncations,
-        }
+        ends = {"terminations": terminations, "truncations": truncations}
+        frame = {**_shown(observations, infos), "rewards": rewards, **ends}
         yield copy.deepcopy(frame) if copied else frame
+
+
+def _shown(observations: dict[str, Any], infos: dict[str, Any]) -> _Frame:
+    masks = _masks(observations, infos)
+    return {"observations": observations, "masks": masks, "acts": _told(infos, "acts"), "forms of infos": _form(infos)}
 
 
 def _recording(frames: Iterator[_Frame], into: list[_Frame]) -> Iterator[_Frame]:
@@ -159,6 +173,15 @@ def _compare(first: Iterator[_Frame], second: Iterator[_Frame], between: str) ->
 def _masks(observations: dict[str, Any], infos: dict[str, Any]) -> dict[str, Any]:
     inside = {a: o["action_mask"] for a, o in observations.items() if isinstance(o, dict) and "action_mask" in o}
     return inside | _told(infos, "action_mask")
+
+
+def _form(value: Any) -> Any:
+    """Shape and dtype of an entry of infos, of each part of what has several; the keys of a dict."""
+    if isinstance(value, dict):
+        return {key: _form(part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return tuple(_form(part) for part in value)
+    return f"{np.shape(value)} {np.asarray(value).dtype}"
 
 
 def _told(infos: dict[str, Any], what: str) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def _checked_act(planner: Planner, rows: Observation, noise: FloatArray, masks: 
     def act(order: slice) -> Array:
         generators.disturb()
         seen = copy.deepcopy(select(rows, order))
-        return np.array(planner.act(seen, noise[order].copy(), None if masks is None else masks[order]))
+        allowed = None if masks is None else masks[order].copy()  # contiguous, as an environment gives them
+        return np.array(planner.act(seen, noise[order].copy(), allowed))
 
     with exposed_global_generators() as generators:
         chosen = act(slice(None))
