@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 from scipy.special import softmax
 
 from ermas_algos import MARL, MARLConfig, SB3LearnerConfig
+from ermas_algos.algorithms import RiskConfig
 from ermas_algos.algorithms.config import AGENT_PPO, from_json, to_json
 from ermas_algos.experiments.sweep import Task, run_of
 from ermas_algos.learners import ExactLearnerConfig
 from ermas_algos.studies.figure_4 import ITERATIONS, ermas_env_steps, methods
 from ermas_envs import EnvironmentSpec
+from ermas_envs.base.arrays import FloatArray
 from ermas_envs.games.bimatrix.payoffs import as_payoffs
 
 CONSTANT = {"name": "constant", "action": 2}
@@ -61,6 +64,54 @@ def test_quantal_response_is_the_logit_equilibrium() -> None:
     wanted = np.array([softmax(own[np.clip(level + np.array([-1, 0, 1]), 0, 3)] / temperature) for level in range(4)])
     found = marl.policies()["agent_0"][0].reshape(4, 4, 3)[:, 0]
     np.testing.assert_allclose(found, wanted, atol=0.06)
+
+
+def risk_averse_quantal_response(payoffs: FloatArray, temperature: float, aversion: float) -> FloatArray:
+    """π(a | s) in the one-step game with payoffs (s, a, other's a), which both agents see alike, from any s with equal
+    probability: it maximises −log(mean of e^(−αr))/α + τ·entropy, so that it is ∝ exp(−M(s, a)/(ατZ)), M the mean of
+    e^(−αr) over what the other does, Z that of M over everything."""
+    policy = np.full(payoffs.shape[:2], 1 / 3)
+    for _ in range(500):
+        paid = np.exp(-aversion * payoffs)
+        own = (paid * policy.reshape(4, 4, 3).transpose(1, 0, 2).reshape(16, 1, 3)).sum(
+            axis=2
+        )  # the other's is mirrored
+        weights = softmax(-own / (aversion * temperature * (policy * own).sum(axis=1).mean()), axis=1)
+        policy = 0.5 * policy + 0.5 * weights
+    return policy
+
+
+@pytest.mark.slow
+def test_risk_averse_quantal_response_is_its_fixed_point() -> None:
+    """E. Mazumdar et al., arXiv:2406.14156, with entropic risk of an episode's payoff; PPO samples."""
+    temperature, aversion = 0.1, 4.0
+    kwargs = {"n_epochs": 4, "ent_coef": temperature, "clip_range": 0.3, "normalize_advantage": False}
+    learner = dataclasses.replace(AGENT_PPO, hidden_layers=(32,), algorithm_kwargs=kwargs)
+    averse = MARLConfig(num_envs=2048, agent_learner=learner, agent_risk=RiskConfig("entropic", aversion))
+    marl = MARL(game(horizon=1, agents_observe="joint"), averse).learn(200)
+    payoffs = marl.tables().rewards["agent_0"][..., 0] / marl.scales.values["agent_0"]
+    found, wanted = marl.policies()["agent_0"][0], risk_averse_quantal_response(payoffs, temperature, aversion)
+    np.testing.assert_allclose(found, wanted, atol=0.08)
+    neutral = risk_averse_quantal_response(payoffs, temperature, 1e-4)
+    assert np.abs(wanted - neutral).max() > 0.15  # the test could not tell otherwise
+
+
+def test_agents_averse_to_risk_go_on_bit_for_bit_and_differ(tmp_path: Path) -> None:
+    spec = EnvironmentSpec("augmented_bimatrix_v0", {"horizon": 4})
+    averse = MARLConfig(num_envs=4, agent_risk=RiskConfig("entropic", 4.0), practice_updates=1)
+    whole, part = MARL(spec, averse).learn(4), MARL(spec, averse).learn(2)
+    part.save(tmp_path / "m.safetensors")
+    resumed = MARL.load(tmp_path / "m.safetensors", spec).learn(4)
+    neutral = MARL(spec, dataclasses.replace(averse, agent_risk=None)).learn(4)
+    for role, learner in whole.learners.items():
+        np.testing.assert_array_equal(learner.get_parameters(), resumed.learners[role].get_parameters())
+    assert not np.array_equal(whole.learners["agent_0"].get_parameters(), neutral.learners["agent_0"].get_parameters())
+
+
+def test_exact_learners_know_no_risk() -> None:
+    exact = ExactLearnerConfig()
+    with pytest.raises(ValueError, match="agent_risk needs sampled episodes"):
+        MARLConfig(agent_learner=exact, planner_learner=exact, agent_risk=RiskConfig("entropic", 1.0))
 
 
 # Domain randomisation

@@ -529,14 +529,14 @@ def test_info(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ermas("info", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert "augmented_bimatrix_v0" in found["environments"]
-    assert {"ERMAS", "MARL", "Population"} == set(found["algorithms"])
+    assert {"Commitment", "ERMAS", "MARL", "Population"} == set(found["algorithms"])
     assert "figure-4" in found["experiments"]
     assert ermas("info", str(run)) == 0
     assert "ERMAS" in capsys.readouterr().out
     assert ermas("info", str(run / "train.toml")) == 2
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "certify", "reproduce", "sweep", "plot", "info"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "certify", "explain", "reproduce", "sweep", "plot", "info"])
 def test_help_has_an_example_and_the_exit_status(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ermas(command, "--help") == 0
     printed = capsys.readouterr().out

@@ -35,6 +35,29 @@ def test_the_mean_of_the_cvar_utility_above_its_quantile_is_the_mean_of_the_wors
     assert found == pytest.approx(np.sort(values)[:101].mean(), abs=0.01)
 
 
+def test_entropic_utilities_are_the_gradient_of_the_certainty_equivalent() -> None:
+    """m = −log Σ p e^(−αg)/α changes by −e^(−αg)/(αZ) with the probability of g, which is U(g) − 1/α."""
+    values, aversion, step = np.array([-0.3, 0.1, 0.8, 0.9]), 3.0, 1e-6
+    found = utility(values, RiskConfig("entropic", aversion)) - 1 / aversion
+
+    def equivalent(weights: Any) -> float:
+        return float(-np.log(weights @ np.exp(-aversion * values)) / aversion)
+
+    even = np.full(4, 0.25)
+    wanted = [(equivalent(even + step * one) - equivalent(even - step * one)) / (2 * step) for one in np.eye(4)]
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    assert utility(values * 400, RiskConfig("entropic", aversion)).max() == pytest.approx(1 / aversion)  # no overflow
+
+
+def test_entropic_rewards_are_those_utilities() -> None:
+    rewards = np.random.default_rng(0).normal(size=(3, 50))
+    shared = risk_averse_rewards(rewards, 3, RiskConfig("entropic", 2.0)).mean(axis=0)
+    np.testing.assert_allclose(shared, utility(rewards.mean(axis=0), RiskConfig("entropic", 2.0)), atol=1e-12)
+    np.testing.assert_allclose(shared.mean(), 0.0, atol=1e-12)
+    almost = risk_averse_rewards(rewards, 3, RiskConfig("entropic", 1e-6))
+    np.testing.assert_allclose(almost, rewards - rewards.mean(), atol=1e-5)
+
+
 @given(payoffs, every_utility)
 def test_an_episodes_steps_share_its_utility(rewards: Any, chosen: tuple[str, float]) -> None:
     """Two episodes of four steps in each of six replicas: the mean over an episode is U(g) − U(c)."""
@@ -65,6 +88,7 @@ def test_cvar_counts_the_worst_share_of_episodes_only() -> None:
         (("cvar", 0.0), "aversion must be > 0"),
         (("cvar", 1.5), "aversion must be a finite number >= 0 and <= 1"),
         (("exponential", 0.0), "aversion must be > 0"),
+        (("entropic", 0.0), "aversion must be > 0"),
         (("crra", -1.0), "aversion must be a finite number >= 0"),
     ],
 )

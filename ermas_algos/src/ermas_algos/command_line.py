@@ -10,6 +10,7 @@ from rich.console import Console
 from ermas_algos.commands.certify import Certify
 from ermas_algos.commands.evaluate import Evaluate
 from ermas_algos.commands.exit_status import FAILED, INTERRUPTED, UNUSABLE
+from ermas_algos.commands.explain import Explain
 from ermas_algos.commands.info import Info
 from ermas_algos.commands.interrupts import one_interrupt
 from ermas_algos.commands.plot import Plot
@@ -22,6 +23,7 @@ Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Certify, tyro.conf.subcommand("certify")]
+    | Annotated[Explain, tyro.conf.subcommand("explain")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[Sweep, tyro.conf.subcommand("sweep")]
     | Annotated[Plot, tyro.conf.subcommand("plot")]
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command `ermas` does, in any process; always ends in SystemExit."""
     replace_what_cannot_be_shown()
     given = sys.argv[1:] if arguments is None else list(arguments)
-    command: Train | Evaluate | Certify | Reproduce | Sweep | Plot | Info = tyro.cli(
+    command: Train | Evaluate | Certify | Explain | Reproduce | Sweep | Plot | Info = tyro.cli(
         Command,
         prog="ermas",
         description=DESCRIPTION,

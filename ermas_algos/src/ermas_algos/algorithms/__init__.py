@@ -3,7 +3,8 @@
 from typing import Any
 
 from ermas_algos.algorithms.callbacks import Callback
-from ermas_algos.algorithms.config import ERMASConfig, MARLConfig, PopulationConfig
+from ermas_algos.algorithms.commitment import Commitment
+from ermas_algos.algorithms.config import CommitmentConfig, ERMASConfig, MARLConfig, PopulationConfig
 from ermas_algos.algorithms.ermas import ERMAS
 from ermas_algos.algorithms.marl import MARL
 from ermas_algos.algorithms.population import Population
@@ -13,7 +14,7 @@ from ermas_envs.base.registry import Registry
 
 TRAINERS: Registry[Any] = Registry("algorithm")
 """Trainer classes by name; third parties register theirs."""
-for _trainer in (MARL, ERMAS, Population):
+for _trainer in (MARL, ERMAS, Population, Commitment):
     TRAINERS.register(_trainer.name, _trainer)
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "MARL",
     "TRAINERS",
     "Callback",
+    "Commitment",
+    "CommitmentConfig",
     "ERMASConfig",
     "MARLConfig",
     "Population",

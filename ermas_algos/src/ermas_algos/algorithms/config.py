@@ -10,6 +10,7 @@ from ermas_algos.algorithms.deviations import META_GRADIENTS, MODES
 from ermas_algos.algorithms.multipliers import MultiplierConfig
 from ermas_algos.algorithms.risk import RiskConfig
 from ermas_algos.algorithms.sharing import PolicySharing, check_policy_sharing
+from ermas_algos.learners.commitment import CommitmentSearch
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.learners.protocol import LearnerConfig, learner_registry, num_seeds
 from ermas_algos.learners.sb3 import SB3LearnerConfig
@@ -116,11 +117,16 @@ class MARLConfig(TrainerConfig):
 
     extra_agent_updates: int = 0
     """Further updates of every agent per outer iteration, each on a joint rollout of its own, before the planner's."""
+    agent_risk: RiskConfig | None = None
+    """The agents' attitude to risk, whatever it comes from: the others, the game, or their own draws; None maximises
+    the expected payoff. Sampled learners only."""
 
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         super().__post_init__()
         keep(self, extra_agent_updates=check_integer("extra_agent_updates", self.extra_agent_updates, 0, MOST_UPDATES))
+        if self.agent_risk is not None and self.agent_learner.needs != "samples":
+            raise ValueError(f"agent_risk needs sampled episodes; agent_learner is {self.agent_learner.kind}.")
         check_writable(self)
 
 
@@ -138,6 +144,25 @@ class PopulationConfig(TrainerConfig):
         keep(self, multipliers=tuple(check_number("multipliers", value, minimum=0.0) for value in given))
         if not self.multipliers:
             raise ValueError("multipliers must name at least one λ.")
+        check_writable(self)
+
+
+@dataclass(frozen=True)
+class CommitmentConfig(TrainerConfig):
+    """Settings of a planner that searches for the best commitment, one fixed action, while agents learn; those of
+    `planner_learner` have no effect."""
+
+    search: CommitmentSearch = field(default_factory=CommitmentSearch)
+    """How it searches."""
+    answers: int = 0
+    """Further rollouts under every commitment, ≥ 0, on each of which agents learn before its reward is counted."""
+
+    def __post_init__(self) -> None:
+        """ValueError naming the field and the allowed range."""
+        super().__post_init__()
+        keep(self, answers=check_integer("answers", self.answers, 0, MOST_UPDATES))
+        if self.agent_learner.needs != "samples":
+            raise ValueError(f"search needs sampled episodes; agent_learner is {self.agent_learner.kind}.")
         check_writable(self)
 
 

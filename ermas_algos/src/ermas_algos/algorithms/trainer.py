@@ -277,13 +277,17 @@ class Trainer(ABC, Generic[ConfigT]):
         self._update_agents(self._collect({role: [actor] for role, actor in actors.items()}))
 
     def _update_agents(self, experience: Experience) -> Metrics:
-        """Ordinary update of every agents' learner on their own rewards in block 0."""
+        """Ordinary update of every agents' learner in block 0."""
         metrics: Metrics = {}
         for label, agents in self._agents_by_label().items():
-            rewards = self.scales.rewards_in_units(experience, agents)
+            rewards = self._agents_rewards(experience, agents)
             rollout = experience.rollout([(agent, 0) for agent in agents], rewards)
             metrics |= updated(label, self.learners[agents[0]], rollout)
         return metrics
+
+    def _agents_rewards(self, experience: Experience, agents: Sequence[str]) -> Mapping[str, FloatArray]:
+        """What agents learn from, in units of their scales: their own rewards."""
+        return self.scales.rewards_in_units(experience, agents)
 
     def _estimating_iterations(self) -> int:
         """Outer iterations whose play scales are estimated from."""

@@ -3,27 +3,19 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
-from rich.table import Table
 
-from ermas_algos.algorithms.config import from_json
-from ermas_algos.algorithms.trainer import Trainer
-from ermas_algos.commands.configuration_file import nested
-from ermas_algos.commands.console import job_progress, print_table
-from ermas_algos.commands.exact_games import EXACT_GAMES, ExactGame, Found
+from ermas_algos.commands.exact_games import EXACT_GAMES, ExactGame
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
-from ermas_algos.commands.number_text import number
 from ermas_algos.commands.numbers_given import numbers_given
 from ermas_algos.commands.options import checkpoint_file, environment_spec, given_arguments, optional
-from ermas_algos.commands.regret_statements import check_epsilon, print_statements
-from ermas_algos.evaluation.certificate import certify_trainer, load_trainer
-from ermas_algos.evaluation.exploiters import ExploiterConfig, exploit_trainer
+from ermas_algos.commands.run_certificate import exact_certificate, has_oracle, shown_by_exploiters
+from ermas_algos.evaluation.certificate import load_trainer
 from ermas_envs import EnvironmentSpec
 from ermas_envs.base.arguments import check_integer
-from ermas_envs.oracles import Certificate
 
 
 @dataclass(frozen=True)
@@ -87,25 +79,17 @@ class Certify:
             return self._given(console, given[0], spec)
         path = checkpoint_file(self.checkpoint)
         trainer = load_trainer(path, spec)
-        notices = trainer.notices()
-        game = next((game for game in EXACT_GAMES if game.knows(trainer.env)), None)
-        if game is None and trainer.env.tabular_game() is None:
-            return self._exploited(console, f"{path}", trainer)
-        self._require_no_exploiters()
-        if game is not None:
-            found = game.of_run(trainer, self.epsilon)
-            return self._exact(console, game, f"{path}", found, {"training_notices": notices})
-        certificates = certify_trainer(trainer, self.epsilon)
-        if self.json:
-            told = [{**certificate.as_dict(), "training_notices": notices} for certificate in certificates]
-            print(json.dumps(told, indent=1))
+        if has_oracle(trainer):
+            self._require_no_exploiters()
+            certified = exact_certificate(trainer, self.epsilon)
         else:
-            for member, certificate in enumerate(certificates):
-                title = f"{path}" + (f", seed {member} of the batch" if len(certificates) > 1 else "")
-                _print(console, title, certificate)
-            _print_notices(console, notices)
-        exceeded = any(certificate.certified_epsilon > certificate.epsilon for certificate in certificates)
-        return FAILED if exceeded else DONE
+            progress, seed = Console(quiet=True) if self.json else console, check_integer("seed", self.seed, 0)
+            certified = shown_by_exploiters(trainer, self.exploiters, seed, self.epsilon, progress)
+        if self.json:
+            print(json.dumps(certified.told, indent=1))
+        else:
+            certified.show(console, f"{path}")
+        return DONE if certified.holds else FAILED
 
     def _require_no_exploiters(self) -> None:
         if self.exploiters:
@@ -116,61 +100,13 @@ class Certify:
         if spec is None:
             raise ValueError(f"{game.option}: in which game? Name its --environment, too.")
         numbers = numbers_given(getattr(self, game.option), game.option, game.numbers)
-        return self._exact(console, game, game.title, game.of_given(spec(1), numbers, self.epsilon), {})
-
-    def _exact(self, console: Console, game: ExactGame, title: str, found: Found, notices: dict[str, list[str]]) -> int:
-        """Exit status for an exact certificate, which is shown."""
+        found = game.of_given(spec(1), numbers, self.epsilon)
         if self.json:
-            print(json.dumps([{**found.as_dict(), **notices}], indent=1))
+            print(json.dumps([found.as_dict()], indent=1))
         else:
-            game.show(console, title, found)
-            _print_notices(console, notices.get("training_notices", []))
+            game.show(console, game.title, found)
         return DONE if found.holds else FAILED
-
-    def _exploited(self, console: Console, title: str, trainer: Trainer[Any]) -> int:
-        """Exit status for what exploiters show, which is printed."""
-        config: ExploiterConfig = from_json(ExploiterConfig, nested(self.exploiters))
-        epsilon = check_epsilon(getattr(trainer.config, "epsilon", None) if self.epsilon is None else self.epsilon)
-        with job_progress(Console(quiet=True) if self.json else console, "exploiters") as report:
-            found = exploit_trainer(trainer, config, check_integer("seed", self.seed, 0), report=report).statements
-        if self.json:
-            statements = [statement.as_dict() for statement in found.values()]
-            told = {"epsilon": epsilon, "statements": statements, "training_notices": trainer.notices()}
-            print(json.dumps([told], indent=1))
-        else:
-            print_statements(console, title, list(found.values()), epsilon)
-            _print_notices(console, trainer.notices())
-        exceeded = epsilon is not None and any(statement.lower > epsilon for statement in found.values())
-        return FAILED if exceeded else DONE
 
     def after_interrupt(self) -> str:
         """What the same command does next."""
         return FROM_THE_BEGINNING
-
-
-def _print(console: Console, title: str, certificate: Certificate) -> None:
-    console.print(title, markup=False, highlight=False, soft_wrap=True)
-    table = Table()
-    for column in ("role", "payoff", "exact regret"):
-        table.add_column(column, justify="left" if column == "role" else "right")
-    for role, value in certificate.values.items():
-        regret = certificate.regrets.get(role)
-        table.add_row(role, number(value), "" if regret is None else number(regret))
-    print_table(console, table)
-    held = "holds" if certificate.certified_epsilon <= certificate.epsilon else "does NOT hold"
-    worst = certificate.worst_planner_payoff
-    found = number(worst) if worst is not None else f"not known ({certificate.worst_reason})"
-    lines = (
-        f"These agents are an ε-equilibrium for ε = {number(certificate.certified_epsilon)}.",
-        f"The bound ε = {certificate.epsilon:g} {held}.",
-        f"Worst planner payoff over all ε-equilibria, ε = {certificate.epsilon:g}: {found}",
-        "All per step, undiscounted.",
-    )
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _print_notices(console: Console, notices: list[str]) -> None:
-    """What the training had to say."""
-    for notice in notices:
-        console.print(f"Note from the training: {notice}", markup=False, highlight=False, soft_wrap=True)

@@ -23,6 +23,7 @@ from ermas_algos.evaluation import FreshAgentsConfig, TransferRow, load_planner,
 from ermas_algos.evaluation.certificate import read_any_training
 from ermas_algos.sb3_planner import SB3Planner
 from ermas_envs import BatchedEnv, EnvironmentSpec
+from ermas_envs.base.text import read_text
 from ermas_envs.make import check_arguments, hook
 from ermas_envs.planners import ConstantPlanner, Planner, planner_registry
 
@@ -34,10 +35,10 @@ class Evaluate:
     Example: ermas evaluate runs/ermas constant:6 --gaps 0 0.3 0.6 --seeds 0 1 --out runs/evaluation.csv
 
     A planner is a run's directory or its checkpoint.safetensors, a Stable-Baselines3 .zip (trusted files only, it
-    holds pickles), a registered name such as us_federal, or a table of name and arguments in JSON, constant:ACTION, or
-    module:name (a function of one observation or a planner object, found from the current directory). Agents train
-    from scratch until they have converged; where the game has tables, the exact value and the agents' exact regret
-    stand beside. Exit status: 0 done, 2 unusable input, 130 interrupted.
+    holds pickles), a registered name such as us_federal, a table of name and arguments in JSON or a .json file of one
+    (`ermas explain` writes some), constant:ACTION, or module:name (a function of one observation or a planner object,
+    found from the current directory). Agents train from scratch until they have converged; where the game has tables,
+    the exact value and the agents' exact regret stand beside. Exit status: 0 done, 2 unusable input, 130 interrupted.
     """
 
     planners: Annotated[tyro.conf.Positional[tuple[str, ...]], optional("PLANNER ...")]
@@ -114,15 +115,15 @@ class Evaluate:
             return _learned(path)
         if text.endswith(".zip"):
             return SB3Planner.load(text, self.sb3_algorithm)
-        if text.startswith("{") or text in planner_registry:
-            table = json_value(text, text) if text.startswith("{") else {"name": text}
+        if text.endswith(".json") or text.startswith("{") or text in planner_registry:
+            table = {"name": text} if text in planner_registry else json_value(text, _json_of(text))
             if not isinstance(table, Mapping):
                 raise ValueError(f"{text}: is no table in JSON.")
             return hook("planner", table)
         kind, separator, rest = text.partition(":")
         if not separator:
             raise ValueError(
-                f"{text}: is no run, no .safetensors or .zip file, no registered name "
+                f"{text}: is no run, no .safetensors, .zip or .json file, no registered name "
                 f"({', '.join(planner_registry.names())}), and not constant:ACTION or module:name."
             )
         return ConstantPlanner(json_value(text, rest)) if kind == "constant" else imported_planner(kind, rest)
@@ -135,6 +136,16 @@ def _checkpoint(text: str) -> Path | None:
     return checkpoint_file(path) if named else None
 
 
+def _json_of(text: str) -> str:
+    """The content of a file, or the text itself."""
+    if not text.endswith(".json"):
+        return text
+    try:
+        return read_text(Path(text))
+    except ValueError as error:
+        raise ValueError(f"{text}: {error}") from None
+
+
 def _learned(path: Path) -> Planner:
     return load_planner(path)
 
@@ -144,7 +155,7 @@ def _name(text: str) -> str:
     path = _checkpoint(text)
     if path is not None:
         return path.parent.name if path.name == CHECKPOINT and path.parent.name else path.stem
-    return Path(text).stem if text.endswith(".zip") else text
+    return Path(text).stem if text.endswith((".zip", ".json")) else text
 
 
 def _named(planners: Sequence[tuple[str, Any]]) -> dict[str, Any]:

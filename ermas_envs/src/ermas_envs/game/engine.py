@@ -4,10 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 
+import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray, Observation
+from ermas_envs.base.entries import entry_names
 from ermas_envs.base.groups import ByRole, Roles
 from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.game.tabular import TabularGame
@@ -95,6 +98,19 @@ class Engine(ABC):
     def facts(self) -> Mapping[str, FloatArray]:
         """What hooks may know of the game (`GameInfo.facts`), by name; nothing unless an engine has something."""
         return {}
+
+    def planner_sees(self) -> tuple[str, ...]:
+        """A name for every number of the planner's observation, in order, for people who read a planner; `entry/0`, …
+        where an engine states none, and the keys of a Dict."""
+        space = self.observation_spaces[self.planner]
+        parts = space.spaces.items() if isinstance(space, spaces.Dict) else [("entry", space)]
+        return entry_names((name, prod(part.shape or ())) for name, part in parts)
+
+    def planner_does(self, action: Array) -> Mapping[str, float | None]:
+        """What an action of the planner means, by name, in the game's units; None: it leaves that as it is. The action
+        itself where an engine says nothing."""
+        numbers = np.ravel(action).tolist()
+        return dict(zip(entry_names([("action", len(numbers))]), map(float, numbers), strict=True))
 
     def metrics(self) -> Mapping[str, FloatArray] | None:
         """The episode so far, per name (num_envs,) float64, whatever comes later; None where a game has nothing to tell

@@ -8,6 +8,7 @@ from gymnasium import spaces
 
 from ermas_envs.base.arguments import LARGEST_PAYOFF, check_choice, check_flag, check_integer, keep
 from ermas_envs.base.arrays import AGENT_GROUP, PLANNER, Array, BoolArray, FloatArray, IntArray, agent_id
+from ermas_envs.base.entries import entry_names
 from ermas_envs.base.groups import ByRole
 from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.game.batch import check_num_envs, memory_for
@@ -64,6 +65,7 @@ class BimatrixEngine(Engine):
         self.horizon = settings.horizon
         self.agents = AGENTS
         self.rules = BimatrixRules.of(as_payoffs(settings.payoffs), rule)
+        self._planner_observes = settings.planner_observes
         joint = settings.agents_observe == "joint"
         tables = observations.tables(self.rules, self.horizon, joint, settings.planner_observes)
         planner_levels, planner_actions = rule.weight.shape
@@ -131,6 +133,14 @@ class BimatrixEngine(Engine):
         seen = {group: table.take(rows, axis=0) for group, table in self._rows.items()}
         masks = {group: table.take(states, axis=0) for group, table in self._masks.by_group.items()}
         return ByRole(self.roles, seen), ByRole(self.roles, masks)
+
+    def planner_sees(self) -> tuple[str, ...]:
+        """One-hot levels of the agents and the planner, as far as it sees them, and the share of time left."""
+        return entry_names(observations.planner_entries(self.rules, self._planner_observes))
+
+    def planner_does(self, action: Array) -> dict[str, float | None]:
+        """Its action, unless it has only one."""
+        return {} if self.rules.planner_rule.weight.shape[1] == 1 else {"action": float(action)}
 
     def states(self) -> IntArray:
         """State index of each replica: cell · planner levels + planner level."""

@@ -40,6 +40,14 @@ def tables(rules: BimatrixRules, horizon: int, joint: bool, planner_observes: bo
     return {role: _with_clock(seen, horizon, cell.size) for role, seen in parts.items()}
 
 
+def planner_entries(rules: BimatrixRules, planner_observes: bool) -> list[tuple[str, int]]:
+    """(name, size) of what the planner sees, in order."""
+    planner_levels = rules.planner_rule.weight.shape[0]
+    levels = [(f"{agent_id(k)}/level", rules.levels) for k in range(2)]
+    own = [("own/level", planner_levels)] if planner_levels > 1 else []
+    return [*(levels + own if planner_observes else []), ("time_left", 1)]
+
+
 def _with_clock(seen: list[NDArray[np.float64]], horizon: int, num_states: int) -> NDArray[np.float32]:
     left = (horizon - np.arange(horizon + 1)) / horizon
     clock = np.broadcast_to(left[:, None, None], (horizon + 1, num_states, 1))

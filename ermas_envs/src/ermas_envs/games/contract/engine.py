@@ -152,6 +152,19 @@ class ContractEngine(Engine):
         acts: BoolArray = self._time == 0
         return acts
 
+    def planner_sees(self) -> tuple[str, ...]:
+        """The share of the episode that is left."""
+        return ("time_left",)
+
+    def planner_does(self, action: Array) -> dict[str, float | None]:
+        """Payments by agent and outcome: `payment/agent_0/0`, …"""
+        payments = self.payments_of(np.asarray(action))
+        return {
+            f"payment/{agent}/{outcome}": float(payment)
+            for agent, row in zip(self.agents, payments, strict=True)
+            for outcome, payment in enumerate(row)
+        }
+
     def states(self) -> None:
         """None: payments are no table."""
 

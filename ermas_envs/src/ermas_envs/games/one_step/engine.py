@@ -44,6 +44,7 @@ class OneStepEngine(TaxedEngine):
     settings: OneStepSettings
     rules: OneStepRules
     state: OneStepState
+    observer: OneStepObserver
 
     def __init__(
         self,

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.base.arrays import BoolArray, IntArray, agent_id
+from ermas_envs.base.arrays import Array, BoolArray, IntArray, agent_id
+from ermas_envs.base.entries import entry_names
 from ermas_envs.game.batch import check_num_envs
 from ermas_envs.game.engine import Engine
 from ermas_envs.game.tabular import TabularGame
-from ermas_envs.games.taxation.observations import tax_roles
+from ermas_envs.games.taxation.observations import VectorObserver, tax_roles
 from ermas_envs.games.taxation.planner_actions import planner_space
 from ermas_envs.games.taxation.saez import SaezState, fill_buffer, saez_state
 from ermas_envs.games.taxation.state import forget_taxes
@@ -36,6 +37,8 @@ class TaxedEngine(Engine):
     """All constants of a step."""
     state: Any
     """All replicas."""
+    observer: VectorObserver
+    """What is seen."""
 
     def __init__(self, name: str, num_envs: int, settings: Any, rule: TaxRule | None, num_threads: int | None) -> None:
         self.name, self.settings = name, settings
@@ -57,6 +60,21 @@ class TaxedEngine(Engine):
         if self.rules.planner_rates == 0:
             return np.zeros(self.num_envs, dtype=np.bool_)
         return np.asarray(self.state.taxes.position == 1)
+
+    def planner_sees(self) -> tuple[str, ...]:
+        """The entries of its vector; the keys of its Dict."""
+        return entry_names(self.observer.planner_entries) if self.observer.compact else super().planner_sees()
+
+    def planner_does(self, action: Array) -> dict[str, float | None]:
+        """Marginal rates by bracket: `rate/0`, …; None where a rate stays."""
+        rules, given = self.rules, np.ravel(action).astype(np.int64)
+        if rules.planner_rates == 0:
+            return {}
+        if not rules.planner_multi:  # one number for bracket and rate, see `planner_actions.decode_planner`
+            bracket, choice = np.divmod(given[0] - 1, rules.planner_rates)
+            given = np.where(np.arange(rules.planner_brackets) == bracket, choice + 1, 0)
+        rates = [None if choice == 0 else float(rules.tax.choices[choice - 1]) for choice in given.tolist()]
+        return {f"rate/{bracket}": rate for bracket, rate in enumerate(rates)}
 
     def _planner_space(self) -> spaces.Space[object]:
         rules = self.rules

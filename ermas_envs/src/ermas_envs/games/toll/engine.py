@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.base.arrays import AGENT_GROUP, PLANNER, Array, BoolArray, FloatArray, IntArray, agent_id
+from ermas_envs.base.entries import entry_names
 from ermas_envs.base.groups import ByRole, same_for_all
 from ermas_envs.base.streams import ReplicaStreams
 from ermas_envs.game.batch import check_num_envs, memory_for
@@ -110,12 +111,16 @@ class TollEngine(Engine):
         return Outcome(ByRole(self.roles, by_group), -mean_latency, ~over & over, over, {"latency": latency.T})
 
     def _set_tolls(self, setting: BoolArray, chosen: Array) -> None:
+        replicas = np.flatnonzero(setting)
+        self.tolls[replicas[:, None], self._tolled] = self._tolls_of(chosen)[replicas]
+
+    def _tolls_of(self, chosen: Array) -> FloatArray:
+        """(…, tolled roads) tolls that actions of the planner name."""
         levels = self.settings.toll_levels
         tolls = np.asarray(chosen, dtype=np.float64)
         if levels is not None:
             tolls = tolls * (self.settings.max_toll / (levels - 1))
-        replicas = np.flatnonzero(setting)
-        self.tolls[replicas[:, None], self._tolled] = np.clip(tolls[replicas], 0.0, self.settings.max_toll)
+        return np.asarray(np.clip(tolls, 0.0, self.settings.max_toll))
 
     def _remember(self, setting: BoolArray, mean_latency: FloatArray, loads: FloatArray) -> None:
         driving = ~setting
@@ -142,6 +147,15 @@ class TollEngine(Engine):
             allowed[:, :: self.settings.toll_levels] = True
             masks[PLANNER] = allowed[:, None, :]
         return ByRole(self.roles, seen), ByRole(self.roles, masks)
+
+    def planner_sees(self) -> tuple[str, ...]:
+        """See `observations.planner_entries`."""
+        return entry_names(observations.planner_entries(self.settings))
+
+    def planner_does(self, action: Array) -> dict[str, float | None]:
+        """Tolls by road: `toll/1`, …"""
+        tolls = self._tolls_of(action)
+        return {f"toll/{road}": float(toll) for road, toll in zip(self._tolled, tolls, strict=True)}
 
     def facts(self) -> dict[str, FloatArray]:
         """`value_of_time` (n,); of a step `latency` (n, R), 0 where nobody drove."""
