@@ -6,7 +6,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check -q install -c constraints.txt
 PACKAGES := ermas_envs/pyproject.toml ermas_algos/pyproject.toml
 GROUPS := pyproject.toml # its table of dependency groups
 
-LOWEST := tests/envs/base tests/envs/game tests/envs/oracles/test_stage_game_oracle.py tests/envs/oracles/test_best_response.py \
+LOWEST := tests/envs/base tests/envs/game tests/envs/oracles/test_stage_game_oracle.py tests/envs/oracles/test_oracles.py \
   tests/algos/test_sb3_learner.py tests/algos/test_settings.py tests/algos/test_multipliers.py
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 TARGETS := venv venv-dev train kernels test test-random test-slow ids digests tree bounds fuzz lint types format docs docs-links \

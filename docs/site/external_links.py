@@ -1,6 +1,7 @@
 """Looks up every address outside the site: exit status 1 for one that is gone, none for one that could not be asked.
 
-Without a network nothing is known and nothing fails: addresses that did not answer are listed. `make docs-links` runs it.
+Without a network nothing is known and nothing fails: addresses that did not answer are listed. `make
+docs-links` runs it.
 """
 
 import json

@@ -24,7 +24,6 @@ from ermas_envs.make import environment_registry
 from ermas_envs.perturbations import perturbation_registry
 from ermas_envs.planners import planner_registry
 
-
 ENDS_OF_PARTS = ("presets", "kinds of learners")
 """Rows below which there is a line: what one trains and reproduces; what one plugs in; what is installed."""
 
