@@ -36,7 +36,8 @@ def of_object(module: types.ModuleType, name: str) -> str:
 def of_class(name: str, found: type) -> str:
     """A class: its arguments, or the fields of a dataclass as a table, then its methods that say what they do."""
     fields = dataclasses.is_dataclass(found)
-    signature = name if fields or not inspect.isfunction(found.__init__) else name + arguments_of(found.__init__)
+    no_arguments = fields or getattr(found, "_is_protocol", False) or not inspect.isfunction(found.__init__)
+    signature = name if no_arguments else name + arguments_of(found.__init__)
     inner = [table_of_fields(found)] if fields else []
     for member, value in sorted(vars(found).items()):
         text = None if member.startswith("_") else inspect.getdoc(value)

@@ -3,16 +3,24 @@
 import contextlib
 import io
 import os
+import textwrap
 from unittest import mock
 
 from ermas_algos.command_line import main
 
-WIDTH = {"COLUMNS": "100"}
+WIDTH = 100
 
 
 def of_command(command: str) -> str:
     """The help of one command, or of `ermas` itself, as a block of text."""
     printed = io.StringIO()
-    with mock.patch.dict(os.environ, WIDTH), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+    with (
+        mock.patch.dict(os.environ, COLUMNS=str(WIDTH)),
+        contextlib.redirect_stdout(printed),
+        contextlib.suppress(SystemExit),
+    ):
         main(["--help"] if command == "ermas" else [command, "--help"])
-    return f"```text\n{printed.getvalue().strip()}\n```"
+    lines = (
+        line if len(line) <= WIDTH else textwrap.fill(line, WIDTH) for line in printed.getvalue().strip().splitlines()
+    )
+    return "\n".join(["```text", *lines, "```"])
