@@ -17,7 +17,7 @@ PAGES = [
     page
     for page in (
         ROOT / "README.md",
-        *sorted((ROOT / "docs").glob("*.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
         ROOT / "ermas_envs/README.md",
         ROOT / "ermas_algos/README.md",
     )

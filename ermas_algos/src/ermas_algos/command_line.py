@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any, Union, get_args
 
 import tyro
 from rich.console import Console
@@ -32,11 +32,29 @@ Command = (
 
 DESCRIPTION = """Planners that stay good when the agents are not the ones they were trained with.
 
-First steps: ermas info; ermas train --environment augmented_bimatrix_v0 --out runs/first; ermas evaluate runs/first.
+First steps, a minute or two each:
+
+ermas train --environment augmented_bimatrix_v0 --out runs/first
+
+ermas certify runs/first
+
+ermas evaluate runs/first --gaps 0 0.6
+
+`ermas info` lists every environment, algorithm and experiment; `ermas COMMAND --help` has examples and all options.
 
 Exit status of every command: 0 done, 1 a part failed, a training had to stop, or a bound does not hold, 2 unusable
 input, 130 Ctrl-C. After Ctrl-C, the same command goes on (train from its last checkpoint, reproduce and sweep from what
 is finished) or starts from the beginning (all others)."""
+
+
+def _overview() -> Any:
+    """The same commands, each with the first sentence of its help only: what fits on a screen."""
+    short = []
+    for command, setting in map(get_args, get_args(Command)):
+        sentence = " ".join(command.__doc__.partition("\n\n")[0].split())
+        short.append(Annotated[command, tyro.conf.subcommand(setting.name, description=sentence)])
+    return Union[tuple(short)]  # noqa: UP007 (a union of a list)
+
 
 TOO_LARGE = (
     "does not fit into memory: {}; less is needed with a smaller num_envs, horizon, rollout_steps or hidden_layers"
@@ -54,11 +72,11 @@ def process() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what the command `ermas` does, in any process; always ends in SystemExit."""
+    """Do what the command `ermas` does, in any process; always ends in SystemExit. Without arguments it is its help."""
     replace_what_cannot_be_shown()
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    given = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
     command: Train | Evaluate | Certify | Explain | Reproduce | Sweep | Plot | Info = tyro.cli(
-        Command,
+        _overview() if given[0] in ("-h", "--help") else Command,
         prog="ermas",
         description=DESCRIPTION,
         args=given,

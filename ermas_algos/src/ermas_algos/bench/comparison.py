@@ -84,5 +84,5 @@ def imported_supersuit() -> Any:
     try:
         import supersuit
     except ModuleNotFoundError:
-        raise SystemExit("The benchmark needs SuperSuit: pip install 'ermas-algos[test]'.") from None
+        raise SystemExit("The benchmark needs SuperSuit: pip install supersuit.") from None
     return supersuit

@@ -24,6 +24,9 @@ from ermas_envs.make import environment_registry
 from ermas_envs.perturbations import perturbation_registry
 from ermas_envs.planners import planner_registry
 
+ENDS_OF_PARTS = ("presets", "kinds of learners")
+"""Rows below which there is a line: what one trains and reproduces; what one plugs in; what is installed."""
+
 
 @dataclass(frozen=True)
 class Info:
@@ -50,6 +53,8 @@ class Info:
         table.add_column(overflow="fold")
         for name, value in found.items():
             table.add_row(name, _text(value))
+            if name in ENDS_OF_PARTS:
+                table.add_section()
         console.print(table)
         return DONE
 
@@ -61,17 +66,17 @@ class Info:
 def _installation() -> dict[str, Any]:
     where = provenance()
     return {
-        "versions": where["versions"],
-        "commit": where["commit"],
         "environments": environment_registry.names(),
         "algorithms": tuple(TRAINERS),
-        "kinds of learners": learner_registry.names(),
-        "presets": {name: preset_registry.make(name).purpose for name in preset_registry.names()},
         "experiments": experiment_registry.names(),
-        "payoffs": payoffs_registry.names(),
+        "presets": {name: preset_registry.make(name).purpose for name in preset_registry.names()},
         "planners": planner_registry.names(),
         "perturbations": perturbation_registry.names(),
         "behaviours": behaviour_registry.names(),
+        "payoffs": payoffs_registry.names(),
+        "kinds of learners": learner_registry.names(),
+        "versions": where["versions"],
+        "commit": where["commit"],
     }
 
 
@@ -96,6 +101,7 @@ def _contents(path: Path) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
+    """Values of a table in one line each, of a text its first sentence."""
     if isinstance(value, dict):
-        return "\n".join(f"{name}: {entry}" for name, entry in value.items())
+        return "\n".join(f"{name}: {str(entry).partition('. ')[0]}" for name, entry in value.items())
     return ", ".join(value) if isinstance(value, tuple) else str(value)
