@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ermas_algos.algorithms.config import from_json, to_json
+from ermas_algos.commands.configuration_file import read_configuration
 from ermas_algos.experiments.backends import Processes
 from ermas_algos.experiments.results import read_table
 from ermas_algos.experiments.sweep import Sweep, run_sweep
@@ -268,3 +269,19 @@ def test_killing_any_process_at_any_moment_and_repeating_gives_the_same_table(tm
     subprocess.run([*command, str(tmp_path / "whole")], check=True)
     for table in ("sweep.csv", "sweep-training.csv"):
         assert (tmp_path / "killed" / table).read_bytes() == (tmp_path / "whole" / table).read_bytes()
+
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_are_sweeps_whose_jobs_can_be_made(path: Path) -> None:
+    """In TOML a name with a dot stands in quotes; without them it is a table within a table."""
+    sweep = from_json(Sweep, read_configuration(path))
+    jobs = sweep.trainings()
+    assert len(jobs) == len(sweep.tasks) * len(sweep.methods) * len(sweep.seeds)
+    assert len({job.key for job in jobs}) == len(jobs)
+
+
+def test_there_are_examples_of_sweeps() -> None:
+    assert len(EXAMPLES) >= 2

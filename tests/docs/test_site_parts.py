@@ -29,7 +29,9 @@ def commands_of(text: str) -> list[str]:
     """Every call of `ermas` in a block, without what follows a pipe or a comment."""
     joined = text.replace("\\\n", " ")
     found = re.findall(r"^ *(?:\.venv/bin/)?ermas ((?:\S+ *)+)$", joined, re.MULTILINE)
-    return [call for call in found if re.match(r"(train|evaluate|certify|reproduce|sweep|plot|info)(?!\S)", call)]
+    return [
+        call for call in found if re.match(r"(train|evaluate|certify|explain|reproduce|sweep|plot|info)(?!\S)", call)
+    ]
 
 
 def test_commands_are_found_with_their_continuations() -> None:
