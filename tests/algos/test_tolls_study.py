@@ -13,8 +13,17 @@ from ermas_envs.oracles.tolls import per_drive
 def test_jobs_are_rules_and_every_method() -> None:
     jobs = study.jobs(Scale(3, quick=False))
     trained = [job for job in jobs if isinstance(job, study.Trained)]
-    assert len(trained) == 3 * (2 * (len(study.EPSILONS) + 1) + 2 + len(study.EPSILONS))
+    assert len(trained) == 3 * (2 * (len(study.EPSILONS) + 1) + 2 + len(study.EPSILONS) + len(study.SEARCHES))
     assert len({job.key for job in jobs}) == len(jobs)
+
+
+@pytest.mark.parametrize("method", study.SEARCHES)
+def test_searches_have_the_same_drivers_and_tolls_as_marl(method: str) -> None:
+    ours, marl = (study.Trained(20, name, None, 0, 240, 40).run_settings() for name in (method, "MARL"))
+    assert ours.algorithm == "Commitment"
+    assert ours.config.search.rule == study.SEARCHES[method]
+    assert ours.config.agent_learner == marl.config.agent_learner
+    assert (ours.environment, ours.config.num_envs) == (marl.environment, marl.config.num_envs)
 
 
 @pytest.mark.parametrize("number", study.NUMBERS)

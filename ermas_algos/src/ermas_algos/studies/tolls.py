@@ -51,8 +51,13 @@ ITERATIONS, SNAPSHOT_EVERY = 240, 40
 DRIVERS_IN_ALL = 640
 """Drivers times replicas, for every number of drivers."""
 OWN, WHOLE = "ERMAS", "ERMAS, others' regret"
-METHODS: Mapping[str, str] = {"MARL": "MARL", OWN: "ERMAS", WHOLE: "ERMAS"}
-"""Trainer of each method; the last counts what drivers do to each other's regret (`ERMASConfig.regret_of_others`)."""
+SEARCHES: Mapping[str, str] = {"UCB1": "ucb1", "Thompson sampling": "thompson", "GP-UCB": "gp_ucb"}
+"""Rule of each method that searches for the best fixed tolls (`CommitmentSearch.rule`)."""
+METHODS: Mapping[str, str] = {
+    **{"MARL": "MARL", OWN: "ERMAS", WHOLE: "ERMAS"},
+    **dict.fromkeys(SEARCHES, "Commitment"),
+}
+"""Trainer of each method; `WHOLE` counts what drivers do to each other's regret (`ERMASConfig.regret_of_others`)."""
 EPSILON_GAP, VALUE_GAP = "epsilon", "value of time"
 """Names of the gaps."""
 
@@ -127,6 +132,8 @@ class Trained:
                 # One driver of n has 1/n of the effect on the planner's payoff, and so λ is of that order.
                 "multiplier": {name: value / self.num_drivers for name, value in MULTIPLIER.items()},
             }
+        if self.method in SEARCHES:
+            settings |= {"search": {"rule": SEARCHES[self.method]}}
         run = Run.from_options(
             {
                 "environment": toll_v0.NAME,
@@ -259,10 +266,12 @@ def judged_in(
 
 
 def jobs(scale: Scale) -> Sequence[Job]:
-    """Rules, then trainings: seeds × methods × numbers of drivers; the paper's gradient with the fewest alone."""
+    """Rules, then trainings: seeds × methods × numbers of drivers; the paper's gradient and searches with the fewest
+    alone."""
     iterations, every = (6, 3) if scale.quick else (ITERATIONS, SNAPSHOT_EVERY)
     bounds = (*EPSILONS, VALUE_EPSILON)
     methods = [(WHOLE, bounds, NUMBERS), ("MARL", (None,), NUMBERS), (OWN, EPSILONS, NUMBERS[:1])]
+    methods += [(search, (None,), NUMBERS[:1]) for search in SEARCHES]
     trained = [
         Trained(number, method, epsilon, seed, iterations, every)
         for seed in range(scale.seeds)

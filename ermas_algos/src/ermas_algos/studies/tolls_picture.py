@@ -19,6 +19,9 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "MARL": ("#93c5fd", "o"),
     "ERMAS": ("#1f5fa8", "o"),
     "ERMAS, others' regret": ("#7c3aed", "D"),
+    "UCB1": ("#be185d", "^"),
+    "Thompson sampling": ("#0f766e", "<"),
+    "GP-UCB": ("#a16207", ">"),
 }
 """Colour and marker of each method."""
 
