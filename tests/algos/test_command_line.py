@@ -246,7 +246,7 @@ BAD_INPUT = [
         "old/checkpoint.safetensors: damaged, or written by another version of ermas-algos (KeyError",
     ),
     (("evaluate", "empty"), "empty/checkpoint.safetensors: there is no such file"),
-    (("evaluate", "file"), "file: is no run, no .safetensors or .zip file"),
+    (("evaluate", "file"), "file: is no run, no .safetensors, .zip or .json file"),
     (("evaluate", "", "--environment", "bimatrix_v0", "--gap-argument", "action_noise"), ": is no run"),
     (("evaluate", "my_planner:four"), "environment: no checkpoint names one"),
     (("evaluate", "run"), "gap_argument of bimatrix_v0: unknown name 'q'"),

@@ -216,8 +216,8 @@ def test_evaluate_scores_checkpoints_constants_and_functions(
     [
         (("constant:4", "--gaps", "0"), "environment: no checkpoint names one"),
         (("constant:9", *GAME), "action of the constant planner must lie in"),
-        (("nothing", *GAME), "nothing: is no run, no .safetensors or .zip file"),
-        (("nothing", *GAME), "no registered name (constant, fixed_brackets, free_market, saez, us_federal)"),
+        (("nothing", *GAME), "nothing: is no run, no .safetensors, .zip or .json file"),
+        (("nothing", *GAME), "no registered name (constant, fixed_brackets, free_market, saez, tree, us_federal)"),
         (("constant", *GAME), "planner constant needs the argument 'action'"),
         (('{"name": "constant", "actoin": 4}', *GAME), "argument of planner constant: unknown name 'actoin'. Did you"),
         (('{"name": "constant"', *GAME), "is no table in JSON"),

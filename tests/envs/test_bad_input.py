@@ -176,7 +176,7 @@ def test_batched_actions_outside_their_space(bad: Any, message: str) -> None:
         started().step({**STAY, "agent_1": bad})
 
 
-@pytest.mark.parametrize("bad", [3, -1, 0.5, None, [1]], ids=repr)
+@pytest.mark.parametrize("bad", [3, -1, 0.5, None, [1, 1], [3]], ids=repr)
 def test_single_actions_outside_their_space(bad: Any) -> None:
     with pytest.raises(ValueError, match=r"actions\['agent_1'\] must"):
         single_started().step({"agent_0": 1, "agent_1": bad, "planner": 0})
