@@ -28,10 +28,11 @@ def play(planner: Planner, perturbation: RewardPerturbation) -> float:
     """Mean payoff of the planner in one step."""
     env: BatchedEnv = augmented_bimatrix_v0.batched_env(4, planner=planner, perturbation=perturbation)
     seen = env.reset(seed=0)
-    shape: tuple[int, ...] = seen.observations["agent_0"].shape
+    observed = seen.observations["agent_0"]
+    assert isinstance(observed, np.ndarray)  # Dict observations are mappings of arrays
     space = env.action_spaces["agent_0"]
     assert isinstance(space, spaces.Discrete)
-    step: BatchStep = env.step({agent: np.zeros(shape[0], np.int64) for agent in env.agents})
+    step: BatchStep = env.step({agent: np.zeros(len(observed), np.int64) for agent in env.agents})
     return float(step.payoffs["planner"].mean())
 
 
@@ -56,7 +57,9 @@ def train() -> None:
 
 def main() -> None:
     """Everything once."""
-    best: PlannerOptimum = best_constant_planner(augmented_bimatrix_v0.batched_env(1).tabular_game())
+    game = augmented_bimatrix_v0.batched_env(1).tabular_game()
+    assert game is not None
+    best: PlannerOptimum = best_constant_planner(game)
     noise = Bounded(RandomTables(scale=0.1), epsilon=0.05)
     for planner in (ConstantPlanner(best.action), FunctionPlanner(highest_level)):
         print(play(planner, noise))
