@@ -146,12 +146,8 @@ class ERMAS(Trainer[ERMASConfig]):
         if not self.ordinary:
             return {}
         planner = self.env.planner
-        metrics: Metrics = {f"{_ORDINARY}payoff/{planner}": experience.mean(experience.payoffs[planner], block)}
-        for label, agents in self._agents_by_label().items():
-            rewards = self.scales.rewards_in_units(experience, agents)
-            rollout = experience.rollout([(agent, block) for agent in agents], rewards)
-            metrics |= updated(f"{_ORDINARY}{label}", self.ordinary[agents[0]], rollout)
-        return metrics
+        earned = {f"{_ORDINARY}payoff/{planner}": experience.mean(experience.payoffs[planner], block)}
+        return earned | self._update_agents(experience, self.ordinary, block, _ORDINARY)
 
     def _deviators(self) -> tuple[str, ...]:
         """The hand of agents whose turn it is, in the order of all agents; a function of seed and iteration alone."""

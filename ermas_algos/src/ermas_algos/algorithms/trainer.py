@@ -276,13 +276,16 @@ class Trainer(ABC, Generic[ConfigT]):
         """
         self._update_agents(self._collect({role: [actor] for role, actor in actors.items()}))
 
-    def _update_agents(self, experience: Experience) -> Metrics:
-        """Ordinary update of every agents' learner in block 0."""
+    def _update_agents(
+        self, experience: Experience, agents: Mapping[str, Learner] | None = None, block: int = 0, prefix: str = ""
+    ) -> Metrics:
+        """Ordinary update of the learners of `agents` (None: the trainer's) in a block; `prefix` of their labels."""
+        learners = self.learners if agents is None else agents
         metrics: Metrics = {}
-        for label, agents in self._agents_by_label().items():
-            rewards = self._agents_rewards(experience, agents)
-            rollout = experience.rollout([(agent, 0) for agent in agents], rewards)
-            metrics |= updated(label, self.learners[agents[0]], rollout)
+        for label, sharing in self._agents_by_label().items():
+            rewards = self._agents_rewards(experience, sharing)
+            rollout = experience.rollout([(agent, block) for agent in sharing], rewards)
+            metrics |= updated(f"{prefix}{label}", learners[sharing[0]], rollout)
         return metrics
 
     def _agents_rewards(self, experience: Experience, agents: Sequence[str]) -> Mapping[str, FloatArray]:

@@ -71,12 +71,13 @@ class Explain:
         seed = check_integer("seed", self.seed, 0)
         path = checkpoint_file(self.checkpoint)
         trainer = load_trainer(path, spec)
-        if self.exploiters and has_oracle(trainer):
+        exact = has_oracle(trainer)
+        if self.exploiters and exact:
             raise ValueError("exploiters: this game has an exact oracle and needs none.")
         found = explain_planner(trainer, seed, check_integer("episodes", self.episodes, 2))
         explained = with_planner(trainer, found.planner)
         certified: Certified | None = None
-        if has_oracle(trainer):
+        if exact:
             certified = exact_certificate(explained, self.epsilon)
         elif self.exploiters:
             progress = Console(quiet=True) if self.json else console

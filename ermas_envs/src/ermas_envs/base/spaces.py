@@ -42,8 +42,8 @@ class JointActionCheck:
             )
         checked = {group: self._roles_of(group, actions) for group in self._roles.groups}
         if self._many and all(isinstance(parts, np.ndarray) for parts in checked.values()):
-            by_replica = {group: np.swapaxes(np.asarray(parts), 0, 1) for group, parts in checked.items()}
-            return ByRole(self._roles, {group: np.ascontiguousarray(parts) for group, parts in by_replica.items()})
+            by_group = {group: np.ascontiguousarray(np.swapaxes(parts, 0, 1)) for group, parts in checked.items()}
+            return ByRole(self._roles, by_group)
         pairs = (zip(self._roles.groups[group], parts, strict=True) for group, parts in checked.items())
         return ByRole(self._roles, given=dict(chain.from_iterable(pairs)))
 
