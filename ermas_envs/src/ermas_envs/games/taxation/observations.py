@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.base.arrays import AGENT_GROUP, PLANNER, Array, Observation, agent_id, select
+from ermas_envs.base.arrays import AGENT_GROUP, PLANNER, Array, Observation, agent_id
 from ermas_envs.base.groups import ByRole, Roles
 from ermas_envs.games.taxation.state import Taxes
 from ermas_envs.kernels.compiled import internal
@@ -101,13 +101,13 @@ class VectorObserver:
         self.roles = tax_roles(settings.num_agents)
         self.agent_entries, self.planner_entries = agent_entries, planner_entries
         self.agent_of_planner = agent_of_planner
+        self._names_of_agents = [f"p{index}" for index in range(settings.num_agents)]
         self._agent_slices, self._planner_slices = slices(agent_entries), slices(planner_entries)
         self._agent_of_planner_slices = slices(agent_of_planner)
 
     def observations(self, views: Any) -> ByRole[Observation]:
         """What everybody observes; arrays are views of `views`: `agent_vector`, `planner_vector`, `planner_agents`."""
-        planner = self._of_planner(views)
-        return ByRole(self.roles, {AGENT_GROUP: self._of_agents(views), PLANNER: select(planner, (slice(None), None))})
+        return ByRole(self.roles, {AGENT_GROUP: self._of_agents(views), PLANNER: self._of_planner(views)})
 
     def spaces_of(self, views: Any) -> dict[str, spaces.Space[object]]:
         """Observation space of every role, from arrays of the right shapes."""
@@ -130,18 +130,17 @@ class VectorObserver:
         return {**self._named(vectors, self._agent_slices), **self.maps_of_agents(views)}
 
     def _of_planner(self, views: Any) -> Observation:
-        vector: Array = views.planner_vector
+        vector: Array = views.planner_vector[:, None]
         if self.compact:
             return vector
-        seen = {**self._named(vector, self._planner_slices), **self.maps_of_planner(views)}
-        for index in range(views.planner_agents.shape[1]):
-            of_agent = views.planner_agents[:, index]
-            if self.flatten:
-                seen[f"p{index}"] = of_agent
-            else:
-                where = self._agent_of_planner_slices
-                seen |= {f"p{index}-{name}": of_agent[:, at] for name, at in where.items()}
-        return seen
+        maps = {name: values[:, None] for name, values in self.maps_of_planner(views).items()}
+        # Taken apart by iteration: with a hundred agents, one index after another costs a fifth of a step.
+        of_agents = zip(self._names_of_agents, views.planner_agents[:, None].transpose(2, 0, 1, 3), strict=False)
+        seen = {**self._named(vector, self._planner_slices), **maps}
+        if self.flatten:
+            return {**seen, **dict(of_agents)}
+        where = self._agent_of_planner_slices.items()
+        return {**seen, **{f"{name}-{entry}": one[..., at] for name, one in of_agents for entry, at in where}}
 
     def _named(self, vector: Array, where: Mapping[str, slice]) -> dict[str, Array]:
         if self.flatten:
