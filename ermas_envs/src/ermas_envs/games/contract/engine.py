@@ -37,6 +37,7 @@ class ContractEngine(Engine):
             agent: _positive(float(costs.max())) for agent, costs in zip(self.agents, self.problems.costs, strict=True)
         }
         self._set_spaces()
+        self._masks_signing, self._masks_working = self._masks_of(working=False), self._masks_of(working=True)
         chances, self._number = self.problems.probabilities, self.problems.number
         self._columns = np.arange(self._number) * self.problems.num_actions
         self._thresholds = np.ascontiguousarray(chances.cumsum(axis=-1)[..., :-1].reshape(-1, chances.shape[-1] - 1).T)
@@ -113,12 +114,14 @@ class ContractEngine(Engine):
             chances = self.problems.probabilities.reshape(-1, self.problems.num_outcomes)[index]
             paid = (chances * payments).sum(axis=-1)
             return paid - costs, (self._value.take(index) - paid).sum(axis=-1)
-        drawn = np.stack([self._streams.uniforms(rows) for _ in range(self._number)], axis=1)
-        came = np.zeros_like(index)
+        drawn = np.empty(index.shape)
+        for agent in range(self._number):
+            drawn[:, agent] = self._streams.uniforms(rows)
+        passed = np.zeros(index.shape, np.int8)
         for thresholds in self._thresholds:
-            came += thresholds.take(index) <= drawn
-        self._came[rows] = came
-        came += np.arange(self._number) * self.problems.num_outcomes
+            passed += (thresholds.take(index) <= drawn).view(np.int8)  # adding truth values as such takes twice as long
+        self._came[rows] = passed
+        came = passed + np.arange(self._number) * self.problems.num_outcomes
         earned = self._rewards.take(came)
         came += np.arange(len(came))[:, None] * self._payments[0].size
         paid = payments.take(came)
@@ -131,20 +134,25 @@ class ContractEngine(Engine):
         return ByRole(self.roles, observations), ByRole(self.roles, self._masks())
 
     def _masks(self) -> dict[str, BoolArray]:
-        """Nobody works before the contract is signed; nobody signs when it is."""
         working = self._time == 1
-        agents = np.empty((self.num_envs, self.problems.number, self.problems.num_actions), dtype=np.bool_)
-        agents[...] = working[:, None, None]
+        count = np.count_nonzero(working)
+        if count in (0, self.num_envs):
+            masks = self._masks_working if count else self._masks_signing
+            return {group: np.repeat(mask, self.num_envs, axis=0) for group, mask in masks.items()}
+        rows = working[:, None, None]
+        return {group: np.where(rows, self._masks_working[group], mask) for group, mask in self._masks_signing.items()}
+
+    def _masks_of(self, working: bool) -> dict[str, BoolArray]:
+        """(1, roles, mask size) of every group in a step: nobody works before the contract is signed; nobody signs when
+        it is."""
+        agents = np.full((1, self.problems.number, self.problems.num_actions), working)
         agents[..., 0] = True
         masks: dict[str, BoolArray] = {AGENT_GROUP: agents}
         if self.settings.payments == "grid":
-            levels = np.empty(
-                (self.num_envs, 1, self.problems.number * self.problems.num_outcomes, self.settings.payment_levels),
-                dtype=np.bool_,
-            )
-            levels[...] = ~working[:, None, None, None]
+            payments = self.problems.number * self.problems.num_outcomes
+            levels = np.full((1, 1, payments, self.settings.payment_levels), not working)
             levels[..., 0] = True
-            masks[PLANNER] = levels.reshape(self.num_envs, 1, -1)
+            masks[PLANNER] = levels.reshape(1, 1, -1)
         return masks
 
     def planner_acts(self) -> BoolArray:
@@ -187,9 +195,10 @@ class ContractEngine(Engine):
 
 def _where(chosen: BoolArray) -> IntArray | slice | None:
     """Indices of the True entries; a slice, which is faster, where all are; None where none is."""
-    if chosen.all():
+    count = np.count_nonzero(chosen)  # a third of the time of `all` and `any`
+    if count == len(chosen):
         return slice(None)
-    return np.flatnonzero(chosen) if chosen.any() else None
+    return np.flatnonzero(chosen) if count else None
 
 
 def _positive(scale: float) -> float:
