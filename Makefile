@@ -51,7 +51,7 @@ train: venv
 	$(BIN)/python examples/train_ermas_sb3.py $(ARGS)
 
 kernels: venv-dev
-	@OMP_NUM_THREADS=1 $(BIN)/python tests/kernels.py
+	@OMP_NUM_THREADS=1 $(BIN)/ermas-envs warm-up
 
 test: kernels
 	$(PYTEST) $(ARGS)

@@ -123,9 +123,11 @@ event.register("numba:compile", COMPILATIONS)
 
 @pytest.fixture(autouse=True)
 def _nobody_waits_for_the_compiler() -> Iterator[None]:
-    """Warns where a test has waited for long; `make kernels` compiles beforehand what tests/kernels.py plays."""
+    """Warns where a test has waited for long; `make kernels` compiles beforehand what `ermas_envs.warm_up` plays."""
     COMPILATIONS.done.clear()
     yield
     for kernel, seconds in COMPILATIONS.done:
         if seconds > LONG:
-            warnings.warn(f"{kernel} was compiled for {seconds:.0f} s; make kernels, tests/kernels.py.", stacklevel=1)
+            warnings.warn(
+                f"{kernel} was compiled for {seconds:.0f} s; make kernels, ermas_envs/warm_up.py.", stacklevel=1
+            )

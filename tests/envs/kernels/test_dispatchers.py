@@ -1,0 +1,77 @@
+"""Kernels that kernels call have no machine code; copies of a kernel are found by name; long compilations say so."""
+
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from numba.core.caching import NullCache
+
+from ermas_envs import one_step_economy_v0
+from ermas_envs.games.one_step.step import step_replicas
+from ermas_envs.kernels import dispatchers
+from ermas_envs.kernels.compiled import compiled
+from ermas_envs.kernels.kernel_files import KernelCache
+from ermas_envs.kernels.random_draws import uniform
+
+pytestmark = pytest.mark.skipif(not isinstance(uniform, dispatchers.Kernel), reason="NUMBA_DISABLE_JIT is set")
+
+LOAD = """
+import pickle, sys
+from ermas_envs.games.one_step.step import step_replicas
+loaded = pickle.loads(bytes.fromhex(sys.argv[1]))
+assert loaded is step_replicas, loaded
+assert type(loaded._cache).__name__ == "KernelCache", loaded._cache
+"""
+
+
+def calling(function: Any) -> Any:
+    def outer(streams: Any, replica: int) -> float:
+        return 2.0 * function(streams, replica)  # type: ignore[no-any-return]
+
+    outer.__module__ = __name__
+    return dispatchers.kernel(compiled.__globals__["_dispatcher"], outer)
+
+
+def test_what_a_kernel_calls_ends_as_llvm_code() -> None:
+    outer = calling(uniform)
+    streams = np.array([[1, 2]], np.uint64)
+    assert outer(streams.copy(), 0) == 2.0 * uniform(streams.copy(), 0)
+    kernel: Any = uniform
+    called = list(kernel.inlined.overloads.values())
+    assert called
+    assert all(isinstance(one.library, dispatchers.InlinedLibrary) for one in called)
+    assert not any(isinstance(one.library, dispatchers.InlinedLibrary) for one in kernel.overloads.values())
+    assert isinstance(kernel.inlined._cache, NullCache)
+    assert isinstance(kernel._cache, KernelCache)
+
+
+def test_another_process_finds_a_pickled_kernel_by_name() -> None:
+    pickled = pickle.dumps(step_replicas)
+    assert pickle.loads(pickled) is step_replicas
+    subprocess.run([sys.executable, "-c", LOAD, pickled.hex()], check=True)
+
+
+def test_an_engine_can_be_copied_after_its_kernels_were_called() -> None:
+    env = one_step_economy_v0.batched_env(2)
+    env.reset(seed=0)
+    actions = {role: np.stack([space.sample()] * 2) for role, space in env.action_spaces.items()}
+    copy = pickle.loads(pickle.dumps(env))
+    first, second = env.step(actions), copy.step(actions)
+    assert all(np.array_equal(first.rewards[role], second.rewards[role]) for role in env.possible_agents)
+
+
+def test_a_compilation_that_takes_long_says_so(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dispatchers, "PATIENCE", 0.0)
+    calling(uniform)(np.array([[1, 2]], np.uint64), 0)
+    assert dispatchers.NOTICE in capfd.readouterr().err
+
+
+def test_a_short_one_says_nothing(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatchers, "PATIENCE", 60.0)
+    calling(uniform)(np.array([[1, 2]], np.uint64), 0)
+    assert not capfd.readouterr().err
