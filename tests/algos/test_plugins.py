@@ -81,6 +81,54 @@ def test_a_learner_of_ones_own_is_trained_evaluated_swept_and_certified_by_name(
         assert [row["method_name"] for row in csv.DictReader(file)] == ["plain", "fast"]
 
 
+FERRY = """
+import sys
+from ermas_algos.command_line import main
+
+def ermas(*arguments):
+    try:
+        return main(arguments) or 0
+    except SystemExit as stopped:
+        return stopped.code or 0
+
+if __name__ == "__main__":
+    short = ("num_envs", "4", "rollout_steps", "2", "policy_sharing", "group")
+    fresh = (*short, "window", "1", "max_iterations", "2", "measured_envs", "4")
+    train = ("train", "--environment", "ferry", "--iterations", "2", "--out", "run", "--settings", *short)
+    assert ermas(*train, "warmup_iterations", "1") == 0
+    assert ermas(*train, "warmup_iterations", "1") == 0  # goes on
+    assert ermas("evaluate", "run", "constant:8", "--gaps", "0", "0.2", "--out", "rows.csv", "--fresh-agents",
+                 *fresh) == 0
+    assert ermas("evaluate", "run", "--gaps", "0", "--fresh-agents", "window", "1", "max_iterations", "2") == 2
+    assert ermas("certify", "run", "--epsilon", "100", "--exploiters", "exploiters", "1", "updates", "1", "num_envs",
+                 "4", "episodes", "64") == 0
+    assert ermas("explain", "run", "--episodes", "4") == 2
+    assert ermas("info", "run") == 0
+    assert ermas("train", "--environment", "ferry", "--out", "none") == 2
+"""
+
+
+def test_a_pettingzoo_environment_of_ones_own_is_trained_evaluated_and_certified_by_name(tmp_path: Path) -> None:
+    """The guide's file; the environment calls itself otherwise than it is registered."""
+    page = (EXAMPLES.parent / "docs/guides/foreign-environments.md").read_text(encoding="utf-8")
+    (tmp_path / "ferry.py").write_text(page.split("```python\n")[1].split("```")[0], encoding="utf-8")
+    (tmp_path / "commands.py").write_text(FERRY)
+    search = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": search, plugins.VARIABLE: "ferry"}
+    done = subprocess.run(
+        [sys.executable, "commands.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Next: ermas evaluate run, ermas certify run" in done.stdout
+    assert done.stderr.count("rollout_steps must be given (>= 1)") == 2
+    assert "explain: a tree planner needs observations in a Box, got Discrete(14)" in done.stderr
+    assert not (tmp_path / "none").exists()
+    with open(tmp_path / "rows.csv", newline="") as file:
+        assert [(row["planner"], row["gap"]) for row in csv.DictReader(file)] == [
+            (planner, gap) for gap in ("0.0", "0.2") for planner in ("run", "constant:8")
+        ]
+
+
 def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(plugins.VARIABLE, "no_such_plugin_anywhere")
     registry: Registry[int] = Registry("thing")

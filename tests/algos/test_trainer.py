@@ -1,6 +1,7 @@
 """MARL and ERMAS: determinism, exact resuming, the Nash equilibrium, metrics, third-party parts."""
 
 import csv
+import dataclasses
 import os
 import subprocess
 import sys
@@ -22,10 +23,12 @@ from ermas_algos.algorithms.multipliers import MultiplierConfig, Multipliers
 from ermas_algos.algorithms.trainer import CHECKPOINT, Trainer
 from ermas_algos.checkpoint import CheckpointError, read_checkpoint
 from ermas_algos.learners import LearnerState, Rollout
+from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_algos.metrics_log import read_progress
 from ermas_envs import BatchedEnv, ParallelEnvBatch, augmented_bimatrix_v0, bimatrix_v0
 from ermas_envs.oracles import evaluate, exact_regret
 from ermas_envs.planners import ConstantPlanner
+from ermas_envs.wrappers import FlatObservations
 
 MINIBATCHES = SB3LearnerConfig(minibatch_size=12, algorithm_kwargs={"n_epochs": 2, "ent_coef": 0.05})
 GREEDY = SB3LearnerConfig(learning_rate=0.01, algorithm_kwargs={"n_epochs": 4, "ent_coef": 0.002, "clip_range": 0.3})
@@ -698,6 +701,46 @@ def test_a_role_that_observes_a_dict_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"learners need array observations, 'planner' has Dict\('all': Box"):
         MARL(with_dict, MARLConfig())
+
+
+@pytest.mark.parametrize(
+    "sight",
+    [spaces.Discrete(3, start=1), spaces.MultiDiscrete([2, 3], start=[0, 1]), spaces.Box(0.0, 1.0, ())],
+    ids=repr,
+)
+def test_observations_that_networks_cannot_read_are_refused_and_flat_ones_are_learned_from(sight: Any) -> None:
+    class Seen(Rates):
+        def observation_space(self, agent: str) -> Any:
+            return sight
+
+        def seen(self) -> dict[str, Any]:
+            return dict.fromkeys(self.possible_agents, np.asarray(sight.sample(), dtype=sight.dtype))
+
+    config = MARLConfig(num_envs=2, rollout_steps=4)
+    with pytest.raises(
+        ValueError, match=r"count from 0, or have an axis, 'agent_0' has .*FlatObservations makes a vec"
+    ):
+        MARL(lambda num_envs: ParallelEnvBatch(Seen, num_envs), config)
+    masked = dataclasses.replace(config, planner_learner=SB3LearnerConfig("MaskablePPO"))
+    MARL(lambda num_envs: ParallelEnvBatch(lambda: FlatObservations(Seen()), num_envs), masked).learn(1)
+
+
+def test_rollouts_in_which_no_episode_ends_are_noticed(tmp_path: Path) -> None:
+    def made(rollout_steps: int) -> Any:
+        settings = {**MARL_SMALL, "num_envs": 2, "rollout_steps": rollout_steps}
+        return MARL(speaker_listener, MARLConfig(**settings))  # episodes of 5 steps
+
+    short = made(4)
+    assert short.notices() == []  # nothing has been played
+    assert short.learn(2, tmp_path).notices() == [
+        "no episode has ended within rollout_steps = 4; what comes later is never played."
+    ]
+    assert MARL.resume(tmp_path, speaker_listener).notices() == []
+    assert made(5).learn(1).notices() == []
+    ermas = ERMAS(speaker_listener, ERMASConfig(num_envs=2, rollout_steps=4, warmup_iterations=1))
+    assert "no episode has ended" in ermas.learn(1).notices()[0]
+    exact = MARL(game, MARLConfig(agent_learner=ExactLearnerConfig(), planner_learner=ExactLearnerConfig()))
+    assert exact.learn(1).notices() == []
 
 
 @pytest.mark.parametrize("algorithm", [MARL, ERMAS])

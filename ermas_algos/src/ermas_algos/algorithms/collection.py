@@ -43,6 +43,8 @@ class Collector(Protocol):
 
     env_steps: int
     """Environment steps (one replica, all roles, one step) so far; 0 for exact play."""
+    saw_an_end: bool | None
+    """Whether an episode has ended in its play so far; None before any. Exact play is of whole ones."""
 
     def collect(self, cast: Cast, iteration: int) -> Experience:
         """Play every block of the cast in outer iteration `iteration`."""
@@ -72,6 +74,7 @@ class SampledCollector:
         self._make_env, self._num_envs, self._generator = make_env, num_envs, generator
         self._envs: dict[int, BatchedEnv] = {}
         self.env_steps = 0
+        self.saw_an_end: bool | None = None
 
     def env(self, blocks: int) -> BatchedEnv:
         """The environment with this many blocks."""
@@ -83,7 +86,9 @@ class SampledCollector:
         env = self.env(len(next(iter(cast.values()))))
         self.env_steps += env.num_envs * self.steps
         episode = iteration * (self.steps // env.horizon if env.horizon else 1)
-        return joint_rollout(env, cast, self.steps, self._generator, episode)
+        played = joint_rollout(env, cast, self.steps, self._generator, episode)
+        self.saw_an_end = bool(self.saw_an_end) or bool(played.ended.any())
+        return played
 
     def state(self) -> dict[str, Any]:
         return {"env_steps": self.env_steps, "generator": self._generator.bit_generator.state}

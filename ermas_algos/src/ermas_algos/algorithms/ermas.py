@@ -110,7 +110,7 @@ class ERMAS(Trainer[ERMASConfig]):
 
     def notices(self) -> list[str]:
         """See `Trainer.notices`: regret that stays above ε, λ that stands at a limit."""
-        return self._watch.notices()
+        return [*super().notices(), *self._watch.notices()]
 
     def _reason_to_stop(self) -> str | None:
         """λ that has stood at its maximum for as long as the settings allow."""

@@ -129,6 +129,7 @@ class ExactCollector:
     """
 
     env_steps = 0
+    saw_an_end: bool | None = True
 
     def __init__(self, game: TabularGame) -> None:
         self._game = game

@@ -250,7 +250,9 @@ class Trainer(ABC, Generic[ConfigT]):
 
     def notices(self) -> list[str]:
         """What has gone wrong so far, a sentence each, beside what errors tell; empty where all is well."""
-        return []
+        if self._collector.saw_an_end is not False:
+            return []
+        return [f"no episode has ended within rollout_steps = {self.steps}; what comes later is never played."]
 
     def _reason_to_stop(self) -> str | None:
         """Why the training must not go on after this iteration; None where it may."""

@@ -93,7 +93,7 @@ class Train:
             console.print(f"{path} has {begun} iterations already; nothing was done.", soft_wrap=True)
         done = f"{trainer.iteration} outer iterations, {trainer.env_steps} environment steps."
         console.print(f"Checkpoint, progress.csv and {RESOLVED} are in {self.out}: {done}", soft_wrap=True)
-        following = [f"ermas {name} {self.out}" for name in _next_commands(trainer)]
+        following = [f"ermas {name} {self.out}" for name in _next_commands(trainer, run.environment.name)]
         console.print(f"Next: {', '.join(following)}", soft_wrap=True, highlight=False)
         return DONE
 
@@ -136,11 +136,11 @@ def _resumed(path: Path, run: Run) -> Trainer[Any]:
     return trainer
 
 
-def _next_commands(trainer: Trainer[Any]) -> list[str]:
-    """Commands that have something to say of this run."""
+def _next_commands(trainer: Trainer[Any], environment: str) -> list[str]:
+    """Commands that have something to say of this run in a registered environment, whatever that calls itself."""
     batch = num_seeds(trainer.config.agent_learner) > 1
     certified = not is_one_step(trainer.env) or taxes_are_certified(trainer)
-    gap = "q" in argument_names(trainer.env.name)
+    gap = "q" in argument_names(environment)
     evaluate = ["evaluate"] if gap and not batch and trainer.env.planner in trainer.learners else []
     return [*evaluate, *(["certify"] if certified else [])] or ["info"]
 

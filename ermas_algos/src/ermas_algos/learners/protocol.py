@@ -190,11 +190,18 @@ class LearnerFactory(Protocol):
 
 
 def check_array_observations(env: BatchedEnv, roles: Iterable[str]) -> None:
-    """ValueError naming the first of `roles` that observes a Dict."""
+    """ValueError naming the first of `roles` that observes a Dict, a Box without axes, or what counts from another
+    number than 0."""
     for role in roles:
         space = env.observation_spaces[role]
         if isinstance(space, spaces.Dict):
             raise ValueError(f"learners need array observations, {role!r} has {shown(space)}{_hint(env.name)}.")
+        counted = isinstance(space, spaces.Discrete | spaces.MultiDiscrete) and np.any(space.start)
+        if counted or (isinstance(space, spaces.Box) and not space.shape):
+            raise ValueError(
+                f"learners need observations that count from 0, or have an axis, {role!r} has {shown(space)}; "
+                "ermas_envs.wrappers.FlatObservations makes a vector of it."
+            )
 
 
 def _hint(environment: str) -> str:

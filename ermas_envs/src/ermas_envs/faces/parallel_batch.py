@@ -5,12 +5,11 @@ Agents that leave early are treated as by SuperSuit's `black_death_v3`; masks as
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
-from pettingzoo import ParallelEnv
 
 from ermas_envs.base.arguments import check_flag, check_integer, check_positive, shown, unknown_name
 from ermas_envs.base.arrays import PLANNER, Array, BoolArray, FloatArray, IntArray, Observation
@@ -18,12 +17,19 @@ from ermas_envs.base.groups import ByRole, Roles
 from ermas_envs.base.spaces import JointActionCheck, flat_mask, mask_size, split_mask
 from ermas_envs.base.streams import ReplicaStreams, Seed, fresh_seed
 from ermas_envs.faces.agent_index import AgentIndex
+from ermas_envs.faces.parallel_checks import (
+    AnyParallelEnv,
+    ByAgent,
+    check_known,
+    check_told,
+    copies,
+    reset_answer,
+    step_answer,
+)
 from ermas_envs.faces.planner_inside import PlannerInside
 from ermas_envs.faces.returned import checked_observation, finite_number
 from ermas_envs.game.batch import BatchObservation, BatchStep, check_num_envs
 from ermas_envs.game.planners import Planner, check_planner_object
-
-AnyParallelEnv: TypeAlias = ParallelEnv[Any, Any, Any]
 
 _SUPPORTED = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
@@ -46,7 +52,8 @@ class ParallelEnvBatch:
     * `infos[planner]["acts"]` tells whether the planner's next action has an effect, where an environment says so
       (`BatchObservation.planner_acts`).
     * `reset` and `step` raise a ValueError that names role, step and value for a reward, payoff or observation that is
-      not finite, an observation that its space's dtype cannot hold, and a mask that allows an acting agent nothing.
+      not finite, an observation that its space's dtype cannot hold, and a mask that allows an acting agent nothing; for
+      an agent that acted and has no reward, one that is to act and has no observation, or is no possible one.
 
     Args:
         make_env: makes one copy; called `num_envs` times.
@@ -59,7 +66,8 @@ class ParallelEnvBatch:
 
     Raises:
         ValueError: the planner is not among the environment's `possible_agents` or is alone there; a space is
-            not Box, Discrete, MultiDiscrete or MultiBinary; `make_env` returns the same object twice.
+            not Box, Discrete, MultiDiscrete or MultiBinary; `make_env` makes no parallel environment (but, say, an AEC
+            one), the same object twice, or environments of other agents or spaces.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.SAME_STEP}
@@ -76,14 +84,12 @@ class ParallelEnvBatch:
         agent_index: bool = False,
     ) -> None:
         self.num_envs = check_num_envs(num_envs)
-        self._envs = [make_env() for _ in range(self.num_envs)]
-        if len({id(env) for env in self._envs}) < self.num_envs:
-            raise ValueError("make_env must make a new environment at every call, got the same object twice.")
+        self._envs = copies(make_env, self.num_envs)
         first = self._envs[0]
         names = tuple(first.possible_agents)
         inside = None if isinstance(planner, str) else check_planner_object(planner, "an agent's id")
         self.planner = planner if isinstance(planner, str) else planner_id
-        self.agents = agents_beside(self.planner, names)
+        self.agents = agents_beside(self.planner, names, "planner" if inside is None else "planner_id")
         self.possible_agents = names if inside is None else self.agents
         self.planner_payoff_scale = _scale("planner_payoff_scale", planner_payoff_scale)
         scale = _scale("agent_payoff_scale", agent_payoff_scale)
@@ -142,9 +148,10 @@ class ParallelEnvBatch:
         self._steps += 1
         for replica, env in enumerate(self._envs):
             chosen = {agent: self._action_of(agent, checked[agent][replica]) for agent in env.agents}
-            observations, earned, terminations, _, infos = env.step(chosen)
+            observations, earned, terminations, _, infos = step_answer(env.step(chosen))
             self._write(seen, replica, observations, infos)
             where = self._where(replica)
+            check_told("rewards", earned, chosen, where)
             for agent in self._roles.seats.keys() & earned.keys():
                 rewards[agent][replica] = finite_number(f"reward of {agent!r}", earned[agent], where)
                 payoff = infos.get(agent, {}).get("payoff", earned[agent])
@@ -209,13 +216,16 @@ class ParallelEnvBatch:
         seen.planner_acts[replicas] = True
         for replica, seed in zip(replicas, seeds, strict=True):
             options = {"first_episode": int(self._episodes[replica])}
-            observations, infos = self._envs[replica].reset(seed=int(seed), options=options)
+            observations, infos = reset_answer(self._envs[replica].reset(seed=int(seed), options=options))
             self._steps[replica] = 0
             self._flags[replica] = dict.fromkeys(self._envs[replica].agents, False)
             self._write(seen, int(replica), observations, infos)
 
-    def _write(self, seen: "_Seen", replica: int, observations: Mapping[str, Any], infos: Mapping[str, Any]) -> None:
+    def _write(self, seen: "_Seen", replica: int, observations: ByAgent, infos: ByAgent) -> None:
         """Copy one environment's observations and masks into row `replica` of `seen`."""
+        where, living = self._where(replica), self._envs[replica].agents
+        check_known(living, self._roles.seats, where)
+        check_told("observations", observations, living, where)
         acts = infos.get(self.planner, {}).get("acts")
         if acts is not None:
             self._tells_acts, seen.planner_acts[replica] = True, bool(acts)
@@ -227,15 +237,12 @@ class ParallelEnvBatch:
             mask = infos.get(agent, {}).get("action_mask")
             if isinstance(observation, dict):
                 mask, observation = observation["action_mask"], observation["observation"]
-            where = self._where(replica)
             space = self._seen_spaces[agent]
             rows[replica] = checked_observation(f"observation of {agent!r}", space, observation, where)
             masks = seen.action_masks.get(agent)
             if mask is not None and masks is not None:
-                acts = agent in self._envs[replica].agents
-                masks[replica] = _checked_mask(
-                    f"action_mask of {agent!r}", self._acted_spaces[agent], mask, where, acts
-                )
+                name, acted = f"action_mask of {agent!r}", self._acted_spaces[agent]
+                masks[replica] = _checked_mask(name, acted, mask, where, agent in living)
 
     def _where(self, replica: int) -> str:
         """The place of what an environment returned, for errors."""
@@ -251,10 +258,10 @@ class _Seen:
     planner_acts: BoolArray
 
 
-def agents_beside(planner: str, possible_agents: tuple[str, ...]) -> tuple[str, ...]:
-    """`possible_agents` without `planner`; ValueError if `planner` is not among them, or is alone."""
+def agents_beside(planner: str, possible_agents: tuple[str, ...], argument: str = "planner") -> tuple[str, ...]:
+    """`possible_agents` without `planner`, given as `argument`; ValueError if it is not among them, or is alone."""
     if planner not in possible_agents:
-        raise unknown_name("planner (one of the environment's possible_agents)", planner, possible_agents)
+        raise unknown_name(f"{argument} (one of the environment's possible_agents)", planner, possible_agents)
     agents = tuple(agent for agent in possible_agents if agent != planner)
     if not agents:
         raise ValueError(f"possible_agents must hold at least one agent besides the planner {planner!r}.")
@@ -271,7 +278,8 @@ def without_mask(space: spaces.Space[Any]) -> spaces.Space[Any]:
 def _supported(agent: str, what: str, space: spaces.Space[Any]) -> spaces.Space[Any]:
     if not isinstance(space, _SUPPORTED):
         names = ", ".join(kind.__name__ for kind in _SUPPORTED)
-        raise ValueError(f"{what} space of {agent!r} must be one of {names}, got {space}.")
+        hint = "; ermas_envs.wrappers.FlatObservations makes a vector of it" if what == "observation" else ""
+        raise ValueError(f"{what} space of {agent!r} must be one of {names}, got {space}{hint}.")
     return space
 
 

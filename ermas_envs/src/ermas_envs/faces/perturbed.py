@@ -8,7 +8,8 @@ from pettingzoo.utils.wrappers import BaseParallelWrapper
 
 from ermas_envs.base.arguments import check_integer
 from ermas_envs.base.arrays import PLANNER, Array, IntArray
-from ermas_envs.faces.parallel_batch import AnyParallelEnv, agents_beside
+from ermas_envs.faces.parallel_batch import agents_beside
+from ermas_envs.faces.parallel_checks import AnyParallelEnv, check_parallel_env, reset_answer, step_answer
 from ermas_envs.faces.returned import checked_addition, finite_number
 from ermas_envs.game.perturbations import RewardPerturbation, check_perturbation_object
 from ermas_envs.game.transitions import GameInfo, Transition
@@ -46,7 +47,7 @@ class PerturbedParallelEnv(BaseParallelWrapper):  # type: ignore[misc]  # Pettin
         state_index: Callable[[Mapping[str, Any]], int] | None = None,
         num_states: int | None = None,
     ) -> None:
-        super().__init__(env)
+        super().__init__(check_parallel_env("env", env))
         if (state_index is None) != (num_states is None):
             raise ValueError("state_index and num_states must be given together.")
         self.num_states = None if num_states is None else check_integer("num_states", num_states, 1)
@@ -66,11 +67,11 @@ class PerturbedParallelEnv(BaseParallelWrapper):  # type: ignore[misc]  # Pettin
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         """Start an episode of the wrapped environment; see the class for the option `first_episode`."""
-        observations, infos = self.env.reset(seed=seed, options=options)
+        observations, infos = reset_answer(self.env.reset(seed=seed, options=options))
         self._episode = (options or {}).get("first_episode", self._episode + 1)
         self._step = 0
         self._observations = dict(observations)
-        return observations, {agent: {"payoff": 0.0, **info} for agent, info in infos.items()}
+        return dict(observations), {agent: {"payoff": 0.0, **info} for agent, info in infos.items()}
 
     def step(
         self, actions: dict[str, Any]
@@ -81,8 +82,8 @@ class PerturbedParallelEnv(BaseParallelWrapper):  # type: ignore[misc]  # Pettin
             ValueError: `state_index` leaves its range, or a payoff or an addition is not finite.
         """
         states = self._states()
-        observations, rewards, terminations, truncations, infos = self.env.step(actions)
-        infos = {agent: dict(info) for agent, info in infos.items()}
+        observations, rewards, terminations, truncations, told = step_answer(self.env.step(actions))
+        infos = {agent: dict(info) for agent, info in told.items()}
         for agent, reward in rewards.items():
             infos.setdefault(agent, {}).setdefault("payoff", reward)
         added = self.perturbation(self._transition(actions, infos, states))
@@ -92,7 +93,7 @@ class PerturbedParallelEnv(BaseParallelWrapper):  # type: ignore[misc]  # Pettin
                 perturbed[agent] = rewards[agent] + float(checked_addition(agent, added[agent], self._done())[0])
         self._step += 1
         self._observations.update(observations)
-        return observations, perturbed, terminations, truncations, infos
+        return dict(observations), perturbed, dict(terminations), dict(truncations), infos
 
     def _done(self) -> IntArray:
         """Steps of this episode so far, for a batch of one replica."""

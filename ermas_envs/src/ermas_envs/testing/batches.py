@@ -11,7 +11,7 @@ from ermas_envs.base.arrays import Array, BoolArray, Observation, num_rows, sele
 from ermas_envs.base.groups import ByRole
 from ermas_envs.base.spaces import flat_mask, mask_size, split_mask
 from ermas_envs.base.streams import Seed
-from ermas_envs.faces.parallel_batch import AnyParallelEnv
+from ermas_envs.faces.parallel_checks import AnyParallelEnv
 from ermas_envs.game.batch import BatchedEnv, BatchObservation, BatchStep
 from ermas_envs.game.tabular import TabularGame
 from ermas_envs.testing.actions import BatchActionSource

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from gymnasium import spaces
 
-from ermas_envs.faces.parallel_batch import AnyParallelEnv
+from ermas_envs.faces.parallel_checks import AnyParallelEnv
 from ermas_envs.game.perturbations import Bounded, PlannerAdversity, RewardPerturbation
 from ermas_envs.game.planners import ConstantPlanner, Planner
 from ermas_envs.make import EnvironmentModule

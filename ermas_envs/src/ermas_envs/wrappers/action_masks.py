@@ -8,7 +8,8 @@ from gymnasium import spaces
 from ermas_envs.base.arguments import check_choice
 from ermas_envs.base.arrays import Array
 from ermas_envs.base.spaces import flat_mask, mask_size, sampling_mask, split_mask
-from ermas_envs.faces.parallel_batch import AnyParallelEnv, without_mask
+from ermas_envs.faces.parallel_batch import without_mask
+from ermas_envs.faces.parallel_checks import AnyParallelEnv
 from ermas_envs.wrappers.conversion import Conversion
 
 MASK_FORMS = ("sample", "flat", "table", "observation", "observations", "none")

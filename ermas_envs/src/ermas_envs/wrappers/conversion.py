@@ -6,7 +6,7 @@ from typing import Any
 from gymnasium import spaces
 from pettingzoo.utils.wrappers import BaseParallelWrapper
 
-from ermas_envs.faces.parallel_batch import AnyParallelEnv
+from ermas_envs.faces.parallel_checks import AnyParallelEnv, check_parallel_env
 
 
 class Conversion(BaseParallelWrapper):  # type: ignore[misc]  # PettingZoo ships no types
@@ -19,7 +19,7 @@ class Conversion(BaseParallelWrapper):  # type: ignore[misc]  # PettingZoo ships
     """
 
     def __init__(self, env: AnyParallelEnv) -> None:
-        super().__init__(env)
+        super().__init__(check_parallel_env("env", env))
         self.observation_spaces = {agent: self._shown_space(agent) for agent in env.possible_agents}
         self.action_spaces = {agent: self._taken_space(agent) for agent in env.possible_agents}
 

@@ -8,7 +8,7 @@ from gymnasium import spaces
 
 from ermas_envs.base.arguments import check_integer
 from ermas_envs.base.spaces import flat_mask, split_mask
-from ermas_envs.faces.parallel_batch import AnyParallelEnv
+from ermas_envs.faces.parallel_checks import AnyParallelEnv
 from ermas_envs.wrappers.conversion import Conversion
 
 

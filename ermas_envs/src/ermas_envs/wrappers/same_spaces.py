@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium import spaces
 
 from ermas_envs.base.spaces import flat_mask
-from ermas_envs.faces.parallel_batch import AnyParallelEnv
+from ermas_envs.faces.parallel_checks import AnyParallelEnv
 from ermas_envs.wrappers.conversion import Conversion
 
 
