@@ -273,7 +273,7 @@ def test_an_experiment_writes_table_picture_and_configuration(tmp_path: Path) ->
     assert best["FOMAML"] > best["Reptile"] > best["Eq. 13 as printed"]
     assert (tmp_path / "meta-gradient.png").stat().st_size > 10_000
     description = json.loads((tmp_path / "meta-gradient.json").read_text())
-    assert description["scale"] == {"seeds": 1, "quick": True}
+    assert description["scale"] == {"seeds": 1, "quick": True, "first_seed": 0}
     assert description["provenance"][0]["versions"]["torch"]
     assert set(description["jobs"]) == {job.key for job in meta_gradient.jobs(Scale(1, quick=True))}
 

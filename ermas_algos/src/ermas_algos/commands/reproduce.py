@@ -31,7 +31,12 @@ class Reproduce:
     out: Path = Path("runs/reproduce")
     """Directory for the results."""
     seeds: int = 10
-    """Number of seeds (0, 1, …) of every point; at most 2 with --quick."""
+    """Number of seeds of every point; at most 2 with --quick."""
+    first_seed: int = 0
+    """The first of them: 3 where --earlier brings seeds 0, 1 and 2."""
+    earlier: Annotated[tuple[Path, ...], optional("FILE [FILE ...]")] = ()
+    """Results of other seeds, of commands that have run before or elsewhere: their <experiment>.finished.json.gz.
+    Tables and pictures show all seeds."""
     workers: int = 2
     """Parallel processes on this machine, one torch thread each."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -41,11 +46,12 @@ class Reproduce:
 
     def run(self, console: Console) -> int:
         """Exit status."""
-        scale = Scale(min(self.seeds, 2) if self.quick else self.seeds, self.quick)
+        scale = Scale(min(self.seeds, 2) if self.quick else self.seeds, self.quick, self.first_seed)
         check_choice("experiment", self.experiment, experiment_registry.names())
         prepare_directory(self.out)
         with job_progress(console, self.experiment) as report:
-            outcome = reproduce(self.experiment, scale, self.out, backend_of(self.workers, self.address), report)
+            backend = backend_of(self.workers, self.address)
+            outcome = reproduce(self.experiment, scale, self.out, backend, report, self.earlier)
         if outcome.failed:
             print_failures(console, outcome)
             return FAILED

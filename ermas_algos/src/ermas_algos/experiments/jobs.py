@@ -181,13 +181,25 @@ class Scale:
     """Size of an experiment."""
 
     seeds: int = 10
-    """Seeds of every point, 0, 1, …; none is ever dropped."""
+    """Number of seeds of every point; none is ever dropped."""
     quick: bool = False
     """Few points and few iterations, to see that everything runs; the numbers mean nothing."""
+    first_seed: int = 0
+    """The first of them: those before were run earlier, or elsewhere."""
 
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
-        keep(self, seeds=check_integer("seeds", self.seeds, 1), quick=check_flag("quick", self.quick))
+        keep(
+            self,
+            seeds=check_integer("seeds", self.seeds, 1),
+            quick=check_flag("quick", self.quick),
+            first_seed=check_integer("first_seed", self.first_seed, 0),
+        )
+
+    @property
+    def numbers(self) -> range:
+        """The seeds."""
+        return range(self.first_seed, self.first_seed + self.seeds)
 
 
 Stage: TypeAlias = Callable[[Sequence[Finished], Path], Sequence[Job]]

@@ -1,8 +1,10 @@
 """Results of an experiment as files: one CSV per table; a JSON with settings, configurations of all jobs, versions."""
 
 import csv
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,30 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     replace_file(path, text.getvalue().encode())
+
+
+def write_finished(path: Path, name: str, finished: Sequence[Finished]) -> None:
+    """Everything that the jobs of an experiment left but their files, gzipped JSON: what `read_finished` reads."""
+    everything = {"experiment": name, "finished": [done.__dict__ for done in finished]}
+    replace_file(path, gzip.compress(json.dumps(everything).encode(), mtime=0))
+
+
+def read_finished(path: Path, name: str) -> list[Finished]:
+    """The jobs of an earlier command for the same experiment.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is a pipe or a device, damaged, or of another experiment.
+    """
+    _refuse_special_file(path)
+    try:
+        everything = json.loads(gzip.decompress(path.read_bytes()))
+        experiment, finished = everything["experiment"], [Finished(**done) for done in everything["finished"]]
+    except (ValueError, TypeError, KeyError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path}: no finished jobs of an experiment ({error}).") from None
+    if experiment != name:
+        raise ValueError(f"{path}: holds jobs of {experiment}, not of {name}.")
+    return finished
 
 
 def job_settings(finished: Sequence[Finished]) -> dict[str, Any]:

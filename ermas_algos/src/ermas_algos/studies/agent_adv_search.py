@@ -85,9 +85,9 @@ def agent_adv_search(run: AgentAdvSearch, observe: Observer | None = None) -> di
     return {name: np.array([np.broadcast_to(row[name], seeds) for row in rows], dtype=float) for name in rows[0]}
 
 
-def seed_batches(learner: str, seeds: int) -> list[tuple[int, int]]:
+def seed_batches(learner: str, seeds: range) -> list[tuple[int, int]]:
     """(first seed, number of seeds) of each run: all seeds in one batch for the exact learner, else one by one."""
-    return [(0, seeds)] if learner == "exact" else [(seed, 1) for seed in range(seeds)]
+    return [(seeds.start, len(seeds))] if learner == "exact" else [(seed, 1) for seed in seeds]
 
 
 def last_third(values: FloatArray) -> FloatArray:

@@ -234,7 +234,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
         *(Exact(instance) for instance in instances),
         *(
             Trained(instance, method, epsilon, seed, iterations)
-            for seed in range(min(scale.seeds, SEEDS))
+            for seed in scale.numbers[:SEEDS]
             for instance in instances
             for method in METHODS
             for epsilon in ((None,) if method == "MARL" else epsilons)

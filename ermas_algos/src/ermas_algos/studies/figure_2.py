@@ -139,7 +139,7 @@ def _points(scale: Scale, learner: str, mode: str, multiplier: str, epsilon: flo
     if algorithm == "ERMAS" and epsilon is None:
         settings["multiplier"] = to_json(MultiplierConfig.frozen(float(multiplier)))
     iterations = 60 if scale.quick else (ITERATIONS if epsilon is None else LEARNED_ITERATIONS)[learner]
-    batches = seed_batches(learner, scale.seeds)
+    batches = seed_batches(learner, scale.numbers)
     return [
         Point(
             AgentAdvSearch(learner, mode, algorithm, {**settings, "seed": first}, count, iterations),

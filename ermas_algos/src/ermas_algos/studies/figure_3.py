@@ -66,7 +66,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
     iterations = 50 if scale.quick else ITERATIONS
     found = []
     for learner in LEARNERS:
-        batches = seed_batches(learner, scale.seeds)
+        batches = seed_batches(learner, scale.numbers)
         for (deviation, meta_gradient), betas in ARMS.items():
             for beta in betas[:: 2 if scale.quick else 1]:
                 settings = {

@@ -70,7 +70,7 @@ def sweep(scale: Scale, payoffs: str) -> Sweep:
         chosen = {name: chosen[name] for name in ("MARL_q-0", "MARL_q-0.5", "ERMAS_epsilon-0.05", "DR-tables_every-10")}
     fresh = FreshAgentsConfig(window=10, max_iterations=20) if scale.quick else FreshAgentsConfig()
     gaps = (0.0, 0.25, 0.3, 0.6) if scale.quick else tuple(sorted((*TEST_GAPS, *VALIDATION_GAPS)))
-    return Sweep(tasks, chosen, tuple(range(scale.seeds)), gaps, iterations, fresh)
+    return Sweep(tasks, chosen, tuple(scale.numbers), gaps, iterations, fresh)
 
 
 def methods(iterations: int) -> dict[str, Method]:

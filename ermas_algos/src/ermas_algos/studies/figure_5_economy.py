@@ -74,10 +74,10 @@ def first_phases(size: Size, scale: Scale, finished: Sequence[Finished], folder:
     """
     chosen = sized(size, scale)
     trained = dict.fromkeys(method.eta for method in methods(chosen).values())
-    found = [FirstPhase(chosen, eta, seed, chosen.alone) for seed in range(scale.seeds) for eta in trained]
-    fresh = max(scale.seeds + chosen.fresh_sets - 1, formula_of(chosen, scale).seeds)
-    numbers = range(_FRESH, _FRESH + fresh)
-    return [*found, *(FirstPhase(chosen, None, seed, chosen.fresh_alone) for seed in numbers)]
+    found = [FirstPhase(chosen, eta, seed, chosen.alone) for seed in scale.numbers for eta in trained]
+    fresh = {*range(formula_of(chosen, scale).seeds)}
+    fresh |= {seed + place for seed in scale.numbers for place in range(chosen.fresh_sets)}
+    return [*found, *(FirstPhase(chosen, None, _FRESH + seed, chosen.fresh_alone) for seed in sorted(fresh))]
 
 
 def formula_of(size: Size, scale: Scale) -> SaezFormula:
@@ -94,7 +94,7 @@ def trainings(size: Size, scale: Scale, finished: Sequence[Finished], folder: Pa
     found: list[Job] = []
     if None not in agents:
         found.append(replace(formula, agents=tuple(agent for agent in agents if agent is not None)))
-    for seed in range(scale.seeds):
+    for seed in scale.numbers:
         for name, method in methods(chosen).items():
             first = begun.get((method.eta, seed))
             if first is not None:
@@ -115,7 +115,7 @@ def tests(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) 
             if (None, fresh) in begun:
                 found.extend(Test(chosen, labels, planner, begun[None, fresh], eta, fresh) for eta in etas)
 
-    for seed in range(scale.seeds):
+    for seed in scale.numbers:
         for name, rule in _rules(finished).items():
             labels = {"method": name, "epsilon": None, "seed": seed, "env_steps": 0}
             add(labels, rule, (*chosen.tests, *_amortised(chosen)))

@@ -74,7 +74,7 @@ def trainings(gap: Gap, scale: Scale, finished: Sequence[Finished], folder: Path
         robust += [Exact(gap, jobs.ROBUST, gap.home, epsilon, gap.robust_starts) for epsilon in ROBUST_EPSILONS]
     learned = [
         Training(gap, name, method, seed, iterations, every)
-        for seed in range(scale.seeds)
+        for seed in scale.numbers
         for name, method in methods(gap, scale.quick).items()
     ]
     return [*exact, *learned, *robust]

@@ -72,7 +72,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
     iterations, every = (4, 2) if scale.quick else (ITERATIONS, SNAPSHOT_EVERY)
     return [
         Followed(name, method, seed, iterations, every)
-        for seed in range(scale.seeds)
+        for seed in scale.numbers
         for name in list(FOLLOWERS)[: 2 if scale.quick else None]
         for method in methods(FOLLOWERS[name], scale.quick)
     ]

@@ -173,7 +173,7 @@ def _joint_policy(game: TabularGame, point: str, seed: int) -> tuple[FloatArray,
 def jobs(scale: Scale) -> Sequence[Job]:
     """Both kinds of policies for every seed."""
     size: dict[str, Any] = {"updates": (2,), "step_sizes": (100.0,)} if scale.quick else {}
-    return [Measurement(point, seed, **size) for point in POINTS for seed in range(scale.seeds)]
+    return [Measurement(point, seed, **size) for point in POINTS for seed in scale.numbers]
 
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

@@ -166,9 +166,9 @@ def jobs(scale: Scale) -> Sequence[Job]:
     found = []
     for multiplier in multipliers:
         for way in EXACT_WAYS:
-            found.append(Frozen("exact", way, multiplier, 0, scale.seeds, iterations["exact"]))
+            found.append(Frozen("exact", way, multiplier, scale.first_seed, scale.seeds, iterations["exact"]))
         for way in SAMPLED_WAYS if multiplier in SAMPLED_MULTIPLIERS else ():
-            for seed in range(min(scale.seeds, _SEEDS)):
+            for seed in scale.numbers[:_SEEDS]:
                 found.append(Frozen("SB3 PPO", way, multiplier, seed, 1, iterations["SB3 PPO"]))
     return found
 

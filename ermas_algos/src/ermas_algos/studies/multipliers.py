@@ -136,7 +136,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
     found = []
     for learner in LEARNERS:
         exact = learner == "exact"
-        batches = seed_batches(learner, scale.seeds if exact else min(scale.seeds, _SEEDS))
+        batches = seed_batches(learner, scale.numbers if exact else scale.numbers[:_SEEDS])
         for control in CONTROLS if exact else _SAMPLED:
             multiplier = MultiplierConfig(**CONTROLS[control]).__dict__
             for epsilon in EPSILONS:

@@ -81,7 +81,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
     found = []
     for learner in LEARNERS:
         exact = learner == "exact"
-        batches = seed_batches(learner, scale.seeds if exact else min(scale.seeds, _SEEDS))
+        batches = seed_batches(learner, scale.numbers if exact else scale.numbers[:_SEEDS])
         for estimator, settings in ESTIMATORS.items():
             if exact and "deviation_learner" in settings:
                 continue

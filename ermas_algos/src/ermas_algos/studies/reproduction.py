@@ -9,7 +9,14 @@ from typing import Any
 from ermas_algos.directory_lock import locked_directory
 from ermas_algos.experiments.backends import Backend
 from ermas_algos.experiments.jobs import Finished, Job, Outcome, Row, Scale, ScaledStage, run_stages
-from ermas_algos.experiments.results import job_settings, read_table, rows_of, write_results
+from ermas_algos.experiments.results import (
+    job_settings,
+    read_finished,
+    read_table,
+    rows_of,
+    write_finished,
+    write_results,
+)
 from ermas_algos.file_errors import file_errors
 from ermas_algos.studies import (
     contracts,
@@ -125,8 +132,12 @@ def reproduce(
     out: Path,
     backend: Backend,
     report: Callable[[int, int], None] | None = None,
+    earlier: Sequence[Path] = (),
 ) -> Outcome:
     """Run what is missing of an experiment; when nothing failed, write its tables, picture and configuration.
+
+    `<name>.finished.json.gz` has everything that its jobs left but their files, so that a command for other seeds, on
+    another machine perhaps, can add its own.
 
     Args:
         name: registered name of the experiment.
@@ -134,17 +145,23 @@ def reproduce(
         out: directory of the results; `<name>.jobs` in it holds the jobs' files.
         backend: where jobs run.
         report: see `run_jobs`.
+        earlier: such files, of other seeds; what a job of `scale` left counts more than what such a file says of it.
 
     Raises:
-        ValueError: another command is using the directory; see `run_jobs` for the rest.
+        OSError: a file of `earlier` cannot be read.
+        ValueError: another command is using the directory; a file of `earlier` is of another kind or experiment; see
+            `run_jobs` for the rest.
     """
     experiment = experiment_registry.make(name)
     folder = out / f"{name}.jobs"
+    found = {done.key: done for path in earlier for done in read_finished(path, name)}
     with locked_directory(out):
         outcome = run_stages([partial(stage, scale) for stage in experiment.stages], folder, backend, report)
         if not outcome.failed:
-            description = {"scale": scale.__dict__, **experiment.describe(scale, outcome.finished)}
-            write_results(out, name, description, outcome.finished, experiment.collect(outcome.finished))
+            finished = list((found | {done.key: done for done in outcome.finished}).values())
+            description = {"scale": scale.__dict__, **experiment.describe(scale, finished)}
+            write_results(out, name, description, finished, experiment.collect(finished))
+            write_finished(out / f"{name}.finished.json.gz", name, finished)
             redraw(name, out)
     return outcome
 

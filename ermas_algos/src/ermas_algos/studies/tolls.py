@@ -274,7 +274,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
     methods += [(search, (None,), NUMBERS[:1]) for search in SEARCHES]
     trained = [
         Trained(number, method, epsilon, seed, iterations, every)
-        for seed in range(scale.seeds)
+        for seed in scale.numbers
         for method, epsilons, numbers in methods
         for epsilon in (epsilons[:1] if scale.quick else epsilons)
         for number in numbers
