@@ -49,6 +49,9 @@ venv-dev: .venv/.installed-dev
 
 train: venv
 	$(BIN)/python examples/train_ermas_sb3.py $(ARGS)
+ifeq ($(ARGS),)
+	$(BIN)/python examples/train_tax_planner.py
+endif
 
 kernels: venv-dev
 	@OMP_NUM_THREADS=1 $(BIN)/ermas-envs warm-up
@@ -136,6 +139,7 @@ lowest: venv-dev
 
 examples: venv
 	$(BIN)/python examples/train_ermas_sb3.py --quick --out runs/quick
+	$(BIN)/python examples/train_tax_planner.py --quick --out runs/quick-taxes
 
 bench: venv-dev
 	$(BIN)/python -m ermas_envs.bench bimatrix
