@@ -31,8 +31,8 @@ class Commitment(Trainer[CommitmentConfig]):
             raise ValueError("make_learner must make a CommitmentLearner for the planner.")
 
     @classmethod
-    def _places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
-        places = super()._places(config, env)
+    def places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
+        places = super().places(config, env)
         if env.planner in places:
             places[env.planner] = Place(places[env.planner].roles, config.search)
         return places

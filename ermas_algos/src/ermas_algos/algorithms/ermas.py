@@ -65,9 +65,9 @@ class ERMAS(Trainer[ERMASConfig]):
         self._hands = -(-len(agents) // min(config.deviating_agents or len(agents), len(agents)))
 
     @classmethod
-    def _places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
+    def places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
         settings = config.agent_learner if config.deviation_learner is None else config.deviation_learner
-        policies = super()._places(config, env)
+        policies = super().places(config, env)
         shared = {label: place.roles for label, place in policies.items() if label != env.planner}
         deviations = {f"{_DEVIATION}{label}": Place(roles, settings) for label, roles in shared.items()}
         ordinary = {f"{_ORDINARY}{label}": policies[label] for label in shared} if config.ordinary_agents else {}

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ermas_algos.learners.protocol import Learner
+from ermas_envs import BatchedEnv
 from ermas_envs.oracles import Policies, TabularGame, evaluate, exact_regret
+
+
+def tables_of(env: BatchedEnv) -> TabularGame:
+    """An environment's tables; ValueError where it has none."""
+    game = env.tabular_game()
+    if game is None:
+        raise ValueError(f"a tabular game is needed; {env.name} has no tables, or its hooks have none.")
+    return game
 
 
 def tabular_policies(game: TabularGame, learners: Mapping[str, Learner]) -> Policies:

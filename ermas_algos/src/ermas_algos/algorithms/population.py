@@ -39,8 +39,8 @@ class Population(Trainer[PopulationConfig]):
             self.members.append(self._further_agents(functools.partial(_label, member)))
 
     @classmethod
-    def _places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
-        first = super()._places(config, env)
+    def places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
+        first = super().places(config, env)
         others = {label: place for label, place in first.items() if label != env.planner}
         members = range(1, len(config.multipliers))
         return first | {_label(k, label): place for k in members for label, place in others.items()}

@@ -15,7 +15,7 @@ from ermas_algos.algorithms import config as configuration
 from ermas_algos.algorithms.callbacks import Callback
 from ermas_algos.algorithms.collection import Collector, Experience, MakeEnv, SampledCollector
 from ermas_algos.algorithms.config import TrainerConfig, rollout_length
-from ermas_algos.algorithms.exact import exact_metrics, tabular_policies
+from ermas_algos.algorithms.exact import exact_metrics, tables_of, tabular_policies
 from ermas_algos.algorithms.exact_collection import ExactCollector
 from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.algorithms.payoff_scales import ESTIMATED_DURING, PayoffScales
@@ -33,11 +33,10 @@ from ermas_algos.learners.protocol import (
     Rollout,
     Spaces,
     check_array_observations,
-    num_seeds,
 )
 from ermas_algos.learners.uniform import UniformPolicy
 from ermas_algos.metrics_log import MetricsLog
-from ermas_algos.saved_state import check_finite, saved_table
+from ermas_algos.saved_state import saved_table
 from ermas_envs import BatchedEnv, EnvironmentSpec
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import Policies, TabularGame
@@ -97,7 +96,7 @@ class Trainer(ABC, Generic[ConfigT]):
         exact = make_learner is None and config.agent_learner.needs == "tables"
         self._collector: Collector = ExactCollector(self.tables()) if exact else sampled
         self.sharers = sharers(config.policy_sharing, self.env)
-        self._places_by_label = self._places(config, self.env)
+        self._places_by_label = self.places(config, self.env)
         made = {label: self._new_learner(label, roles[0]) for label, roles in self.sharers.items()}
         if len({id(learner) for learner in made.values()}) < len(made):
             raise ValueError("make_learner must make a new learner for every role, got the same object twice.")
@@ -119,7 +118,7 @@ class Trainer(ABC, Generic[ConfigT]):
         return self._places_by_label[label].learner(Spaces(observation_space, action_space), seed, self.tables)
 
     @classmethod
-    def _places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
+    def places(cls, config: Any, env: BatchedEnv) -> dict[str, Place]:
         """The place of every learner whose state belongs into a checkpoint, by label."""
         learners = {env.planner: config.planner_learner}
         return {
@@ -382,7 +381,7 @@ class Trainer(ABC, Generic[ConfigT]):
             # One replica is cheap, and tells whether what the file asks for is what it holds, before that is made.
             env = make_env(1)
             saved.check_environment(env, rollout_length(config.rollout_steps, env.horizon, config.num_envs))
-            saved.check_learners(env, cls._places(config, env), sized=make_learner is None)
+            saved.check_learners(env, cls.places(config, env), sized=make_learner is None)
             trainer = cls(make_env, configuration.on_this_machine(config), make_learner)
             trainer.config = config
             trainer.iteration = saved.iteration
@@ -393,29 +392,6 @@ class Trainer(ABC, Generic[ConfigT]):
                 with content_of(f"{path}: learner {label!r}"):
                     learner.load_state(saved.learners[label])
         return trainer
-
-    @classmethod
-    def planner_from_saved(cls, path: Path | str, saved: SavedTraining, make_env: MakeEnv) -> LearnedPlanner:
-        """The planner alone from what `read_training` found in `path`, frozen; errors as those of `load`, and a
-        ValueError where no learner plays it, or a batch of seeds does."""
-        with content_of(path):
-            config, env = saved.checked_config(cls.config_type), make_env(1)
-            saved.check_environment(env, rollout_length(config.rollout_steps, env.horizon, config.num_envs))
-            places = cls._places(configuration.on_this_machine(config), env)
-            saved.check_learners(env, places, sized=True)
-            if env.planner not in places:
-                raise ValueError(f"the planner {env.planner!r} was not learned; it played inside the environment.")
-            seeds = num_seeds(config.planner_learner)
-            if seeds > 1:
-                raise ValueError(f"holds a batch of {seeds} seeds, not one planner; train with one seed.")
-            spaces = Spaces(env.observation_spaces[env.planner], env.action_spaces[env.planner])
-            learner = places[env.planner].learner(spaces, 0, lambda: tables_of(env))
-            for label, state in saved.learners.items():
-                with content_of(f"{path}: learner {label!r}"):  # of agents, too: such a file is damaged
-                    check_finite(state.tensors)
-            with content_of(f"{path}: learner {env.planner!r}"):
-                learner.load_state(saved.learners[env.planner])
-        return LearnedPlanner(learner)
 
     @classmethod
     def resume(cls, directory: Path | str, make_env: MakeEnv, make_learner: LearnerFactory | None = None) -> Self:
@@ -436,11 +412,3 @@ class Trainer(ABC, Generic[ConfigT]):
     def _load_extra_state(self, state: Mapping[str, Any]) -> None:
         """Go on from `_extra_state`; ValueError for another form."""
         saved_table("extra", state, ())
-
-
-def tables_of(env: BatchedEnv) -> TabularGame:
-    """An environment's tables; ValueError where it has none."""
-    game = env.tabular_game()
-    if game is None:
-        raise ValueError(f"a tabular game is needed; {env.name} has no tables, or its hooks have none.")
-    return game

@@ -7,10 +7,10 @@ from typing import Any
 from ermas_algos.algorithms import TRAINERS
 from ermas_algos.algorithms.collection import MakeEnv
 from ermas_algos.algorithms.run import trainer_type
+from ermas_algos.algorithms.saved_planner import saved_planner
 from ermas_algos.algorithms.saved_training import SavedTraining, read_training
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.checkpoint import CheckpointError, checkpoint_kind, content_of
-from ermas_algos.learned_planner import LearnedPlanner
 from ermas_envs import EnvironmentSpec
 from ermas_envs.make import hook
 from ermas_envs.oracles import Certificate, certify
@@ -59,8 +59,7 @@ def load_planner(path: Path | str, make_env: MakeEnv | None = None) -> Planner:
         with content_of(path):
             rule: Planner = hook("planner", named)
         return rule
-    planner: LearnedPlanner = trainer_type(kind).planner_from_saved(path, saved, environment)
-    return planner
+    return saved_planner(trainer_type(kind), path, saved, environment)
 
 
 def _environment(path: Path | str, saved: SavedTraining, make_env: MakeEnv | None) -> MakeEnv:
