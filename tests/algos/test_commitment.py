@@ -259,7 +259,7 @@ def test_same_seed_same_bits_and_a_checkpoint_goes_on(rule: str, tmp_path: Path)
 
 
 def test_an_arm_is_tried_in_every_replica_and_counted_once() -> None:
-    trainer = Commitment(GAME, config(answers=2)).learn(7)  # UCB1 tries every stake once
+    trainer = Commitment(GAME, config(extra_agent_updates=2)).learn(7)  # UCB1 tries every stake once
     planner: Any = trainer.learners["planner"]
     assert planner.counts.tolist() == [1] * 7
     assert trainer.env_steps == 7 * 3 * 4 * 4
@@ -318,7 +318,7 @@ def test_it_is_trained_by_its_name_and_explained(tmp_path: Path, capsys: pytest.
 
 
 def test_configuration_comes_back_from_json() -> None:
-    given = config("gp_ucb", answers=2, search=CommitmentSearch("gp_ucb", levels=5))
+    given = config("gp_ucb", extra_agent_updates=2, search=CommitmentSearch("gp_ucb", levels=5))
     assert from_json(CommitmentConfig, to_json(given)) == given
 
 

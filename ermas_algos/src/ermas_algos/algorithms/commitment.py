@@ -42,8 +42,4 @@ class Commitment(Trainer[CommitmentConfig]):
         planner = self.learners.get(self.env.planner)
         if isinstance(planner, CommitmentLearner):
             cast[self.env.planner] = [planner.explorer()]
-        for _ in range(self.config.answers):
-            self._update_agents(self._collect(cast))
-        experience = self._collect(cast)
-        metrics = self._outcome_metrics(experience) | self._update_agents(experience)
-        return metrics | self._update_planner(experience)
+        return self._learn_at_once(cast, self.config.extra_agent_updates)

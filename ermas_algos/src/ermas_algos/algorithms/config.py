@@ -154,13 +154,13 @@ class CommitmentConfig(TrainerConfig):
 
     search: CommitmentSearch = field(default_factory=CommitmentSearch)
     """How it searches."""
-    answers: int = 0
+    extra_agent_updates: int = 0
     """Further rollouts under every commitment, ≥ 0, on each of which agents learn before its reward is counted."""
 
     def __post_init__(self) -> None:
         """ValueError naming the field and the allowed range."""
         super().__post_init__()
-        keep(self, answers=check_integer("answers", self.answers, 0, MOST_UPDATES))
+        keep(self, extra_agent_updates=check_integer("extra_agent_updates", self.extra_agent_updates, 0, MOST_UPDATES))
         if self.agent_learner.needs != "samples":
             raise ValueError(f"search needs sampled episodes; agent_learner is {self.agent_learner.kind}.")
         check_writable(self)

@@ -28,11 +28,7 @@ class MARL(Trainer[MARLConfig]):
 
     def _iterate(self) -> Metrics:
         cast = {role: [learner] for role, learner in self.learners.items()}
-        for _ in range(self.config.extra_agent_updates):
-            self._update_agents(self._collect(cast))
-        experience = self._collect(cast)
-        metrics = self._outcome_metrics(experience) | self._update_agents(experience)
-        return metrics | self._update_planner(experience)
+        return self._learn_at_once(cast, self.config.extra_agent_updates)
 
     def _agents_rewards(self, experience: Experience, agents: Sequence[str]) -> Mapping[str, FloatArray]:
         own, risk = super()._agents_rewards(experience, agents), self.config.agent_risk

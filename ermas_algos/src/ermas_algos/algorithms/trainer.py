@@ -277,6 +277,14 @@ class Trainer(ABC, Generic[ConfigT]):
         """
         self._update_agents(self._collect({role: [actor] for role, actor in actors.items()}))
 
+    def _learn_at_once(self, cast: Cast, further_updates: int) -> Metrics:
+        """Agents learn from some rollouts of a cast; then all learn from another one, of which the metrics speak."""
+        for _ in range(further_updates):
+            self._update_agents(self._collect(cast))
+        experience = self._collect(cast)
+        metrics = self._outcome_metrics(experience) | self._update_agents(experience)
+        return metrics | self._update_planner(experience)
+
     def _update_agents(
         self, experience: Experience, agents: Mapping[str, Learner] | None = None, block: int = 0, prefix: str = ""
     ) -> Metrics:
