@@ -170,6 +170,48 @@ def test_output_that_is_not_utf_8_loses_no_result(
 
 # Bad input: exit status 2 and one line that names what is wrong
 
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "train --out o --arguments",
+        "train --out o --settings",
+        "evaluate constant:1 --arguments",
+        "evaluate constant:1 --fresh-agents",
+        "certify run --arguments",
+        "certify run --exploiters",
+        "explain run --arguments",
+        "explain run --exploiters",
+    ],
+)
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("horizon=4", "a name and its value are two words: horizon 4, not horizon=4."),
+        ("seed 1 horizon=4 q=1", "a name and its value are two words: horizon 4, not horizon=4."),
+        ("seed 1 horizon", "every name is followed by its value; horizon has none."),
+    ],
+)
+def test_names_and_values_that_are_no_pairs(
+    option: str, given: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ermas(monkeypatch, *option.split(), *given.split()) == 2
+    printed = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert f"{option.split()[-1]}: {message}" in printed
+
+
+@pytest.mark.parametrize(("runs", "named"), [(5, "run-0, run-1, run-2, run-3, run-4."), (6, "run-3, run-4 and more.")])
+def test_of_many_runs_some_are_named(
+    runs: int, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in range(runs):
+        (tmp_path / f"run-{place}").mkdir()
+        (tmp_path / f"run-{place}" / "checkpoint.safetensors").touch()
+    assert ermas(monkeypatch, "certify", "nothing") == 2
+    assert named in capsys.readouterr().err
+
+
 SWEEP = """
 seeds = [0]
 gaps = [0.0]
@@ -250,8 +292,16 @@ BAD_INPUT = [
     (("evaluate", "", "--environment", "bimatrix_v0", "--gap-argument", "action_noise"), ": is no run"),
     (("evaluate", "my_planner:four"), "environment: no checkpoint names one"),
     (("evaluate", "run"), "gap_argument of bimatrix_v0: unknown name 'q'"),
-    (("certify", "nothing"), "nothing: there is no such file"),
-    (("certify", "empty"), "empty/checkpoint.safetensors: there is no such file"),
+    (("evaluate",), "planners: name at least one, such as a run's directory"),
+    (("certify", "nothing"), "nothing: there is no such file; runs in .: damaged, foreign, lost, old, run."),
+    (("certify", "empty/run"), "empty/run: there is no such file; `ermas train` makes a run"),
+    (("certify", "empty"), "empty/checkpoint.safetensors: there is no such file; `ermas train` makes a run"),
+    (("certify", "begun"), "begun/checkpoint.safetensors: there is no such file; this training has not reached"),
+    (("certify", "."), "checkpoint.safetensors: there is no such file; runs in .: damaged, foreign, lost, old, run."),
+    (("explain", "begun"), "begun/checkpoint.safetensors: there is no such file; this training has not reached"),
+    (("info", "begun"), "begun/checkpoint.safetensors: there is no such file; this training has not reached"),
+    (("info", "bimatrix_v0"), "bimatrix_v0: is no run here, and no preset (contracts, "),
+    (("info", "empty/run"), "empty/run: there is no such file"),
     (("certify", "old"), "old/checkpoint.safetensors: damaged, or written by another version of ermas-algos (KeyError"),
     (("certify", "lost"), "lost/checkpoint.safetensors: environment: unknown name 'gone_v0'"),
     (("certify", "run", "--epsilon", "-1"), "epsilon must be a finite number >= 0"),
@@ -278,6 +328,7 @@ BAD_INPUT = [
     (("sweep", "task.toml", "--out", "o"), "tasks.tiny must be a table"),
     (("sweep", "labels.toml", "--out", "o"), "labels must be a table"),
     (("sweep", "settings-of-method.toml", "--out", "o"), "Did you mean 'num_envs'?"),
+    (("plot", "run"), "run: is a directory; name the experiment whose tables it has"),
     (("plot", "sweeep"), "Did you mean 'sweep'?"),
     (("plot", "sweep", "--results", "nothing"), "nothing/sweep.csv: No such file"),
     (("plot", "sweep", "--results", "file"), "file/sweep.csv: Not a directory"),
@@ -290,8 +341,9 @@ def inputs(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
     for name, text in FILES.items():
         (folder / name).write_text(text)
-    for name in ("directory.toml", "empty", "run", "damaged", "foreign", "old", "lost"):
+    for name in ("directory.toml", "empty", "run", "damaged", "foreign", "old", "lost", "begun"):
         (folder / name).mkdir()
+    (folder / "begun" / "train.toml").write_text("algorithm = 'ERMAS'")
     whole, name = run.read_bytes(), run.name
     (folder / "run" / name).write_bytes(whole)
     (folder / "damaged" / name).write_bytes(whole[:-9] + bytes([whole[-9] ^ 255]) + whole[-8:])

@@ -34,7 +34,7 @@ DESCRIPTION = """Planners that stay good when the agents are not the ones they w
 
 First steps, a minute or two each:
 
-ermas train --environment augmented_bimatrix_v0 --out runs/first
+ermas train --environment augmented_bimatrix_v0 --arguments agents_observe own planner_observes false --out runs/first
 
 ermas certify runs/first
 

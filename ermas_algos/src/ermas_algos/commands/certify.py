@@ -11,7 +11,7 @@ from rich.console import Console
 from ermas_algos.commands.exact_games import EXACT_GAMES, ExactGame
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_THE_BEGINNING
 from ermas_algos.commands.numbers_given import numbers_given
-from ermas_algos.commands.options import checkpoint_file, environment_spec, given_arguments, optional
+from ermas_algos.commands.options import NamesAndValues, checkpoint_file, environment_spec, given_arguments, optional
 from ermas_algos.commands.run_certificate import exact_certificate, has_oracle, shown_by_exploiters
 from ermas_algos.evaluation.certificate import load_trainer
 from ermas_envs import EnvironmentSpec
@@ -49,10 +49,10 @@ class Certify:
     """Bound ε on every agent's regret that is asked about, payoff per step."""
     environment: Annotated[str | None, optional("NAME", "what the checkpoint names")] = None
     """Registered environment that the agents were trained in, or that is taxed."""
-    arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
+    arguments: NamesAndValues = field(default_factory=dict)
     """Arguments of that environment: names, each followed by its value in JSON (text may be bare); dots reach into
     tables: perturbation.eta 0.5."""
-    exploiters: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
+    exploiters: NamesAndValues = field(default_factory=dict)
     """Where the game has no oracle: settings that differ from the defaults of exploiters (5), updates of each (100),
     num_envs (64), episodes (1024), start (policy, or scratch) and learner, as in exploiters 5 episodes 2048."""
     seed: int = 0

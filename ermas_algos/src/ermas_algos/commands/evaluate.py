@@ -18,7 +18,14 @@ from ermas_algos.commands.configuration_file import json_value, nested
 from ermas_algos.commands.console import print_table, progress_bar
 from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
 from ermas_algos.commands.imported_planner import imported_planner
-from ermas_algos.commands.options import checkpoint_file, environment_spec, given_arguments, optional, prepare_file
+from ermas_algos.commands.options import (
+    NamesAndValues,
+    checkpoint_file,
+    environment_spec,
+    given_arguments,
+    optional,
+    prepare_file,
+)
 from ermas_algos.evaluation import FreshAgentsConfig, TransferRow, load_planner, transfer_evaluation, write_rows
 from ermas_algos.evaluation.certificate import read_any_training
 from ermas_algos.sb3_planner import SB3Planner
@@ -45,7 +52,7 @@ class Evaluate:
     """Runs, Stable-Baselines3 zips, registered names, tables, constant:ACTION, module:name (see above)."""
     environment: Annotated[str | None, optional("NAME", "what the first checkpoint names")] = None
     """Registered environment (`ermas info` lists them)."""
-    arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
+    arguments: NamesAndValues = field(default_factory=dict)
     """Arguments of that environment: names, each followed by its value in JSON (text may be bare); dots reach into
     tables: perturbation.eta 0.5."""
     gap_argument: Annotated[str, optional("NAME", "q")] = "q"
@@ -54,7 +61,7 @@ class Evaluate:
     """Reality gaps."""
     seeds: tuple[int, ...] = (0,)
     """Seeds of the fresh agents."""
-    fresh_agents: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
+    fresh_agents: NamesAndValues = field(default_factory=dict)
     """Settings of their training that differ from the defaults, likewise: max_iterations 200 tolerance 0.001."""
     sb3_algorithm: Annotated[str, optional("NAME", "PPO")] = "PPO"
     """Algorithm that saved the zips."""
@@ -64,7 +71,9 @@ class Evaluate:
     def run(self, console: Console) -> int:
         """Exit status."""
         if not self.planners:
-            raise ValueError("planners: name at least one.")
+            raise ValueError(
+                "planners: name at least one, such as a run's directory or constant:ACTION (`ermas evaluate --help`)."
+            )
         config: FreshAgentsConfig = from_json(FreshAgentsConfig, nested(self.fresh_agents))
         planners = _named([(_name(text), self._planner(text)) for text in self.planners])
         spec = self._environment()

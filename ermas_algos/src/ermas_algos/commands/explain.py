@@ -13,7 +13,14 @@ from ermas_algos.checkpoint import replace_file
 from ermas_algos.commands.console import print_table
 from ermas_algos.commands.exit_status import DONE, FROM_THE_BEGINNING
 from ermas_algos.commands.number_text import number
-from ermas_algos.commands.options import checkpoint_file, environment_spec, given_arguments, optional, prepare_file
+from ermas_algos.commands.options import (
+    NamesAndValues,
+    checkpoint_file,
+    environment_spec,
+    given_arguments,
+    optional,
+    prepare_file,
+)
 from ermas_algos.commands.run_certificate import Certified, exact_certificate, has_oracle, shown_by_exploiters
 from ermas_algos.evaluation.certificate import load_trainer
 from ermas_algos.evaluation.explanation import Explanation, Rule, explain_planner, with_planner
@@ -49,9 +56,9 @@ class Explain:
     """Bound ε of the certificate, payoff per step."""
     environment: Annotated[str | None, optional("NAME", "what the checkpoint names")] = None
     """Registered environment that the run was trained in."""
-    arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
+    arguments: NamesAndValues = field(default_factory=dict)
     """Arguments of that environment: names, each followed by its value in JSON (text may be bare)."""
-    exploiters: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
+    exploiters: NamesAndValues = field(default_factory=dict)
     """Where the game has no oracle: settings of exploiters as in `ermas certify`, which are then trained."""
     seed: int = 0
     """Everything random follows from it."""

@@ -83,6 +83,8 @@ def _installation() -> dict[str, Any]:
 def _described(subject: Path) -> dict[str, Any]:
     if str(subject) in preset_registry.names() and not subject.exists():
         return {"preset": str(subject), **dataclasses.asdict(preset_registry.make(str(subject)))}
+    if not subject.exists() and len(subject.parts) == 1:
+        raise ValueError(f"{subject}: is no run here, and no preset ({', '.join(preset_registry.names())}).")
     return _contents(subject)
 
 

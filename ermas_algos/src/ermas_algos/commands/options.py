@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -15,10 +15,38 @@ from ermas_envs import EnvironmentSpec
 from ermas_envs.base.arguments import shown
 from ermas_envs.make import check_arguments
 
+RESOLVED = "train.toml"
+"""The complete configuration that a training leaves beside its checkpoint."""
+_NAMED_RUNS = 5  # a folder of sweeps has hundreds
+
 
 def optional(metavar: str, default: str = "") -> Any:
     """For `Annotated`: --help shows `metavar`, and `default` (which may be empty) instead of None."""
     return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})" if default else "")
+
+
+def _names_and_values(words: list[str]) -> dict[str, str]:
+    """Names, each followed by its value; ValueError for a name without one, and for NAME=VALUE."""
+    for name in words[::2]:
+        if "=" in name:
+            raise ValueError(f"a name and its value are two words: {' '.join(name.split('=', 1))}, not {name}.")
+    if len(words) % 2:
+        raise ValueError(f"every name is followed by its value; {words[-1]} has none.")
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+NamesAndValues = Annotated[
+    dict[str, str],
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="NAME VALUE ...",
+        instance_from_str=_names_and_values,
+        is_instance=lambda value: isinstance(value, dict),
+        str_from_instance=lambda values: [word for pair in values.items() for word in pair],
+    ),
+    optional("NAME VALUE ..."),
+]
+"""Arguments or settings by name, as text, which `given_arguments` and `configuration_file.nested` read."""
 
 
 def environment_spec(name: str, arguments: Mapping[str, Any]) -> EnvironmentSpec:
@@ -49,8 +77,22 @@ def given_arguments(texts: Mapping[str, str], beneath: Mapping[str, Any]) -> dic
 
 
 def checkpoint_file(path: Path) -> Path:
-    """The checkpoint of a run's directory; any other path as it is."""
-    return path / CHECKPOINT if path.is_dir() else path
+    """The checkpoint of a run's directory; any other path as it is; ValueError, with what to do, if there is none."""
+    file = path / CHECKPOINT if path.is_dir() else path
+    if not file.exists():
+        raise ValueError(f"{file}: there is no such file; {_instead_of(path)}.")
+    return file
+
+
+def _instead_of(path: Path) -> str:
+    """What to do where a run has no checkpoint, or is no run."""
+    if (path / RESOLVED).exists():
+        return "this training has not reached its first checkpoint: repeat its command"
+    folder = path if path.is_dir() else path.parent
+    runs = sorted(str(checkpoint.parent) for checkpoint in folder.glob(f"*/{CHECKPOINT}"))
+    if runs:
+        return f"runs in {folder}: {', '.join(runs[:_NAMED_RUNS])}{' and more' if len(runs) > _NAMED_RUNS else ''}"
+    return "`ermas train` makes a run (`ermas train --help` has an example)"
 
 
 def prepare_directory(path: Path) -> None:

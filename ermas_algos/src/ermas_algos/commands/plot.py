@@ -30,6 +30,11 @@ class Plot:
 
     def run(self, console: Console) -> int:
         """Exit status."""
+        if Path(self.name).is_dir():
+            raise ValueError(
+                f"{self.name}: is a directory; name the experiment whose tables it has, and the directory after "
+                "--results. What a single training logged is shown by `tensorboard --logdir DIRECTORY`."
+            )
         check_choice("name", self.name, ("sweep", *experiment_registry.names()))
         try:
             path = redraw_sweep(self.results) if self.name == "sweep" else redraw(self.name, self.results)

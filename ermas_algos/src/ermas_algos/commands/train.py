@@ -1,5 +1,6 @@
 """`ermas train`: train one planner, from the command line or a file, resumable."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from ermas_algos.checkpoint import content_of
 from ermas_algos.commands.configuration_file import nested, read_configuration, write_toml
 from ermas_algos.commands.console import progress_bar
 from ermas_algos.commands.exit_status import DONE
-from ermas_algos.commands.options import given_arguments, optional, prepare_directory
+from ermas_algos.commands.options import RESOLVED, NamesAndValues, given_arguments, optional, prepare_directory
 from ermas_algos.directory_lock import locked_directory
 from ermas_algos.evaluation.tax_certificate import is_one_step, taxes_are_certified
 from ermas_algos.learners.protocol import num_seeds
@@ -24,8 +25,6 @@ from ermas_algos.presets import NO_PRESET
 from ermas_envs.base.arguments import check_integer, unknown_name
 from ermas_envs.make import argument_names, check_arguments
 
-RESOLVED = "train.toml"
-"""The complete configuration that a training leaves beside its checkpoint."""
 _EVERY = "checkpoint_every"
 
 
@@ -51,10 +50,10 @@ class Train:
     """Registered algorithm (`ermas info` lists them)."""
     environment: Annotated[str | None, optional("NAME")] = None
     """Registered environment (`ermas info` lists them); required here or in the file."""
-    arguments: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
+    arguments: NamesAndValues = field(default_factory=dict)
     """Arguments of the environment: names, each followed by its value in JSON (text may be bare); dots reach into
     tables, as in perturbation.eta 0.5."""
-    settings: Annotated[dict[str, str], optional("NAME VALUE ...")] = field(default_factory=dict)
+    settings: NamesAndValues = field(default_factory=dict)
     """Settings that differ from the algorithm's defaults, likewise; dots as in agent_learner.learning_rate 0.01."""
     preset: Annotated[str | None, optional("NAME", "that of the environment")] = None
     """Arguments and settings to begin with (`ermas info` lists them); what is given here or in the file overrides it.
@@ -93,7 +92,9 @@ class Train:
             console.print(f"{path} has {begun} iterations already; nothing was done.", soft_wrap=True)
         done = f"{trainer.iteration} outer iterations, {trainer.env_steps} environment steps."
         console.print(f"Checkpoint, progress.csv and {RESOLVED} are in {self.out}: {done}", soft_wrap=True)
-        following = [f"ermas {name} {self.out}" for name in _next_commands(trainer, run.environment.name)]
+        following = [
+            f"ermas {name} {shlex.quote(str(self.out))}" for name in _next_commands(trainer, run.environment.name)
+        ]
         console.print(f"Next: {', '.join(following)}", soft_wrap=True, highlight=False)
         return DONE
 
