@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -90,6 +91,16 @@ def test_a_repeated_training_goes_on_and_other_settings_are_refused(
     assert tomllib.loads((tmp_path / "train.toml").read_text())["iterations"] == 4
     assert ermas(*given, "--iterations", "4", "--seed", "4") == 2
     assert "other settings or in another environment" in capsys.readouterr().err
+
+
+def test_the_next_commands_can_be_pasted_whatever_the_directory_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "größer, ein Lauf"
+    few = ("--algorithm", "MARL", "--settings", "num_envs", "4", "--iterations", "1")
+    assert ermas("train", *GAME, *few, "--out", str(out)) == 0
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Next: ")]
+    assert shlex.split(told) == ["Next:", "ermas", "evaluate", f"{out},", "ermas", "certify", str(out)]
 
 
 def test_a_batch_of_exact_learners_is_trained_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
