@@ -126,20 +126,24 @@ def test_reproduce_goes_through(
 ) -> None:
     calls: list[Any] = []
 
-    def pretend(name: str, scale: Any, out: Path, backend: Any, report: Any) -> Any:
-        calls.append((name, scale.seeds, scale.quick, out, backend))
+    def pretend(name: str, scale: Any, out: Path, backend: Any, report: Any, earlier: Any) -> Any:
+        calls.append((name, scale.numbers, scale.quick, out, backend, earlier))
         report(1, 2)
         failed = {"a job": "ValueError: why"} if name == "figure-3" else {}
         return type("Outcome", (), {"failed": failed})
 
     monkeypatch.setattr("ermas_algos.commands.reproduce.reproduce", pretend)
     assert ermas(monkeypatch, "reproduce", "figure-2", "--quick", "--workers", "3", "--out", str(tmp_path)) == 0
-    assert calls == [("figure-2", 2, True, tmp_path, Processes(3))]
+    assert calls == [("figure-2", range(2), True, tmp_path, Processes(3), ())]
     assert ermas(monkeypatch, "reproduce", "figure-3", "--seeds", "4") == 1
     assert "failed: a job: ValueError: why" in capsys.readouterr().out
     assert ermas(monkeypatch, "reproduce", "figure-3", "--address", "auto", "--out", str(tmp_path)) == 1
-    assert calls[-1] == ("figure-3", 10, False, tmp_path, RayCluster("auto", 2))
+    assert calls[-1] == ("figure-3", range(10), False, tmp_path, RayCluster("auto", 2), ())
+    pieces = ("--seeds", "2", "--first-seed", "3", "--earlier", "a.gz", "b.gz", "--out", str(tmp_path))
+    assert ermas(monkeypatch, "reproduce", "figure-2", *pieces) == 0
+    assert calls[-1] == ("figure-2", range(3, 5), False, tmp_path, Processes(2), (Path("a.gz"), Path("b.gz")))
     assert ermas(monkeypatch, "reproduce", "figure-2", "--seeds", "0") == 2
+    assert ermas(monkeypatch, "reproduce", "figure-2", "--first-seed", "-1") == 2
 
 
 def test_help_names_both_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
