@@ -1,4 +1,4 @@
-"""Kernels that kernels call have no machine code; copies of a kernel are found by name; long compilations say so."""
+"""Copies of a kernel are found by name; long compilations say so."""
 
 import pickle
 import subprocess
@@ -13,7 +13,6 @@ from ermas_envs import one_step_economy_v0
 from ermas_envs.games.one_step.step import step_replicas
 from ermas_envs.kernels import dispatchers
 from ermas_envs.kernels.compiled import compiled
-from ermas_envs.kernels.kernel_files import KernelCache
 from ermas_envs.kernels.random_draws import uniform
 
 pytestmark = pytest.mark.skipif(not isinstance(uniform, dispatchers.Kernel), reason="NUMBA_DISABLE_JIT is set")
@@ -31,21 +30,9 @@ def calling(function: Any) -> Any:
     def outer(streams: Any, replica: int) -> float:
         return 2.0 * function(streams, replica)  # type: ignore[no-any-return]
 
-    outer.__module__ = __name__
-    return dispatchers.kernel(compiled.__globals__["_dispatcher"], outer)
-
-
-def test_what_a_kernel_calls_ends_as_llvm_code() -> None:
-    outer = calling(uniform)
-    streams = np.array([[1, 2]], np.uint64)
-    assert outer(streams.copy(), 0) == 2.0 * uniform(streams.copy(), 0)
-    kernel: Any = uniform
-    called = list(kernel.inlined.overloads.values())
-    assert called
-    assert all(isinstance(one.library, dispatchers.InlinedLibrary) for one in called)
-    assert not any(isinstance(one.library, dispatchers.InlinedLibrary) for one in kernel.overloads.values())
-    assert isinstance(kernel.inlined._cache, NullCache)
-    assert isinstance(kernel._cache, KernelCache)
+    kernel: Any = compiled(outer)
+    kernel._cache = NullCache()
+    return kernel
 
 
 def test_another_process_finds_a_pickled_kernel_by_name() -> None:
