@@ -58,12 +58,15 @@ def main(settings: Settings) -> None:
         }
     )
     trainer = run.trainer()
+    horizon = trainer.env.horizon or 1  # metrics are per step
     columns = (TextColumn("{task.description:<12}"), BarColumn(bar_width=12), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[news]}"), console=console) as progress:
         bar = progress.add_task("train MARL", total=run.iterations, news="")
 
         def report(iteration: int, metrics: Mapping[str, float]) -> None:
-            progress.update(bar, completed=iteration, news=f"equality × mean coin {metrics['payoff/planner'] * 2:6.1f}")
+            progress.update(
+                bar, completed=iteration, news=f"equality × mean coin {metrics['payoff/planner'] * horizon:6.1f}"
+            )
 
         trainer.learn(run.iterations, settings.out, progress=report)
     people = Population.of(OneStepSettings(**run.environment.arguments))

@@ -27,7 +27,7 @@ _GAMES: Sequence[tuple[str, Mapping[str, str]]] = (
 """What has kernels of its own, or kernels for other types; the longest comes first."""
 
 
-def warm_up(processes: int = 1) -> None:
+def warm_up(processes: int) -> None:
     """Compile every kernel that is not yet in the cache, each game in a process of its own.
 
     Other games have no kernels. The cache is found again by every process of the user with the same `NUMBA_CACHE_DIR`

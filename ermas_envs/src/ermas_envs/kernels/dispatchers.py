@@ -1,5 +1,6 @@
 """Numba's dispatchers of kernels: a compilation that takes long says so, and a copy of a kernel is found by name."""
 
+import functools
 import importlib
 import sys
 import threading
@@ -15,12 +16,18 @@ NOTICE = (
 )
 
 
+@functools.cache
+def announce() -> None:
+    """Write `NOTICE` on stderr, once in a process: a game has many kernels, and kernels wait for those they call."""
+    print(NOTICE, file=sys.stderr, flush=True)
+
+
 class Kernel(CPUDispatcher):
     """What Python and kernels call."""
 
     def compile(self, sig: Any) -> Any:
-        """As in Numba, with a line on stderr where it takes longer than `PATIENCE`."""
-        notice = threading.Timer(PATIENCE, print, (NOTICE,), {"file": sys.stderr, "flush": True})
+        """As in Numba; `announce` where it takes longer than `PATIENCE`."""
+        notice = threading.Timer(PATIENCE, announce)
         notice.daemon = True
         notice.start()
         try:

@@ -136,7 +136,7 @@ class ContractEngine(Engine):
     def _masks(self) -> dict[str, BoolArray]:
         working = self._time == 1
         count = np.count_nonzero(working)
-        if count in (0, self.num_envs):
+        if count in (0, self.num_envs):  # nearly always; a fifth of the time of `where`
             masks = self._masks_working if count else self._masks_signing
             return {group: np.repeat(mask, self.num_envs, axis=0) for group, mask in masks.items()}
         rows = working[:, None, None]
