@@ -15,31 +15,38 @@ from ermas_envs.games.one_step.settings import OneStepSettings
 from ermas_envs.oracles.taxes import Population, equilibrium, expected_welfare, regrets
 from ermas_envs.planners import FixedBrackets
 
-_ITERATIONS = 100
-
 _ROWS = 1280
-"""Hours chosen by all agents together in an update."""
+"""Hours chosen by all agents together in an update, of a few agents."""
+_REPLICAS = 24
+"""At least so many, and so many hours of each agent: of a crowd."""
 
 
 def fresh_taxpayers(num_agents: int) -> FreshAgentsConfig:
-    """So many fresh agents, who share a policy and whose entropy falls to nearly nothing."""
+    """So many fresh agents, who share a policy and whose entropy falls to nearly nothing.
+
+    In a crowd the next higher wage is so near that working the most looks like the answer of those, too, who should
+    stop below a bracket's cliff. A crowd learns twice as long, by larger steps and from more entropy. A hundred agents
+    who learned as a few do had up to 2.7 of regret per step under a rate of .95, and seemed to be worth 5 % more than
+    they were; with these settings it is .7, and 1 %."""
+    crowd = num_agents * _REPLICAS > _ROWS
+    replicas, iterations = (_REPLICAS, 200) if crowd else (_ROWS // num_agents, 100)
     learner = SB3LearnerConfig(
         "MaskablePPO",
-        learning_rate=6e-3,
+        learning_rate=1.5e-2 if crowd else 6e-3,
         gamma=1.0,
         gae_lambda=0.95,
         hidden_layers=(64, 64),
-        minibatch_size=_ROWS // 2,
-        anneal_epochs=4 * _ITERATIONS,
-        annealed_share=0.02,
-        algorithm_kwargs={"n_epochs": 4, "ent_coef": 0.2, "clip_range": 0.2},
+        minibatch_size=replicas * num_agents // 2 if crowd else _ROWS // 2,
+        anneal_epochs=4 * iterations,
+        annealed_share=0.004 if crowd else 0.02,
+        algorithm_kwargs={"n_epochs": 4, "ent_coef": 0.5 if crowd else 0.2, "clip_range": 0.2},
     )
     return FreshAgentsConfig(
         agent_learner=learner,
-        num_envs=max(_ROWS // num_agents, 1),
+        num_envs=replicas,
         policy_sharing="group",
-        window=_ITERATIONS // 2,
-        max_iterations=_ITERATIONS,
+        window=iterations // 2,
+        max_iterations=iterations,
     )
 
 
