@@ -22,6 +22,7 @@ class JointActionCheck:
 
     def __init__(self, roles: Roles, action_spaces: Mapping[str, spaces.Space[Any]], num_envs: int) -> None:
         self._roles, self._spaces, self._num_envs = roles, action_spaces, num_envs
+        self._bounds = {group: _common_bounds(action_spaces[names[0]]) for group, names in roles.groups.items()}
         # Engines of many like roles read their actions by group, those of two read them by role.
         self._many = max(len(group) for group in roles.groups.values()) > 2
 
@@ -67,7 +68,7 @@ class JointActionCheck:
         shape, dtype = (self._num_envs, *(space.shape or ())), batches[0].dtype
         if all(batch.shape == shape and batch.dtype == dtype for batch in batches):
             together = batches[0] if len(batches) == 1 else np.concatenate(batches)
-            if _are_inside(space, together):
+            if _are_inside(space, together, self._bounds[group]):
                 if isinstance(space, spaces.Discrete):
                     together = together.astype(np.int64, copy=False)
                 return together.reshape((len(roles), *shape))
@@ -76,14 +77,23 @@ class JointActionCheck:
         ]
 
 
-def _are_inside(space: spaces.Space[Any], batch: Array) -> bool:
+def _common_bounds(space: spaces.Space[Any]) -> tuple[float, float] | None:
+    """What every part of a Box contains, from and to; None for other spaces and for a Box without parts."""
+    return (space.low.max(), space.high.min()) if isinstance(space, spaces.Box) and space.low.size else None
+
+
+def _are_inside(space: spaces.Space[Any], batch: Array, common: tuple[float, float] | None = None) -> bool:
     """Whether all actions of a batch, of any leading shape, are seen at once to lie in the space; a False means that
-    they are to be looked at one role at a time."""
+    they are to be looked at one role at a time.
+
+    Args:
+        space: of one role.
+        batch: of one or several.
+        common: see `_common_bounds`; two reductions are enough for actions within them."""
     if isinstance(space, spaces.Box):
         if batch.dtype.kind not in "iuf":
             return False
-        # Two reductions are enough where all parts have the same bounds.
-        if batch.size and space.low.max() <= batch.min() and batch.max() <= space.high.min():
+        if common is not None and batch.size and common[0] <= batch.min() and batch.max() <= common[1]:
             return True
         return bool(((batch >= space.low) & (batch <= space.high)).all())
     if batch.dtype.kind not in "iu":
@@ -141,7 +151,7 @@ def check_group_actions(
     shape = (num_envs, len(roles), *(space.shape or ()))
     if batch.shape != shape:
         raise ValueError(f"actions[{group!r}] must have shape {shape}, got {batch.shape}.")
-    if _are_inside(space, batch):
+    if _are_inside(space, batch, _common_bounds(space)):
         return batch.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else batch
     columns = [check_action_batch(role, space, batch[:, k], num_envs) for k, role in enumerate(roles)]
     return np.stack(columns, axis=1)  # each is inside its space by a closer look

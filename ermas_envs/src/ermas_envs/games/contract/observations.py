@@ -62,12 +62,13 @@ class Observed:
         """Write what is seen under payments (K, N, O) into rows (K, N, size); expectations are summed outcome by
         outcome, so that their last bits do not depend on K."""
         shares = payments.astype(np.float32) * np.float32(1.0 / self._unit)
-        paid = np.ascontiguousarray(shares.transpose(1, 2, 0))
-        expected = paid[:, 0, None] * self._chances[0]
+        columns = np.empty((rows.shape[1], rows.shape[2] - 1, rows.shape[0]), np.float32)
+        paid = columns[:, : self._outcomes]
+        expected = columns[:, self._outcomes : self._outcomes + self._actions]
+        paid[...] = shares.transpose(1, 2, 0)
+        np.multiply(paid[:, 0, None], self._chances[0], out=expected)
         for outcome in range(1, self._outcomes):
             expected += paid[:, outcome, None] * self._chances[outcome]
-        to_agent, to_principal = 1 + self._outcomes, 1 + self._outcomes + self._actions
-        columns = rows.transpose(1, 2, 0)
-        columns[:, 1:to_agent] = paid
-        np.subtract(expected, self._costs, out=columns[:, to_agent:to_principal])
-        np.subtract(self._value, expected, out=columns[:, to_principal:])
+        np.subtract(self._value, expected, out=columns[:, self._outcomes + self._actions :])
+        expected -= self._costs
+        rows[..., 1:] = columns.transpose(2, 0, 1)  # one strided pass instead of one per part
