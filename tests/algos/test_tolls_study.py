@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ermas_algos.experiments.jobs import Scale
@@ -31,6 +32,7 @@ def test_searches_have_the_same_drivers_and_tolls_as_marl(method: str) -> None:
 def test_epsilon_is_per_drive_and_multipliers_count_one_driver(method: str, number: int) -> None:
     run = study.Trained(number, method, 0.1, 0, 400, 50).run_settings()
     assert run.config.regret_of_others == (method == study.WHOLE)
+    assert (run.config.planner_objective == "lagrangian") == (method == study.WHOLE)
     assert per_drive(study.toll_settings(number), run.config.epsilon) == pytest.approx(0.1)
     assert run.config.multiplier.initial * number == pytest.approx(4.0)
     assert run.config.num_envs * number >= study.DRIVERS_IN_ALL * 0.9
@@ -49,6 +51,21 @@ def test_rules_are_what_the_oracles_say(tmp_path: Path) -> None:
         assert row["worst_latency"] >= row["robust_optimum"] - 1e-9
     study.plot(tmp_path / "figure.png", found)
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("number", study.NUMBERS)
+def test_no_epsilon_leads_to_a_toll_for_an_unknown_value_of_time(number: int) -> None:
+    """Robust tolls lie above the cliff at .5; from ε = .25 on, all tolls are alike. docs/tolls.md says so."""
+
+    def unknown(toll: float) -> float:
+        return study.worst(number, study.VALUE_GAP, None, np.array([0.0, toll]))
+
+    assert unknown(0.45) < 0.82
+    for epsilon in (0.0, 0.05, 0.1, 0.2):
+        assert unknown(study.optimum(number, study.EPSILON_GAP, epsilon).tolls[1]) == pytest.approx(1.0, abs=1e-3)
+    tolls = np.linspace(0.0, 1.0, 21)
+    worst = [study.worst(number, study.EPSILON_GAP, 0.25, np.array([0.0, toll])) for toll in tolls]
+    assert worst == pytest.approx([1.0] * 21, abs=1e-3)
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")

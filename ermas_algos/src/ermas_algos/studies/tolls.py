@@ -48,16 +48,17 @@ VALUES = (0.5, 1.0, 2.0)
 VALUE_EPSILON = 0.45
 """ε of ERMAS for an unknown value of time, |1 − 1/v| · toll for v = ½ and a toll of .45."""
 ITERATIONS, SNAPSHOT_EVERY = 240, 40
-DRIVERS_IN_ALL = 640
-"""Drivers times replicas, for every number of drivers."""
-OWN, WHOLE = "ERMAS", "ERMAS, others' regret"
+DRIVERS_IN_ALL = 2560
+"""Drivers times replicas, for every number of drivers; with a quarter, planners of a hundred drivers learned chance."""
+OWN, WHOLE = "ERMAS", "ERMAS, whole gradient"
 SEARCHES: Mapping[str, str] = {"UCB1": "ucb1", "Thompson sampling": "thompson", "GP-UCB": "gp_ucb"}
 """Rule of each method that searches for the best fixed tolls (`CommitmentSearch.rule`)."""
 METHODS: Mapping[str, str] = {
     **{"MARL": "MARL", OWN: "ERMAS", WHOLE: "ERMAS"},
     **dict.fromkeys(SEARCHES, "Commitment"),
 }
-"""Trainer of each method; `WHOLE` counts what drivers do to each other's regret (`ERMASConfig.regret_of_others`)."""
+"""Trainer of each method; in `WHOLE` everybody follows the whole gradient of the Lagrangian: drivers count what they do
+to each other's regret (`ERMASConfig.regret_of_others`), and the planner what drivers can lose (`planner_objective`)."""
 EPSILON_GAP, VALUE_GAP = "epsilon", "value of time"
 """Names of the gaps."""
 
@@ -128,6 +129,7 @@ class Trained:
             settings |= {
                 "epsilon": per_step(toll_settings(self.num_drivers), self.epsilon),
                 "regret_of_others": self.method == WHOLE,
+                "planner_objective": "lagrangian" if self.method == WHOLE else "payoff",
                 "warmup_iterations": min(5, self.iterations // 2),
                 # One driver of n has 1/n of the effect on the planner's payoff, and so λ is of that order.
                 "multiplier": {name: value / self.num_drivers for name, value in MULTIPLIER.items()},

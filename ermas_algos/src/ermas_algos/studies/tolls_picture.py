@@ -18,7 +18,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "exact, robust": ("#15803d", "*"),
     "MARL": ("#93c5fd", "o"),
     "ERMAS": ("#1f5fa8", "o"),
-    "ERMAS, others' regret": ("#7c3aed", "D"),
+    "ERMAS, whole gradient": ("#7c3aed", "D"),
     "UCB1": ("#be185d", "^"),
     "Thompson sampling": ("#0f766e", "<"),
     "GP-UCB": ("#a16207", ">"),
