@@ -53,7 +53,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "game": ("base",),
     "faces": ("base", "game"),
     "games.bimatrix": ("base", "game"),
-    "games.contract": ("base", "game"),
+    "games.contract": ("base", "game", "kernels"),
     "games.taxation": ("base", "game", "kernels"),
     "games.economy": ("base", "game", "kernels", "games.taxation"),
     "games.economy.pictures": ("base", "game", "games.economy", "games.taxation", "faces", "testing"),

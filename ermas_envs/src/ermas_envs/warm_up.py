@@ -1,4 +1,4 @@
-"""Compiles the rules of the economies before they are needed: `ermas-envs warm-up`, for images, clusters and CI."""
+"""Compiles the rules of games before they are needed: `ermas-envs warm-up`, for images, clusters and CI."""
 
 import argparse
 import subprocess
@@ -23,6 +23,7 @@ _GAMES: Sequence[tuple[str, Mapping[str, str]]] = (
     ("one_step_economy_v0", {}),
     ("economy_v0", {"observations": "compact"}),
     ("economy_v0", {"map_dtype": "uint8"}),
+    ("contract_v0", {}),
 )
 """What has kernels of its own, or kernels for other types; the longest comes first."""
 
@@ -56,9 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     warm = commands.add_parser(
         "warm-up",
-        help="compile the rules of the economies now, so that nobody waits for them later",
-        description="Compile the rules of the economies, and keep them for all later processes of this user on this "
-        "kind of processor. NUMBA_CACHE_DIR names another folder.",
+        help="compile the rules of all games now, so that nobody waits for them later",
+        description="Compile the rules of all games that need it, and keep them for all later processes of this user "
+        "on this kind of processor. NUMBA_CACHE_DIR names another folder.",
     )
     warm.add_argument("--processes", type=int, default=2, help="processes that work at once (default: 2)")
     given = parser.parse_args(arguments)

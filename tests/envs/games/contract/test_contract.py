@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ermas_envs import contract_v0
-from ermas_envs.base.arrays import Array
+from ermas_envs.base.arrays import AGENT_GROUP, Array
 from ermas_envs.games.contract.instances import Instances, drawn_instances, reference_instances
 from ermas_envs.planners import ConstantPlanner
 from ermas_envs.testing import check_environment
@@ -29,6 +29,30 @@ def played(payments: Any, action: int, num_envs: int = 1, **arguments: Any) -> A
     for _ in range(2):
         step = env.step({**{agent: np.full(num_envs, action) for agent in env.agents}, "planner": named})
     return env, step
+
+
+@pytest.mark.parametrize("outcomes", ["expected", "drawn"])
+def test_replicas_in_different_steps_are_what_they_are_alone(outcomes: str) -> None:
+    """One of three begins anew while the others work."""
+    batch = contract_v0.batched_env(3, num_agents=2, outcomes=outcomes)
+    actions = {
+        "agent_0": np.array([4, 3, 2]),
+        "agent_1": np.array([0, 1, 4]),
+        "planner": np.full((3, 8), 0.5, np.float32),
+    }
+    batch.reset(seed=5)
+    batch.engine.step(batch._checked(actions))
+    batch.engine.reset(np.array([1]), batch._streams, np.array([1]), from_scratch=False)
+    mixed = batch.engine.step(batch._checked(actions))
+    seen = batch.engine.observe()[0].by_group[AGENT_GROUP]
+
+    alone = contract_v0.batched_env(3, num_agents=2, outcomes=outcomes)
+    alone.reset(seed=5)
+    signed = alone.step(actions).observations.by_group[AGENT_GROUP]
+    worked = alone.step(actions).payoffs.by_group[AGENT_GROUP]
+    np.testing.assert_array_equal(mixed.payoffs.by_group[AGENT_GROUP][[0, 2]], worked[[0, 2]])
+    assert not mixed.payoffs.by_group[AGENT_GROUP][1].any()
+    np.testing.assert_array_equal(seen[1], signed[1])
 
 
 @pytest.mark.parametrize(

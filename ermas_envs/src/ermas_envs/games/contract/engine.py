@@ -12,6 +12,7 @@ from ermas_envs.game.tabular import TabularGame
 from ermas_envs.games.contract import rendering
 from ermas_envs.games.contract.observations import Observed
 from ermas_envs.games.contract.settings import ContractSettings
+from ermas_envs.games.contract.step import work
 
 HORIZON = 2
 """A step in which contracts are signed, one in which agents work."""
@@ -37,16 +38,16 @@ class ContractEngine(Engine):
             agent: _positive(float(costs.max())) for agent, costs in zip(self.agents, self.problems.costs, strict=True)
         }
         self._set_spaces()
-        self._masks_signing, self._masks_working = self._masks_of(working=False), self._masks_of(working=True)
         chances, self._number = self.problems.probabilities, self.problems.number
-        self._columns = np.arange(self._number) * self.problems.num_actions
-        self._thresholds = np.ascontiguousarray(chances.cumsum(axis=-1)[..., :-1].reshape(-1, chances.shape[-1] - 1).T)
-        self._costs, self._rewards = self.problems.costs.ravel(), self.problems.rewards.ravel()
+        self._thresholds = np.ascontiguousarray(chances.cumsum(axis=-1)[..., :-1])
+        self._costs, self._rewards = self.problems.costs.copy("C"), self.problems.rewards.copy("C")
         self._value = (chances * self.problems.rewards[:, None, :]).sum(axis=-1)
         largest = max(self.most_paid, float(self.problems.rewards.max()), float(self.problems.costs.max()))
         self._observed = Observed(self.problems, self.num_envs, largest)
         with memory_for(self.num_envs):
             shape = (self.num_envs, self._number)
+            self._replicas = np.arange(self.num_envs)
+            self._signing, self._working = self._masks_of(working=False), self._masks_of(working=True)
             self._payments = np.zeros((*shape, self.problems.num_outcomes))
             self._time = np.zeros(self.num_envs, dtype=np.int64)
             self._worked = np.full(shape, -1)
@@ -93,39 +94,40 @@ class ContractEngine(Engine):
     def step(self, actions: ByRole[Array]) -> Outcome:
         """Sign the contracts, or work under them."""
         working = self._time > 0
-        agents, planner = np.zeros((self.num_envs, self._number)), np.zeros(self.num_envs)
-        signing = _where(~working)
+        gained, kept = np.zeros((2, self.num_envs, self._number))
+        signing, rows = _where(~working), _where(working)
         if signing is not None:
             self._payments[signing] = self.payments_of(actions.by_group[PLANNER][signing, 0])
-            self._observed.sign(signing, self._payments[signing])
-        rows = _where(working)
+            self._observed.sign(self._replicas[signing], self._payments)
         if rows is not None:
-            agents[rows], planner[rows] = self._work(rows, actions.by_group[AGENT_GROUP][rows])
+            self._work(rows, actions.by_group[AGENT_GROUP], gained, kept)
         self._time = self._time + 1
-        payoffs: ByRole[FloatArray] = ByRole(self.roles, {AGENT_GROUP: agents, PLANNER: planner[:, None]})
+        planner = kept.sum(axis=-1)
+        payoffs: ByRole[FloatArray] = ByRole(self.roles, {AGENT_GROUP: gained, PLANNER: planner[:, None]})
         return Outcome(payoffs, planner, working, np.zeros(self.num_envs, dtype=np.bool_))
 
-    def _work(self, rows: IntArray | slice, chosen: Array) -> tuple[FloatArray, FloatArray]:
-        """Payoffs of the agents (K, N) and of the planner (K,) in some replicas whose agents choose actions (K, N)."""
-        self._worked[rows] = chosen
-        payments, index = self._payments[rows], chosen + self._columns
-        costs = self._costs.take(index)
+    def _work(self, rows: IntArray | slice, chosen: Array, gained: FloatArray, kept: FloatArray) -> None:
+        """Write payoffs of the agents and what the principal keeps of each, (R, N), for replicas whose agents choose
+        actions (R, N)."""
+        self._worked[rows] = chosen[rows]
         if self.settings.outcomes == "expected":
-            chances = self.problems.probabilities.reshape(-1, self.problems.num_outcomes)[index]
-            paid = (chances * payments).sum(axis=-1)
-            return paid - costs, (self._value.take(index) - paid).sum(axis=-1)
-        drawn = np.empty(index.shape)
-        for agent in range(self._number):
-            drawn[:, agent] = self._streams.uniforms(rows)
-        passed = np.zeros(index.shape, np.int8)
-        for thresholds in self._thresholds:
-            passed += (thresholds.take(index) <= drawn).view(np.int8)  # adding truth values as such takes twice as long
-        self._came[rows] = passed
-        came = passed + np.arange(self._number) * self.problems.num_outcomes
-        earned = self._rewards.take(came)
-        came += np.arange(len(came))[:, None] * self._payments[0].size
-        paid = payments.take(came)
-        return paid - costs, (earned - paid).sum(axis=-1)
+            agents, worked = np.arange(self._number), chosen[rows]
+            paid = (self.problems.probabilities[agents, worked] * self._payments[rows]).sum(axis=-1)
+            gained[rows] = paid - self._costs[agents, worked]
+            kept[rows] = self._value[agents, worked] - paid
+            return
+        work(
+            self._replicas[rows],
+            self._streams.state,
+            self._payments,
+            self._thresholds,
+            self._costs,
+            self._rewards,
+            np.ascontiguousarray(chosen),
+            self._came,
+            gained,
+            kept,
+        )
 
     def observe(self, fresh: bool = True) -> tuple[ByRole[Array], ByRole[BoolArray]]:
         """See `contract_v0`; always fresh."""
@@ -137,22 +139,21 @@ class ContractEngine(Engine):
         working = self._time == 1
         count = np.count_nonzero(working)
         if count in (0, self.num_envs):  # nearly always; a fifth of the time of `where`
-            masks = self._masks_working if count else self._masks_signing
-            return {group: np.repeat(mask, self.num_envs, axis=0) for group, mask in masks.items()}
+            return {group: mask.copy() for group, mask in (self._working if count else self._signing).items()}
         rows = working[:, None, None]
-        return {group: np.where(rows, self._masks_working[group], mask) for group, mask in self._masks_signing.items()}
+        return {group: np.where(rows, self._working[group], mask) for group, mask in self._signing.items()}
 
     def _masks_of(self, working: bool) -> dict[str, BoolArray]:
-        """(1, roles, mask size) of every group in a step: nobody works before the contract is signed; nobody signs when
+        """(R, roles, mask size) of every group in a step: nobody works before the contract is signed; nobody signs when
         it is."""
-        agents = np.full((1, self.problems.number, self.problems.num_actions), working)
+        agents = np.full((self.num_envs, self.problems.number, self.problems.num_actions), working)
         agents[..., 0] = True
         masks: dict[str, BoolArray] = {AGENT_GROUP: agents}
         if self.settings.payments == "grid":
             payments = self.problems.number * self.problems.num_outcomes
-            levels = np.full((1, 1, payments, self.settings.payment_levels), not working)
+            levels = np.full((self.num_envs, 1, payments, self.settings.payment_levels), not working)
             levels[..., 0] = True
-            masks[PLANNER] = levels.reshape(1, 1, -1)
+            masks[PLANNER] = levels.reshape(self.num_envs, 1, -1)
         return masks
 
     def planner_acts(self) -> BoolArray:
