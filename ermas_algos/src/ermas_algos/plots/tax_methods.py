@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from ermas_algos.plots import looks
 from ermas_algos.plots.intervals import draw_line
 
 Rows = Sequence[Mapping[str, Any]]
@@ -13,14 +14,14 @@ Key = tuple[str, float | None]
 """Method and ε."""
 ORACLE = "oracle"
 """Method that has been told what others must guess."""
-STYLES: Mapping[str, tuple[str, str]] = {
-    "free market": ("#6b7280", "v"),
+STYLES: Mapping[str, looks.Look] = {
+    "free market": looks.NOTHING,
     "US federal": ("#b45309", "P"),
     "Saez": ("#db2777", "<"),
-    "MARL": ("#15803d", "s"),
+    "MARL": looks.MARL,
     "MARL, equal compute": ("#65a30d", "D"),
     "MARL, domain randomisation": ("#0891b2", "d"),
-    "ERMAS": ("#1f5fa8", "o"),
+    "ERMAS": looks.ERMAS,
 }
 """Colour and marker of the methods that both economies have."""
 

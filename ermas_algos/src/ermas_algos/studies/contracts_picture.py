@@ -8,16 +8,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ermas_algos.plots import looks
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write_figure
 
 Rows = Sequence[Mapping[str, Any]]
 
-_COLORS = {
-    "exact, robust": "#111827",
-    "exact, naive": "#9ca3af",
-    "MARL": "#15803d",
-    "ERMAS": "#93c5fd",
-    "ERMAS, Lagrangian planner": "#1f5fa8",
+_LOOKS: Mapping[str, looks.Look] = {
+    "exact, robust": looks.ROBUST_OPTIMUM,
+    "exact, naive": looks.NAIVE_OPTIMUM,
+    "MARL": looks.MARL,
+    "ERMAS": looks.PAPERS_GRADIENT,
+    "ERMAS, Lagrangian planner": looks.ERMAS,
 }
 
 
@@ -43,7 +44,7 @@ def plot_contracts(path: Path, rows: Rows) -> None:
 
 
 def _draw_shares(axes: Axes, rows: Rows) -> None:
-    for method, color in _COLORS.items():
+    for method, (color, marker) in _LOOKS.items():
         own = [row for row in rows if row["method"] == method]
         shares = [
             np.mean([row["worst_value"] / row["robust_optimum"] for row in own if row["instance"] == instance])
@@ -51,7 +52,13 @@ def _draw_shares(axes: Axes, rows: Rows) -> None:
         ]
         if shares:
             axes.plot(
-                np.arange(1, len(shares) + 1), np.sort(shares), ".-", color=color, label=named(method), linewidth=1
+                np.arange(1, len(shares) + 1),
+                np.sort(shares),
+                marker=marker,
+                markersize=4,
+                linewidth=1,
+                color=color,
+                label=named(method),
             )
     axes.axhline(0.98, color="#d1d5db", linewidth=0.8, zorder=0)
     axes.set_xlabel("instances, from the worst share to the best")
@@ -59,14 +66,14 @@ def _draw_shares(axes: Axes, rows: Rows) -> None:
 
 
 def _draw_multipliers(axes: Axes, rows: Rows) -> None:
-    for method, color in _COLORS.items():
+    for method, (color, marker) in _LOOKS.items():
         pairs = [
             (row["exact_multiplier"], row["multiplier"])
             for row in rows
             if row["method"] == method and row["multiplier"] is not None
         ]
         if pairs:
-            axes.plot(*np.transpose(pairs), ".", color=color, markersize=4, alpha=0.7)
+            axes.plot(*np.transpose(pairs), marker, color=color, markersize=4, alpha=0.7)
     most = max(row["exact_multiplier"] for row in rows)
     ends = np.array([0.0, most])
     axes.plot(ends, ends, color="#111827", linewidth=0.8)

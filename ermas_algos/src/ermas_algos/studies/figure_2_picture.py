@@ -7,16 +7,17 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ermas_algos.plots import looks
 from ermas_algos.plots.intervals import mean_and_half_width
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 Rows = Sequence[Mapping[str, Any]]
 
-_COLORS = {"own": "#1f5fa8", "joint": "#c2410c"}
+_COLORS = {"own": looks.ERMAS[0], "joint": "#c2410c"}
 _KINDS = {
     "own": (_COLORS["own"], "o", "-", 8),
     "joint": (_COLORS["joint"], "s", "-", -34),
-    "MARL": ("#15803d", "*", "", 8),
+    "MARL": (looks.MARL[0], "*", "", 8),
     "frozen": ("#7c3aed", "D", "", -36),
 }
 """Colour, marker, line and horizontal place of the annotation."""

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MultipleLocator
 
+from ermas_algos.plots import looks
 from ermas_algos.plots.intervals import draw_line
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
@@ -23,17 +24,16 @@ _TITLES = {
     "strategically_robust_2022": "released code's random payoffs",
 }
 _LINES: Mapping[Method, tuple[str, str, str]] = {
-    ("MARL", None, 0.0): ("#15803d", "s", "MARL, Q = 0"),
+    ("MARL", None, 0.0): (*looks.MARL, "MARL, Q = 0"),
     ("MARL", None, 0.5): ("#0f766e", "D", "MARL, told Q = 0.5"),
     ("DR, tables", None, 50.0): ("#7c3aed", "^", "domain randomisation, tables"),
     ("DR, scalar (paper)", None, 10.0): ("#a78bfa", "v", "domain randomisation, scalar (paper)"),
     ("RR, cvar", None, 0.1): ("#b45309", "P", "risk-averse, CVaR 10 %"),
 }
 """Colour, marker and label of the methods drawn over Q, beside ERMAS at the chosen ε; all others are in the table."""
-_ERMAS = ("#1f5fa8", "o")
 _FAMILIES = {
-    "ERMAS": (*_ERMAS, "ERMAS over ε"),
-    "MARL": ("#15803d", "s", "MARL over Q of training"),
+    "ERMAS": (*looks.ERMAS, "ERMAS over ε"),
+    "MARL": (*looks.MARL, "MARL over Q of training"),
     "MARL + extra agent updates": ("#65a30d", "s", "MARL + extra agent updates"),
     "DR, tables": ("#7c3aed", "^", "DR, tables (every 10, 50)"),
     "DR, scalar (paper)": ("#a78bfa", "v", "DR, scalar (paper)"),
@@ -73,7 +73,7 @@ def _plot_returns(path: Path, panels: Sequence[tuple[str, bool]], rows: Rows, ch
     for (absolute, relative), panel in zip(grid.T, panels, strict=True):
         mine = [r for r in rows if (r["payoffs"], r["planner_observes"]) == panel]
         (epsilon,) = [r["epsilon"] for r in choice if (r["payoffs"], r["planner_observes"]) == panel and r["chosen"]]
-        lines = {**_LINES, ("ERMAS", epsilon, None): (*_ERMAS, "ERMAS, ε chosen on validation gaps")}
+        lines = {**_LINES, ("ERMAS", epsilon, None): (*looks.ERMAS, "ERMAS, ε chosen on validation gaps")}
         best = {r["q_test"]: r["planner_return"] for r in optimum if r["payoffs"] == panel[0]}
         baseline = _by_gap(mine, ("MARL", None, 0.0))
         if best:
@@ -156,7 +156,7 @@ def _name_epsilons(axes: Axes, rows: Rows) -> None:
             (5, 6),
             textcoords="offset points",
             fontsize=8,
-            color=_ERMAS[0],
+            color=looks.ERMAS[0],
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )
 

@@ -29,8 +29,6 @@ _REPORTED = (
     ("houses", "houses"),
     ("utility", "utility"),
 )
-_SHADES = ("#93c5fd", "#3b82f6", "#1e3a8a", "#0f172a")
-"""Of ranks of skill, ascending."""
 
 
 def plot_figure_5(path: Path, rows: Rows, choice: Rows, ranks: Rows, curves: Rows, skills: Rows, home: float) -> None:

@@ -9,16 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ermas_algos.number_cells import numbers_of
+from ermas_algos.plots import looks
 from ermas_algos.plots.intervals import draw_line
 from ermas_algos.plots.tax_methods import ORACLE, STYLES, Key, Rows, draw_equal_welfare, draw_gains, label_of, values_of
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write_figure
 from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_CUTOFFS_USD
 
 _ROBUST = "exact robust"
-_STYLES = {**STYLES, "exact best": ("#be123c", "x"), _ROBUST: ("#7c3aed", "^")}
+_STYLES = {**STYLES, "exact best": looks.NAIVE_OPTIMUM, _ROBUST: looks.ROBUST_OPTIMUM}
 """Colour and marker of the methods that are drawn; all others are in the table."""
-_SHADES = ("#93c5fd", "#3b82f6", "#1e3a8a", "#0f172a")
-"""Of lines for one ε each, ascending."""
 _CUTOFFS = [usd / 1000.0 for usd in US_FEDERAL_CUTOFFS_USD]
 
 
@@ -154,7 +153,7 @@ def _adversaries(axes: Axes, learned: Rows) -> None:
     last = max((row["iteration"] for row in learned), default=0)
     epsilons = sorted({row["epsilon"] for row in learned if row["epsilon"] is not None})
     keys: list[Key] = [("MARL", None), *(("ERMAS", epsilon) for epsilon in epsilons)]
-    for key, color in zip(keys, (_STYLES["MARL"][0], *_SHADES), strict=False):
+    for key, color in zip(keys, (_STYLES["MARL"][0], *looks.EPSILON_SHADES), strict=False):
         found: dict[float, list[float]] = {}
         for row in learned:
             if (row["method"], row["epsilon"]) == key and row["iteration"] == last:

@@ -7,13 +7,14 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ermas_algos.plots import looks
 from ermas_algos.plots.intervals import mean_and_half_width
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write_figure
 
 Rows = Sequence[Mapping[str, Any]]
 Key = tuple[str, float | None]
 
-_COLORS = ("#15803d", "#93c5fd", "#1f5fa8")
+_COLORS = (looks.MARL[0], looks.EPSILON_SHADES[0], looks.ERMAS[0])
 
 
 def plot_followers(path: Path, rows: Rows, followers: Sequence[str]) -> None:

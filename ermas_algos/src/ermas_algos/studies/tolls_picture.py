@@ -7,21 +7,22 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ermas_algos.plots import looks
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write_figure
 
 Rows = Sequence[Mapping[str, Any]]
 Gap = tuple[str, float | None]
-_LOOKS: Mapping[str, tuple[str, str]] = {
-    "no toll": ("#9ca3af", "v"),
-    "marginal cost": ("#b45309", "s"),
-    "exact, naive": ("#111827", "x"),
-    "exact, robust": ("#15803d", "*"),
-    "MARL": ("#93c5fd", "o"),
-    "ERMAS": ("#1f5fa8", "o"),
-    "ERMAS, whole gradient": ("#7c3aed", "D"),
-    "UCB1": ("#be185d", "^"),
+_LOOKS: Mapping[str, looks.Look] = {
+    "exact, robust": looks.ROBUST_OPTIMUM,
+    "exact, naive": looks.NAIVE_OPTIMUM,
+    "no toll": looks.NOTHING,
+    "marginal cost": ("#b45309", "P"),
+    "MARL": looks.MARL,
+    "ERMAS": looks.PAPERS_GRADIENT,
+    "ERMAS, whole gradient": looks.ERMAS,
+    "UCB1": ("#db2777", ">"),
     "Thompson sampling": ("#0f766e", "<"),
-    "GP-UCB": ("#a16207", ">"),
+    "GP-UCB": ("#a16207", "d"),
 }
 """Colour and marker of each method."""
 
@@ -63,7 +64,7 @@ def _draw(axes: Axes, rows: Rows, curves: Rows, gap: Gap) -> None:
         own = [r for r in rows if (r["gap"], r["method"], r["epsilon"]) == (kind, method, wanted)]
         if own:
             found = [float(row["tolls"].split()[1]) for row in own]
-            size = 130 if marker == "*" else 36
+            size = 110 if method == "exact, robust" else 36
             reached = [row["worst_latency"] for row in own]
             axes.scatter(found, reached, s=size, color=color, marker=marker, label=named(method), alpha=0.8, zorder=2)
     title = f"{kind} ½, 1 or 2" if epsilon is None else f"ε = {epsilon:g}"
