@@ -4,6 +4,7 @@ They are not run here: every library wants an environment of its own (examples/t
 """
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ FILES = sorted(FOLDER.glob("*.py"))
 
 
 def test_there_are_files() -> None:
-    assert len(FILES) >= 4
+    assert len(FILES) >= 7
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -36,3 +37,12 @@ def test_a_file_states_its_level_and_checks_it(file: Path) -> None:
 def test_a_file_stands_in_both_tables(file: Path) -> None:
     for page in (FOLDER / "README.md", ROOT / "docs/other-libraries.md"):
         assert f"`{file.name}`" in page.read_text(encoding="utf-8"), page
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_the_table_has_the_level_of_the_file(file: Path) -> None:
+    level = re.search(r"^LEVEL, START(?:, \w+)* = ([\d.]+), 100\.0", file.read_text(encoding="utf-8"), re.MULTILINE)
+    assert level is not None
+    lines = (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+    (row,) = (line for line in lines if line.startswith(f"| `{file.name}` |"))
+    assert row.endswith(f"| {float(level[1]):.0f} |")
