@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import sklearn  # noqa: F401  # it sets environment variables when it is first imported, which no test may
 import torch
+import torch.distributed.nn  # torch 2.8 puts a folder on `sys.path` when it is first imported, which no test may
 
 torch.set_num_threads(1)  # small networks: more threads are slower, and sums then depend on their number
 

@@ -273,7 +273,9 @@ class SB3Learner:
         buffer.buffer_size, buffer.n_envs, buffer.full = steps, rows, True
         buffer.values, buffer.log_probs = self._evaluate(rollout)
         buffer.observations = rollout.observations.reshape(*shape, *buffer.obs_shape)
-        buffer.actions = rollout.actions.reshape(*shape, buffer.action_dim)
+        actions = rollout.actions.reshape(*shape, buffer.action_dim)
+        # SB3 keeps them as floats, and torch 2.8 wants that
+        buffer.actions = actions.astype(np.float32) if isinstance(self.action_space, spaces.MultiBinary) else actions
         if self._masked:
             given = rollout.action_masks
             size = (*shape, buffer.mask_dims)
