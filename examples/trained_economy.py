@@ -1,6 +1,6 @@
 """An episode of trained agents in the economy, as an animated GIF.
 
-    .venv/bin/ermas train --environment economy_v0 --preset village --algorithm MARL --iterations 500 --out runs/village
+    .venv/bin/ermas train --environment economy_v0 --preset village --algorithm MARL --out runs/village
     .venv/bin/python examples/trained_economy.py runs/village --out village.gif
 
 The checkpoint's planner sets the taxes; the cost of labor and the cap on rates are those of the training's end.

@@ -34,6 +34,16 @@ def test_every_training_and_test_is_another_job(size: Size) -> None:
     assert size.home in size.tests
 
 
+@pytest.mark.parametrize("size", [*SIZES, VILLAGE.quick()], ids=lambda size: f"{size.name}-{size.iterations}")
+def test_rates_may_grow_when_agents_have_learned_alone(size: Size) -> None:
+    """People who are taxed, or get a share of others' taxes, before they can work, never learn what they could earn."""
+    for run in (size.training("ERMAS", {}, size.home, 0), size.first_phase(None, 0)):
+        taxes = run.environment.arguments["components"]["PeriodicBracketTax"]
+        assert taxes["tax_annealing_schedule"][0] == size.alone == run.config.planner_warmup
+        assert taxes == size.test_arguments(0.11)["components"]["PeriodicBracketTax"]
+    assert size.first_phase(None, 0).iterations == size.alone
+
+
 def test_an_elasticity_of_known_incomes() -> None:
     assert elasticity(np.array([4.0, 12.0]), np.array([1.0, 7.0]), 0.5) == pytest.approx(1.0)
     assert elasticity(np.array([4.0]), np.array([5.0]), 0.5) == 0.0  # people who work more where they keep less

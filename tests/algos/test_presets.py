@@ -52,10 +52,18 @@ def test_the_economy_begins_with_its_map_not_with_the_village() -> None:
     assert preset_registry.make("village").environment == "economy_v0"
 
 
+@pytest.mark.parametrize("name", ["gather-trade-build", "village"])
+def test_nobody_is_taxed_while_agents_of_the_economy_learn_alone(name: str) -> None:
+    preset = preset_registry.make(name)
+    begin = preset.arguments["components"]["PeriodicBracketTax"]["tax_annealing_schedule"][0]
+    assert begin == preset.settings["planner_warmup"] < preset.iterations
+    assert preset.settings_for("ERMAS")["warmup_iterations"] > begin
+
+
 @pytest.mark.parametrize(
     ("options", "iterations"),
     [
-        ({}, 500),  # the preset's
+        ({}, 800),  # the preset's
         ({"iterations": 3}, 3),
         ({"preset": NO_PRESET}, ITERATIONS),
         ({"environment": "bimatrix_v0"}, ITERATIONS),  # has none

@@ -57,16 +57,20 @@ _MASKED_PPO = {
 
 _FAR_SIGHTED_PPO = {**_MASKED_PPO, "gamma": 0.998, "gae_lambda": 0.98}
 """A house is the end of a long errand, so that little is discounted."""
+_ALONE = 500
+"""Iterations in which agents of the economy learn without taxes. The most skilled begin in a corner without resources,
+and without coin to buy any: after 60 iterations they do nothing yet, and where others' taxes are shared out they never
+learn what they could earn."""
 _GATHERING = {
     "num_envs": 32,
     "policy_sharing": "group",
-    "planner_warmup": 200,
+    "planner_warmup": _ALONE,
     "practice_updates": 1,
     "agent_learner": {
         **_FAR_SIGHTED_PPO,
         "learning_rate": 3e-3,
         "minibatch_size": 1600,
-        "anneal_epochs": 3000,
+        "anneal_epochs": 3300,
         "algorithm_kwargs": {"n_epochs": 3, "ent_coef": 0.05, "clip_range": 0.2},
     },
     "planner_learner": {
@@ -76,12 +80,12 @@ _GATHERING = {
         "algorithm_kwargs": {"n_epochs": 4, "ent_coef": 0.01, "clip_range": 0.2},
     },
 }
-"""Two phases (SPEC section 19): agents learn without taxes, while the cost of labor grows; then the planner learns,
-and its rates may grow."""
+"""Two phases (SPEC section 19): agents learn without taxes, while the cost of labor grows; then the planner learns, its
+rates may grow, and half of the agents' updates are practice under random rates."""
 
 _GATHERING_ERMAS = {
     "epsilon": 0.01,
-    "warmup_iterations": 250,
+    "warmup_iterations": _ALONE + 50,
     "deviating_agents": 2,
     "deviation_updates": 1,
     "deviation_learner": {
@@ -101,10 +105,10 @@ def _gather_trade_build(purpose: str, economy: Mapping[str, Any], taxes: Mapping
         "observations": "compact",
         "energy_warmup_method": "decay",
         "energy_warmup_constant": 20.0,
-        "components": {"PeriodicBracketTax": {**taxes, "tax_annealing_schedule": [60.0, 0.02]}},
+        "components": {"PeriodicBracketTax": {**taxes, "tax_annealing_schedule": [float(_ALONE), 0.02]}},
         **economy,
     }
-    return Preset("economy_v0", purpose, arguments, _GATHERING, {"ERMAS": _GATHERING_ERMAS}, 500)
+    return Preset("economy_v0", purpose, arguments, _GATHERING, {"ERMAS": _GATHERING_ERMAS}, _ALONE + 300)
 
 
 _ECONOMY = _gather_trade_build(

@@ -16,6 +16,8 @@ HOME = 0.23
 """Risk aversion of the training."""
 ETAS = (0.11, 0.15, 0.19, HOME, 0.27, 0.31, 0.35)
 """Risk aversion of the tests."""
+_SLOPE = 0.02
+"""What the cap on rates grows by in an iteration, as a share of the largest rate."""
 
 
 def _seen(etas: Sequence[float]) -> dict[str, Any]:
@@ -32,10 +34,7 @@ class Size:
     preset: str
     """Arguments and settings of the training."""
     iterations: int
-    """Outer iterations of a training, of which in the first ones (`planner_warmup`) agents learn alone: without taxes,
-    and then under rates that nobody has learned."""
-    fresh_alone: int
-    """Outer iterations in which fresh agents learn alone: longer than those of trainings, who learn on."""
+    """Outer iterations of a training, of which in the first ones (`alone`) agents learn without taxes."""
     fresh_iterations: int
     """Outer iterations of fresh agents under the planner of a test."""
     epsilons: tuple[float, ...]
@@ -74,15 +73,14 @@ class Size:
 
     @property
     def alone(self) -> int:
-        """Outer iterations in which agents of a training learn alone."""
-        return self.training("MARL", {}, self.home, 0).config.planner_warmup
+        """Outer iterations in which agents learn without taxes, those of a training and fresh ones."""
+        return int(merged(preset_registry.make(self.preset).settings, self.settings)["planner_warmup"])
 
-    def first_phase(self, eta: float | None, seed: int, iterations: int) -> Run:
-        """Agents alone: they learn without taxes, and then under the random rates of a planner that does not learn;
-        `eta` as in `training`."""
-        run = self.training("MARL", {"practice_updates": 0, "planner_warmup": iterations}, eta, seed)
-        config = dataclasses.replace(run.config, agent_learner=self._learner(iterations))
-        return dataclasses.replace(run, config=config, iterations=iterations)
+    def first_phase(self, eta: float | None, seed: int) -> Run:
+        """Agents alone, without taxes; `eta` as in `training`."""
+        run = self.training("MARL", {"practice_updates": 0}, eta, seed)
+        config = dataclasses.replace(run.config, agent_learner=self._learner())
+        return dataclasses.replace(run, config=config, iterations=self.alone)
 
     def training(self, algorithm: str, settings: Mapping[str, Any], eta: float | None, seed: int) -> Run:
         """A training at a risk aversion, with its first phase; None: by domain randomisation, where every episode draws
@@ -100,11 +98,12 @@ class Size:
         return learning_with(JaxLearnerConfig.kind, run)
 
     def people(self, eta: float | None) -> dict[str, Any]:
-        """Arguments of the environment that say who lives there; None: every episode draws one of the tests' values,
-        and agents see it."""
+        """Arguments of the environment that say who lives there, and from when on rates may grow; None: every episode
+        draws one of the tests' values, and agents see it."""
+        taxes = {"components": {"PeriodicBracketTax": {"tax_annealing_schedule": [float(self.alone), _SLOPE]}}}
         if eta is None:
-            return {"isoelastic_eta": self.home, **_seen(self.tests)}
-        return {"isoelastic_eta": eta}
+            return {"isoelastic_eta": self.home, **_seen(self.tests), **taxes}
+        return {"isoelastic_eta": eta, **taxes}
 
     def test_arguments(self, eta: float | None) -> dict[str, Any]:
         """Of the environment of fresh agents, who see their risk aversion; None: as in `people`."""
@@ -116,7 +115,7 @@ class Size:
         that fall within their time."""
         config = self.training("MARL", {}, self.home, 0).config
         return FreshAgentsConfig(
-            agent_learner=self._learner(self.fresh_alone),
+            agent_learner=self._learner(),
             num_envs=config.num_envs,
             policy_sharing=config.policy_sharing,
             window=self.fresh_iterations // 2,
@@ -124,11 +123,11 @@ class Size:
             max_iterations=self.fresh_iterations,
         )
 
-    def _learner(self, alone: int) -> JaxLearnerConfig:
-        """Of agents, with a learning rate and an entropy that fall within so many iterations alone and a test."""
+    def _learner(self) -> JaxLearnerConfig:
+        """Of agents, with a learning rate and an entropy that fall within their first phase and a test."""
         learner = self.training("MARL", {}, self.home, 0).config.agent_learner
         assert isinstance(learner, JaxLearnerConfig)
-        return dataclasses.replace(learner, anneal_epochs=learner.n_epochs * (alone + self.fresh_iterations))
+        return dataclasses.replace(learner, anneal_epochs=learner.n_epochs * (self.alone + self.fresh_iterations))
 
     def quick(self) -> "Size":
         """The same in little time, to see that everything runs; the numbers mean nothing."""
@@ -136,7 +135,6 @@ class Size:
         return dataclasses.replace(
             self,
             iterations=6,
-            fresh_alone=3,
             fresh_iterations=4,
             epsilons=self.epsilons[:1],
             curve_every=3,
@@ -152,6 +150,6 @@ class Size:
         )
 
 
-VILLAGE = Size("figure-5", "village", 500, 500, 200, (0.0025, 0.005, 0.01), 20)
+VILLAGE = Size("figure-5", "village", 800, 200, (0.0025, 0.005, 0.01), 20)
 """Four people, 100 steps, a map of 13 × 13."""
 SIZES = (VILLAGE,)

@@ -66,8 +66,8 @@ class Curves(Callback):
 class FirstPhase:
     """Trains agents alone, who are then given to several trainings or tests.
 
-    Where most of what beginners earn is taken, they learn to do nothing, whatever the rates are worth to people who can
-    work: agents learn without taxes first, and then under all kinds of rates.
+    Where most of what beginners earn is taken, or what others earn is shared out, they learn to do nothing, whatever
+    the rates are worth to people who can work: agents learn without taxes first.
     """
 
     size: Size
@@ -76,8 +76,6 @@ class FirstPhase:
     """Risk aversion; None: by domain randomisation."""
     seed: int
     """Of the training."""
-    iterations: int
-    """Outer iterations."""
 
     @property
     def key(self) -> str:
@@ -86,11 +84,11 @@ class FirstPhase:
         return data_key(f"first_eta-{people}_seed-{self.seed}", self.configuration())
 
     def configuration(self) -> dict[str, Any]:
-        return self.size.first_phase(self.eta, self.seed, self.iterations).as_options()
+        return self.size.first_phase(self.eta, self.seed).as_options()
 
     def run(self) -> Products:
         """One row; the checkpoint as a file."""
-        run = self.size.first_phase(self.eta, self.seed, self.iterations)
+        run = self.size.first_phase(self.eta, self.seed)
         trainer = run.trainer().learn(run.iterations)
         row = {"eta": self.eta, "seed": self.seed, "env_steps": trainer.env_steps}
         return Products({FIRST: [row]}, {PLANNER_FILE: checkpoint_of(trainer)})
