@@ -2,12 +2,14 @@
 
 import gzip
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ermas_algos.experiments.backends import Processes
-from ermas_algos.experiments.jobs import Scale
+from ermas_algos.experiments.jobs import Products, Scale, run_stages
 from ermas_algos.experiments.results import read_finished, read_table
 from ermas_algos.studies import figure_5_economy
 from ermas_algos.studies.agent_adv_search import seed_batches
@@ -30,6 +32,41 @@ def test_two_pieces_are_one_experiment(tmp_path: Path) -> None:
     assert {done.key for done in read_finished(second / ARCHIVE, NAME)} == {
         done.key for done in read_finished(whole / ARCHIVE, NAME)
     }
+
+
+@dataclass(frozen=True)
+class Part:
+    """A job that may leave a file."""
+
+    name: str
+    leaves_file: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+    def configuration(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+    def run(self) -> Products:
+        return Products({"rows": [{"name": self.name}]}, {"file": b"1"} if self.leaves_file else {})
+
+
+def test_what_an_earlier_command_has_is_not_run_again(tmp_path: Path) -> None:
+    """But jobs whose files a later stage may read are."""
+
+    def both(*_: Any) -> list[Part]:
+        return [Part("exact"), Part("phase", leaves_file=True)]
+
+    def seed(*_: Any) -> list[Part]:
+        return [Part("seed")]
+
+    first = run_stages([both], tmp_path / "first", Processes(1))
+    earlier = {done.key: done for done in first.finished}
+    second = run_stages([both, seed], tmp_path / "second", Processes(1), earlier=earlier)
+    assert sorted(done.key for done in second.finished) == ["exact", "phase", "seed"]
+    assert earlier["exact"] in second.finished
+    assert {path.name for path in (tmp_path / "second").glob("*.json")} == {"phase.json", "seed.json"}
 
 
 @pytest.mark.parametrize(

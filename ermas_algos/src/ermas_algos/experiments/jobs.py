@@ -213,8 +213,16 @@ def run_stages(
     folder: Path,
     backend: Backend,
     report: Callable[[int, int], None] | None = None,
+    earlier: Mapping[str, Finished] | None = None,
 ) -> Outcome:
     """`run_jobs` for every stage; a failed job stops neither its own stage nor the next.
+
+    Args:
+        stages: what is to be run, from what is finished.
+        folder: of the jobs' files.
+        backend: where jobs run.
+        report: see `run_jobs`.
+        earlier: results of other commands by key; a job with one is not run, unless it leaves files: these are not here.
 
     Raises:
         ValueError: two jobs have one key, be it in different stages; see `run_jobs` for the rest.
@@ -226,6 +234,8 @@ def run_stages(
         jobs = stage(finished, folder)
         keys += [job.key for job in jobs]
         check_keys(keys)  # all stages have one folder
-        outcome = run_jobs(jobs, folder, backend, report)
-        finished, failed = [*finished, *outcome.finished], failed | outcome.failed
+        known = {job.key: earlier[job.key] for job in jobs if earlier and job.key in earlier}
+        known = {key: done for key, done in known.items() if not done.files}
+        outcome = run_jobs([job for job in jobs if job.key not in known], folder, backend, report)
+        finished, failed = [*finished, *known.values(), *outcome.finished], failed | outcome.failed
     return Outcome(finished, failed)

@@ -145,7 +145,7 @@ def reproduce(
         out: directory of the results; `<name>.jobs` in it holds the jobs' files.
         backend: where jobs run.
         report: see `run_jobs`.
-        earlier: such files, of other seeds; what a job of `scale` left counts more than what such a file says of it.
+        earlier: such files, of other seeds; what they have is not run again (`run_stages`).
 
     Raises:
         OSError: a file of `earlier` cannot be read.
@@ -156,7 +156,8 @@ def reproduce(
     folder = out / f"{name}.jobs"
     found = {done.key: done for path in earlier for done in read_finished(path, name)}
     with locked_directory(out):
-        outcome = run_stages([partial(stage, scale) for stage in experiment.stages], folder, backend, report)
+        stages = [partial(stage, scale) for stage in experiment.stages]
+        outcome = run_stages(stages, folder, backend, report, found)
         if not outcome.failed:
             finished = list((found | {done.key: done for done in outcome.finished}).values())
             description = {"scale": scale.__dict__, **experiment.describe(scale, finished)}
