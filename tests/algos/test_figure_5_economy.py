@@ -37,11 +37,13 @@ def test_every_training_and_test_is_another_job(size: Size) -> None:
 @pytest.mark.parametrize("size", [*SIZES, VILLAGE.quick()], ids=lambda size: f"{size.name}-{size.iterations}")
 def test_rates_may_grow_when_agents_have_learned_alone(size: Size) -> None:
     """People who are taxed, or get a share of others' taxes, before they can work, never learn what they could earn."""
-    for run in (size.training("ERMAS", {}, size.home, 0), size.first_phase(None, 0)):
+    training, fresh = size.training("ERMAS", {}, size.home, 0), size.first_phase(None, 0, size.fresh_alone)
+    for run in (training, fresh):
         taxes = run.environment.arguments["components"]["PeriodicBracketTax"]
-        assert taxes["tax_annealing_schedule"][0] == size.alone == run.config.planner_warmup
+        assert taxes["tax_annealing_schedule"][0] == size.alone
         assert taxes == size.test_arguments(0.11)["components"]["PeriodicBracketTax"]
-    assert size.first_phase(None, 0).iterations == size.alone
+    assert training.config.planner_warmup == size.alone
+    assert fresh.config.planner_warmup == fresh.iterations == size.fresh_alone > size.alone
 
 
 def test_an_elasticity_of_known_incomes() -> None:

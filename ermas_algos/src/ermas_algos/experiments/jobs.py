@@ -222,7 +222,7 @@ def run_stages(
         folder: of the jobs' files.
         backend: where jobs run.
         report: see `run_jobs`.
-        earlier: results of other commands by key; a job with one is not run, unless it leaves files: these are not here.
+        earlier: results of other commands, by key; a job with one is not run, unless it leaves files.
 
     Raises:
         ValueError: two jobs have one key, be it in different stages; see `run_jobs` for the rest.

@@ -35,6 +35,9 @@ class Size:
     """Arguments and settings of the training."""
     iterations: int
     """Outer iterations of a training, of which in the first ones (`alone`) agents learn without taxes."""
+    fresh_alone: int
+    """Outer iterations in which fresh agents learn before they meet a planner: `alone` without taxes, then under random
+    rates, which those of trainings practise later."""
     fresh_iterations: int
     """Outer iterations of fresh agents under the planner of a test."""
     epsilons: tuple[float, ...]
@@ -76,11 +79,12 @@ class Size:
         """Outer iterations in which agents learn without taxes, those of a training and fresh ones."""
         return int(merged(preset_registry.make(self.preset).settings, self.settings)["planner_warmup"])
 
-    def first_phase(self, eta: float | None, seed: int) -> Run:
-        """Agents alone, without taxes; `eta` as in `training`."""
-        run = self.training("MARL", {"practice_updates": 0}, eta, seed)
-        config = dataclasses.replace(run.config, agent_learner=self._learner())
-        return dataclasses.replace(run, config=config, iterations=self.alone)
+    def first_phase(self, eta: float | None, seed: int, iterations: int) -> Run:
+        """Agents before they meet a planner: `alone` iterations without taxes, and what is left under the random rates
+        of a planner that does not learn; `eta` as in `training`."""
+        run = self.training("MARL", {"practice_updates": 0, "planner_warmup": iterations}, eta, seed)
+        config = dataclasses.replace(run.config, agent_learner=self._learner(iterations))
+        return dataclasses.replace(run, config=config, iterations=iterations)
 
     def training(self, algorithm: str, settings: Mapping[str, Any], eta: float | None, seed: int) -> Run:
         """A training at a risk aversion, with its first phase; None: by domain randomisation, where every episode draws
@@ -115,7 +119,7 @@ class Size:
         that fall within their time."""
         config = self.training("MARL", {}, self.home, 0).config
         return FreshAgentsConfig(
-            agent_learner=self._learner(),
+            agent_learner=self._learner(self.fresh_alone),
             num_envs=config.num_envs,
             policy_sharing=config.policy_sharing,
             window=self.fresh_iterations // 2,
@@ -123,11 +127,11 @@ class Size:
             max_iterations=self.fresh_iterations,
         )
 
-    def _learner(self) -> JaxLearnerConfig:
-        """Of agents, with a learning rate and an entropy that fall within their first phase and a test."""
+    def _learner(self, before: int) -> JaxLearnerConfig:
+        """Of agents, with a learning rate and an entropy that fall within so many iterations before a test, and it."""
         learner = self.training("MARL", {}, self.home, 0).config.agent_learner
         assert isinstance(learner, JaxLearnerConfig)
-        return dataclasses.replace(learner, anneal_epochs=learner.n_epochs * (self.alone + self.fresh_iterations))
+        return dataclasses.replace(learner, anneal_epochs=learner.n_epochs * (before + self.fresh_iterations))
 
     def quick(self) -> "Size":
         """The same in little time, to see that everything runs; the numbers mean nothing."""
@@ -135,6 +139,7 @@ class Size:
         return dataclasses.replace(
             self,
             iterations=6,
+            fresh_alone=3,
             fresh_iterations=4,
             epsilons=self.epsilons[:1],
             curve_every=3,
@@ -150,6 +155,6 @@ class Size:
         )
 
 
-VILLAGE = Size("figure-5", "village", 800, 200, (0.0025, 0.005, 0.01), 20)
+VILLAGE = Size("figure-5", "village", 800, 700, 200, (0.0025, 0.005, 0.01), 20)
 """Four people, 100 steps, a map of 13 × 13."""
 SIZES = (VILLAGE,)

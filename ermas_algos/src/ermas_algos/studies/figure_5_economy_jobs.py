@@ -76,6 +76,8 @@ class FirstPhase:
     """Risk aversion; None: by domain randomisation."""
     seed: int
     """Of the training."""
+    iterations: int
+    """Outer iterations."""
 
     @property
     def key(self) -> str:
@@ -84,11 +86,11 @@ class FirstPhase:
         return data_key(f"first_eta-{people}_seed-{self.seed}", self.configuration())
 
     def configuration(self) -> dict[str, Any]:
-        return self.size.first_phase(self.eta, self.seed).as_options()
+        return self.size.first_phase(self.eta, self.seed, self.iterations).as_options()
 
     def run(self) -> Products:
         """One row; the checkpoint as a file."""
-        run = self.size.first_phase(self.eta, self.seed)
+        run = self.size.first_phase(self.eta, self.seed, self.iterations)
         trainer = run.trainer().learn(run.iterations)
         row = {"eta": self.eta, "seed": self.seed, "env_steps": trainer.env_steps}
         return Products({FIRST: [row]}, {PLANNER_FILE: checkpoint_of(trainer)})
