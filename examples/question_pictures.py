@@ -14,12 +14,13 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ermas_algos.plots import looks
 from ermas_envs.base.text import replace_what_cannot_be_shown
 
 Rows = list[dict[str, str]]
 Drawing = Callable[[Axes, Callable[[str], Rows]], None]
 
-PLAIN, ROBUST, TRUTH, RULE = "#2a78eb", "#e3762c", "#222222", "#8a97a8"
+PLAIN, ROBUST, TRUTH, RULE = looks.MARL[0], looks.ERMAS[0], "#222222", looks.NOTHING[0]
 """A planner that was trained plainly; a robust one; the exact best; a rule that learns nothing."""
 
 
@@ -117,7 +118,7 @@ def careless_drivers(axes: Axes, table: Callable[[str], Rows]) -> None:
     learned = chosen(table("tolls"), num_drivers="20", gap="epsilon", epsilon="0.1")
     for method, label, marker, colour in (
         ("MARL", "MARL", "s", PLAIN),
-        ("ERMAS, others' regret", "ERMAS", "o", ROBUST),
+        ("ERMAS, whole gradient", "ERMAS", "o", ROBUST),
     ):
         found = chosen(learned, method=method)
         tolls = [float(row["tolls"].split()[1]) for row in found]
@@ -164,13 +165,13 @@ def price_of_committing(axes: Axes, table: Callable[[str], Rows], results: str) 
 
 
 def other_risk_aversion(axes: Axes, table: Callable[[str], Rows], results: str) -> None:
-    """Exact welfare over the risk aversion of the test, means over training seeds."""
-    rows = table(results)
+    """Exact welfare over the risk aversion of the test, means over training seeds; ERMAS at the chosen ε."""
+    rows, (choice,) = table(results), chosen(table(f"{results}-choice"), chosen="True")
     for method, epsilon, label, colour in (
         ("oracle", "", "best for each η", TRUTH),
         ("free market", "", "free market", RULE),
         ("MARL", "", "MARL, trained at η = .23", PLAIN),
-        ("ERMAS", "0.25", "ERMAS, trained at η = .23, ε = .25", ROBUST),
+        ("ERMAS", choice["epsilon"], f"ERMAS, trained at η = .23, ε = {choice['epsilon'].lstrip('0')}", ROBUST),
     ):
         found = chosen(rows, method=method, epsilon=epsilon)
         etas = sorted({row["eta_test"] for row in found}, key=float)

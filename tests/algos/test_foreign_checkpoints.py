@@ -430,6 +430,17 @@ def altered_tensors(draw: st.DrawFn, tensor: torch.Tensor) -> torch.Tensor | Non
     return changed
 
 
+def test_exact_learners_take_tensors_for_arrays(originals: dict[str, Path], tmp_path: Path) -> None:
+    """So that files from before the entry `arrays` are read; what is saved then says what learners hold."""
+    tensors, metadata = content(originals["exact"], "exact")
+    assert metadata["arrays"]
+    file = resigned(tmp_path / "exact.altered", "exact", tensors, {**metadata, "arrays": []})
+    load_trainer(file).save(file)
+    found, saved = content(file, "exact")
+    assert saved == metadata
+    assert all(torch.equal(tensor, tensors[key]) for key, tensor in found.items())
+
+
 @pytest.mark.parametrize("name", TRAINERS)
 @given(st.data())
 @settings(max_examples=60)
@@ -437,7 +448,7 @@ def test_one_alteration_is_loaded_as_it_is_or_refused(
     originals: dict[str, Path], tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
 ) -> None:
     tensors, metadata = content(originals[name], name)
-    trained_on = True
+    trained_on, arrays = True, metadata["arrays"]
     if data.draw(st.booleans(), label="a tensor"):
         key = data.draw(st.sampled_from(sorted(tensors)))
         changed = data.draw(altered_tensors(tensors.pop(key)))
@@ -459,7 +470,7 @@ def test_one_alteration_is_loaded_as_it_is_or_refused(
     trainer.save(file)
     found, saved = content(file, name)
     assert from_json(type(trainer.config), metadata.pop("config")) == trainer.config  # what it lacks is at its default
-    assert saved == {**metadata, "config": to_json(trainer.config)}
+    assert saved == {**metadata, "arrays": arrays, "config": to_json(trainer.config)}
     assert found.keys() == tensors.keys()
     assert all(torch.equal(tensor, tensors[key]) for key, tensor in found.items())
     if trained_on:
