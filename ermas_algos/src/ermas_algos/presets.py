@@ -196,7 +196,6 @@ _TOLLS = Preset(
         "ERMAS": {
             "epsilon": 0.08,
             "regret_of_others": True,
-            "planner_objective": "lagrangian",
             "warmup_iterations": 5,
             "deviating_agents": 4,
             "deviation_learner": {
