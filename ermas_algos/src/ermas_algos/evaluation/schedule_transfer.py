@@ -29,17 +29,19 @@ def fresh_taxpayers(num_agents: int) -> FreshAgentsConfig:
     who learned as a few do had up to 2.7 of regret per step under a rate of .95, and seemed to be worth 5 % more than
     they were; with these settings it is .7, and 1 %."""
     crowd = num_agents * _REPLICAS > _ROWS
-    replicas, iterations = (_REPLICAS, 200) if crowd else (_ROWS // num_agents, 100)
+    replicas, iterations, rate, entropy, share = (
+        (_REPLICAS, 200, 1.5e-2, 0.5, 0.004) if crowd else (_ROWS // num_agents, 100, 6e-3, 0.2, 0.02)
+    )
     learner = SB3LearnerConfig(
         "MaskablePPO",
-        learning_rate=1.5e-2 if crowd else 6e-3,
+        learning_rate=rate,
         gamma=1.0,
         gae_lambda=0.95,
         hidden_layers=(64, 64),
-        minibatch_size=replicas * num_agents // 2 if crowd else _ROWS // 2,
+        minibatch_size=max(replicas * num_agents, _ROWS) // 2,
         anneal_epochs=4 * iterations,
-        annealed_share=0.004 if crowd else 0.02,
-        algorithm_kwargs={"n_epochs": 4, "ent_coef": 0.5 if crowd else 0.2, "clip_range": 0.2},
+        annealed_share=share,
+        algorithm_kwargs={"n_epochs": 4, "ent_coef": entropy, "clip_range": 0.2},
     )
     return FreshAgentsConfig(
         agent_learner=learner,

@@ -230,12 +230,12 @@ def run_stages(
     finished: list[Finished] = []
     failed: dict[str, str] = {}
     keys: list[str] = []
+    known = {key: done for key, done in (earlier or {}).items() if not done.files}
     for stage in stages:
         jobs = stage(finished, folder)
         keys += [job.key for job in jobs]
         check_keys(keys)  # all stages have one folder
-        known = {job.key: earlier[job.key] for job in jobs if earlier and job.key in earlier}
-        known = {key: done for key, done in known.items() if not done.files}
         outcome = run_jobs([job for job in jobs if job.key not in known], folder, backend, report)
-        finished, failed = [*finished, *known.values(), *outcome.finished], failed | outcome.failed
+        found = [known[job.key] for job in jobs if job.key in known]
+        finished, failed = [*finished, *found, *outcome.finished], failed | outcome.failed
     return Outcome(finished, failed)

@@ -14,4 +14,4 @@ ROBUST_OPTIMUM: Look = ("#7c3aed", "^")
 NOTHING: Look = ("#6b7280", "v")
 """What a planner is worth who does nothing."""
 EPSILON_SHADES = ("#93c5fd", "#3b82f6", "#1e3a8a", "#0f172a")
-"""Of lines for one ε, or one rank, each; ascending."""
+"""Of lines for one ε each, ascending."""

@@ -16,8 +16,7 @@ HOME = 0.23
 """Risk aversion of the training."""
 ETAS = (0.11, 0.15, 0.19, HOME, 0.27, 0.31, 0.35)
 """Risk aversion of the tests."""
-_SLOPE = 0.02
-"""What the cap on rates grows by in an iteration, as a share of the largest rate."""
+_ANNEALING = "tax_annealing_schedule"
 
 
 def _seen(etas: Sequence[float]) -> dict[str, Any]:
@@ -104,7 +103,8 @@ class Size:
     def people(self, eta: float | None) -> dict[str, Any]:
         """Arguments of the environment that say who lives there, and from when on rates may grow; None: every episode
         draws one of the tests' values, and agents see it."""
-        taxes = {"components": {"PeriodicBracketTax": {"tax_annealing_schedule": [float(self.alone), _SLOPE]}}}
+        _, slope = preset_registry.make(self.preset).arguments["components"]["PeriodicBracketTax"][_ANNEALING]
+        taxes = {"components": {"PeriodicBracketTax": {_ANNEALING: [float(self.alone), slope]}}}
         if eta is None:
             return {"isoelastic_eta": self.home, **_seen(self.tests), **taxes}
         return {"isoelastic_eta": eta, **taxes}

@@ -24,7 +24,7 @@ class Observed:
 
     def __init__(self, problems: Instances, num_envs: int, unit: float) -> None:
         unit *= _ROOM
-        self._problems, self._unit = problems, np.float32(1.0 / unit)
+        self._unit = np.float32(1.0 / unit)
         self._chances = np.ascontiguousarray(problems.probabilities, np.float32)
         self._costs = (problems.costs / unit).astype(np.float32)
         value = (problems.probabilities * problems.rewards[:, None, :]).sum(axis=-1)
