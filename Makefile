@@ -9,7 +9,7 @@ GROUPS := pyproject.toml # its table of dependency groups
 LOWEST := tests/envs/base tests/envs/game tests/envs/oracles/test_stage_game_oracle.py tests/envs/oracles/test_oracles.py \
   tests/algos/test_sb3_learner.py tests/algos/test_settings.py tests/algos/test_multipliers.py
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
-TARGETS := venv venv-dev train kernels test test-random test-slow ids digests tree bounds fuzz lint types format docs docs-links \
+TARGETS := venv venv-dev train kernels test test-random test-slow ids digests tree bounds fuzz soak lint types format docs docs-links \
   wheels lowest examples bench clean
 
 # Compiled kernels stay in the checkout: every target finds them, also where there is no home to keep them in.
@@ -80,6 +80,9 @@ bounds: venv-dev
 fuzz: export NUMBA_BOUNDSCHECK = 1
 fuzz: venv-dev
 	$(BIN)/python tests/envs/fuzz.py $(ARGS)
+
+soak: kernels
+	$(BIN)/python tests/soak.py $(ARGS)
 
 ids: venv-dev
 	$(BIN)/python .ci/test_ids.py
