@@ -96,8 +96,8 @@ _GATHERING_ERMAS = {
     "multiplier": {"initial": 20.0, "step_size": 80.0, "proportional": 100.0, "maximum": 50.0},
 }
 """Adversaries begin where agents have learned their trade: deviations that must learn it at the same time, from a share
-of the experience, are worse than the agents themselves, and their estimates of regret are below 0. With steps three times
-as large, batches of a quarter and only two of four who deviate they were, too: λ fell before adversaries had done
+of the experience, are worse than the agents themselves, and their estimates of regret are below 0. With steps three
+times as large, batches of a quarter and only two of four who deviate they were, too: λ fell before adversaries had done
 anything, and these ended at four times ε, by exploiters trained afterwards; with these values at 1.3 times ε."""
 
 
