@@ -304,7 +304,7 @@ BAD_INPUT = [
     (("certify", "."), "checkpoint.safetensors: there is no such file; runs in .: damaged, foreign, lost, old, run."),
     (("explain", "begun"), "begun/checkpoint.safetensors: there is no such file; this training has not reached"),
     (("info", "begun"), "begun/checkpoint.safetensors: there is no such file; this training has not reached"),
-    (("info", "bimatrix_v0"), "bimatrix_v0: is no run here, and no preset (contracts, "),
+    (("info", "bimatrix_v0"), "bimatrix_v0: is no run here, and no preset (ai-economist, contracts, "),
     (("info", "empty/run"), "empty/run: there is no such file"),
     (("certify", "old"), "old/checkpoint.safetensors: damaged, or written by another version of ermas-algos (KeyError"),
     (("certify", "lost"), "lost/checkpoint.safetensors: environment: unknown name 'gone_v0'"),

@@ -52,7 +52,15 @@ def test_the_economy_begins_with_its_map_not_with_the_village() -> None:
     assert preset_registry.make("village").environment == "economy_v0"
 
 
-@pytest.mark.parametrize("name", ["gather-trade-build", "village"])
+def test_a_preset_of_a_third_party_changes_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preset_registry, "_factories", dict(preset_registry._factories))
+    preset_registry.register("a-first-name", lambda: Preset("economy_v0", "Another."))
+    preset_registry.register("of-mine", lambda: Preset("bimatrix_v0", "The first one there."))
+    assert default_preset("economy_v0") == "gather-trade-build"
+    assert default_preset("bimatrix_v0") == "of-mine"
+
+
+@pytest.mark.parametrize("name", ["gather-trade-build", "village", "ai-economist"])
 def test_nobody_is_taxed_while_agents_of_the_economy_learn_alone(name: str) -> None:
     preset = preset_registry.make(name)
     begin = preset.arguments["components"]["PeriodicBracketTax"]["tax_annealing_schedule"][0]

@@ -40,10 +40,9 @@ preset_registry: Registry[Preset] = Registry("preset")
 
 
 def default_preset(environment: str) -> str:
-    """Name of the preset that a training in this environment starts from; `NO_PRESET` where there is none."""
-    return next(
-        (name for name in preset_registry.names() if preset_registry.make(name).environment == environment), NO_PRESET
-    )
+    """Name of the preset that a training in this environment starts from, the first one that was registered for it;
+    `NO_PRESET` where there is none."""
+    return next((name for name in preset_registry if preset_registry.make(name).environment == environment), NO_PRESET)
 
 
 _MASKED_PPO = {
@@ -62,7 +61,6 @@ _ALONE = 500
 and without coin to buy any: after 60 iterations they do nothing yet, and where others' taxes are shared out they never
 learn what they could earn."""
 _GATHERING = {
-    "num_envs": 32,
     "policy_sharing": "group",
     "planner_warmup": _ALONE,
     "practice_updates": 1,
@@ -101,7 +99,9 @@ times as large, batches of a quarter and only two of four who deviate they were,
 anything, and these ended at four times ε, by exploiters trained afterwards; with these values at 1.3 times ε."""
 
 
-def _gather_trade_build(purpose: str, economy: Mapping[str, Any], taxes: Mapping[str, Any]) -> Preset:
+def _gather_trade_build(
+    purpose: str, economy: Mapping[str, Any], taxes: Mapping[str, Any], num_envs: int = 32
+) -> Preset:
     arguments = {
         "observations": "compact",
         "energy_warmup_method": "decay",
@@ -109,7 +109,8 @@ def _gather_trade_build(purpose: str, economy: Mapping[str, Any], taxes: Mapping
         "components": {"PeriodicBracketTax": {**taxes, "tax_annealing_schedule": [float(_ALONE), 0.02]}},
         **economy,
     }
-    return Preset("economy_v0", purpose, arguments, _GATHERING, {"ERMAS": _GATHERING_ERMAS}, _ALONE + 300)
+    settings = {**_GATHERING, "num_envs": num_envs}
+    return Preset("economy_v0", purpose, arguments, settings, {"ERMAS": _GATHERING_ERMAS}, _ALONE + 300)
 
 
 _ECONOMY = _gather_trade_build(
@@ -118,9 +119,15 @@ _ECONOMY = _gather_trade_build(
     {},
 )
 _VILLAGE = _gather_trade_build(
-    "The same in small: a map of 13 × 13 for 100 steps, whose incomes are a quarter, and so are the tax brackets.",
+    "Gather, trade and build in small: a map of 13 × 13 for 100 steps; incomes are a quarter, and so are tax brackets.",
     {"horizon": 100, "layout": "village"},
     {"period": 25, "usd_scaling": 4000.0},
+)
+_AI_ECONOMIST = _gather_trade_build(
+    "The map of 25 × 25 for 1000 steps, as the original has them, in 8 replicas instead of 32.",
+    {"horizon": 1000},
+    {},
+    num_envs=8,
 )
 _ONE_STEP = Preset(
     environment="one_step_economy_v0",
@@ -253,6 +260,7 @@ _CONTRACTS = Preset(
 )
 preset_registry.register("gather-trade-build", lambda: _ECONOMY)
 preset_registry.register("village", lambda: _VILLAGE)
+preset_registry.register("ai-economist", lambda: _AI_ECONOMIST)
 preset_registry.register("one-step", lambda: _ONE_STEP)
 preset_registry.register("tolls", lambda: _TOLLS)
 preset_registry.register("contracts", lambda: _CONTRACTS)

@@ -157,4 +157,22 @@ class Size:
 
 VILLAGE = Size("figure-5", "village", 800, 700, 200, (0.0025, 0.005, 0.01), 20)
 """Four people, 100 steps, a map of 13 × 13."""
-SIZES = (VILLAGE,)
+PAPER = Size(
+    "figure-5-paper",
+    "ai-economist",
+    800,
+    700,
+    200,
+    (0.01,),
+    40,
+    curve_episodes=16,
+    test_episodes=64,
+    fresh_sets=1,
+    tests=(0.11, 0.19, HOME, 0.27, 0.35),
+    oracles=False,
+    equal_compute=False,
+    randomised=False,
+    amortised=False,
+)
+"""Four people, the original's 1000 steps and map of 25 × 25: every second test, and MARL and one ε only."""
+SIZES = (VILLAGE, PAPER)
