@@ -160,6 +160,11 @@ def rounds(kind: str, minutes: float) -> None:
         print(json.dumps(asdict(Usage.now(temporary))), flush=True)
 
 
+def rounds_file(kind: str, folder: str) -> Path:
+    """Where a process writes what it holds."""
+    return Path(folder, f"{kind.split()[0]}.rounds")
+
+
 def growth(kind: str, usages: Sequence[Usage]) -> bool:
     """Print the medians of the third and of the last quarter of the rounds; true if the last has too much more."""
     quarter = len(usages) // 4
@@ -187,13 +192,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             (own := Path(folder, kind.split()[0])).mkdir()
             command = [sys.executable, __file__, "--minutes", str(given.minutes), "--kind", kind]
             environment = {**os.environ, "TMPDIR": str(own), "OMP_NUM_THREADS": "1"}
-            players[kind] = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+            with rounds_file(kind, folder).open("w") as lines:  # a pipe that is full would hold the process
+                players[kind] = subprocess.Popen(command, env=environment, stdout=lines)
         grown = False
         for kind, player in players.items():
-            lines, _ = player.communicate()
-            if player.returncode:
+            if player.wait():
                 sys.exit(f"{kind}: the process ended with status {player.returncode}")
-            usages = [Usage(**json.loads(line)) for line in lines.splitlines()]
+            usages = [Usage(**json.loads(line)) for line in rounds_file(kind, folder).read_text().splitlines()]
             print(f"{kind}: {len(usages)} rounds")
             grown |= growth(kind, usages)
     sys.exit(1 if grown else 0)
