@@ -4,6 +4,8 @@ import functools
 import pickle
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from ermas_envs import one_step_economy_v0
 from ermas_envs.games.one_step.step import step_replicas
 from ermas_envs.kernels import dispatchers
 from ermas_envs.kernels.compiled import compiled
+from ermas_envs.kernels.kernel_files import KernelCache
 from ermas_envs.kernels.random_draws import uniform
 
 pytestmark = pytest.mark.skipif(not isinstance(uniform, dispatchers.Kernel), reason="NUMBA_DISABLE_JIT is set")
@@ -54,11 +57,33 @@ def test_an_engine_can_be_copied_after_its_kernels_were_called() -> None:
 def test_compilations_that_take_long_say_so_once(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(dispatchers, "PATIENCE", 0.0)
+    monkeypatch.setattr(dispatchers, "PATIENCE", 0.001)
     monkeypatch.setattr(dispatchers, "announce", functools.cache(dispatchers.announce.__wrapped__))
     for _ in range(2):
         calling(uniform)(np.array([[1, 2]], np.uint64), 0)
     assert capfd.readouterr().err.count(dispatchers.NOTICE) == 1
+
+
+def test_a_kernel_that_is_read_from_a_file_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Also where that takes long: on a busy machine a hundred kernels may take seconds."""
+
+    def doubled(value: float) -> float:
+        return 2.0 * value
+
+    made: list[Any] = [compiled(doubled) for _ in range(2)]
+    for kernel in made:
+        kernel._cache = KernelCache(doubled, str(tmp_path))
+    made[0](1.0)
+    reads = made[1]._cache.load_overload
+    monkeypatch.setattr(made[1]._cache, "load_overload", lambda *which: (time.sleep(0.1), reads(*which))[1])
+    monkeypatch.setattr(dispatchers, "PATIENCE", 0.01)
+    monkeypatch.setattr(dispatchers, "announce", functools.cache(dispatchers.announce.__wrapped__))
+    capfd.readouterr()
+    assert made[1](1.0) == 2.0
+    assert made[1].stats.cache_hits.total() == 1
+    assert not capfd.readouterr().err
 
 
 def test_a_short_one_says_nothing(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,14 +26,19 @@ class Kernel(CPUDispatcher):
     """What Python and kernels call."""
 
     def compile(self, sig: Any) -> Any:
-        """As in Numba; `announce` where it takes longer than `PATIENCE`."""
-        notice = threading.Timer(PATIENCE, announce)
-        notice.daemon = True
-        notice.start()
+        """As in Numba; `announce` where it compiles and that takes longer than `PATIENCE`."""
+        before, ready = self.stats.cache_misses.total(), threading.Event()
+
+        def watch() -> None:
+            while not ready.wait(PATIENCE):
+                if self.stats.cache_misses.total() > before:  # else it is still read from a file, on a busy machine
+                    return announce()
+
+        threading.Thread(target=watch, daemon=True).start()
         try:
             return super().compile(sig)
         finally:
-            notice.cancel()
+            ready.set()
 
     def __reduce__(self) -> tuple[Callable[[str, str], Any], tuple[str, str]]:
         """By name: a copy in another process finds what is kept there, and does not compile again."""
