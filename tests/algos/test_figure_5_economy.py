@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +15,17 @@ from ermas_algos.evaluation.economy_episodes import WELFARE
 from ermas_algos.experiments.backends import backend_of
 from ermas_algos.experiments.jobs import Finished, Scale, check_keys
 from ermas_algos.experiments.sweep import PLANNER_FILE
+from ermas_algos.learners.protocol import Spaces
 from ermas_algos.studies import figure_5_economy as study
 from ermas_algos.studies import figure_5_economy_jobs as jobs
 from ermas_algos.studies.economy_sizes import SIZES, VILLAGE, Size
+from ermas_algos.studies.figure_5_economy_cross_play import CROSS_PLAY, CrossPlay, cross_plays
 from ermas_algos.studies.figure_5_economy_saez import elasticity
 from ermas_algos.studies.figure_5_jobs import ORACLE
 from ermas_algos.studies.figure_5_one_step import blocks_played
 from ermas_algos.studies.figure_5_tables import amortised_rows, means_over_sets, rank_rows, summary_rows
 from ermas_algos.studies.reproduction import reproduce
+from ermas_envs import EnvironmentSpec
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: size.name)
@@ -162,6 +166,48 @@ def test_what_is_tested(tmp_path: Path) -> None:
     assert etas.pop(ORACLE) == [0.11]
     assert etas.pop("ERMAS") == sorted((*everywhere, *VILLAGE.validation))
     assert etas == {key: [*everywhere, None] for key in ("free market", "US federal", "Saez", "MARL")}
+
+
+def agents_of(seed: int) -> bytes:
+    """The file of fresh agents that have not learned."""
+    env = EnvironmentSpec("economy_v0", QUICK.test_arguments(0.23))(1)
+    spaces = Spaces(env.observation_spaces["agent_0"], env.action_spaces["agent_0"])
+    content = io.BytesIO()
+    np.save(content, QUICK.fresh_agents().agent_learner.make(spaces, seed).get_parameters())
+    return content.getvalue()
+
+
+QUICK = VILLAGE.quick()
+LABELS = {"method": "free market", "epsilon": None, "seed": 0, "env_steps": 0}
+
+
+def a_test(seed: int, eta: float | None = 0.23, method: str = "free market") -> jobs.Test:
+    return jobs.Test(QUICK, {**LABELS, "method": method}, {"name": "free_market"}, b"", eta, seed)
+
+
+def test_somebody_of_the_same_set_gains_nothing() -> None:
+    """Common random numbers: the same policy in the same episode does the same."""
+    one, other = agents_of(0), agents_of(1)
+    first, second = CrossPlay((a_test(1000), a_test(1001)), (one, one)).run()[CROSS_PLAY]
+    assert first["gain"] == second["gain"] == first["gain_standard_error"] == 0.0
+    assert (first["fresh_seed"], first["visitor"], second["fresh_seed"], second["visitor"]) == (1000, 1001, 1001, 1000)
+    first, _ = CrossPlay((a_test(1000), a_test(1001)), (one, other)).run()[CROSS_PLAY]
+    assert first["gain"] != 0.0 < first["gain_standard_error"]
+    assert first | LABELS == first
+
+
+def test_sets_meet_where_two_have_left_their_agents(tmp_path: Path) -> None:
+    tests = [a_test(1000), a_test(1001), a_test(1000, 0.35), a_test(1001, 0.35), a_test(1000, None), a_test(1001, None)]
+    tests += [a_test(1000, method="US federal")]
+    done = []
+    for test in tests:
+        content = f"{test.key}".encode()
+        (tmp_path / f"{test.key}.{jobs.AGENTS_FILE}").write_bytes(content)
+        done.append(Finished(test.key, {}, {}, {}, 0.0, {jobs.AGENTS_FILE: hashlib.sha256(content).hexdigest()}))
+    done[3] = Finished(tests[3].key, {}, {}, {}, 0.0)  # of an earlier command, which keeps no files
+    (found,) = cross_plays(tests, done, tmp_path)
+    assert found.tests == (tests[0], tests[1])
+    assert found.agents == (tests[0].key.encode(), tests[1].key.encode())
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from ermas_algos.experiments.sweep import PLANNER_FILE
 from ermas_algos.number_cells import numbers_of
 from ermas_algos.studies import figure_5_economy_jobs as jobs
 from ermas_algos.studies.economy_sizes import Size
+from ermas_algos.studies.figure_5_economy_cross_play import CROSS_PLAY, cross_plays
 from ermas_algos.studies.figure_5_economy_jobs import FirstPhase, Method, Test, Training
 from ermas_algos.studies.figure_5_economy_saez import SAEZ, SaezFormula
 from ermas_algos.studies.figure_5_jobs import FREE_MARKET, ORACLE, US_FEDERAL
@@ -153,7 +154,12 @@ def _rules(finished: Sequence[Finished]) -> dict[str, Mapping[str, Any]]:
     return {**RULES, **saez}
 
 
-STAGES = (first_phases, trainings, tests)
+def between_sets(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
+    """The last stage: one agent of a set among those of another."""
+    return cross_plays(tests(size, scale, finished, folder), finished, folder)
+
+
+STAGES = (first_phases, trainings, tests, between_sets)
 """One after the other."""
 _PARTS = (
     "",
@@ -167,6 +173,7 @@ _PARTS = (
     "-curves",
     "-skills",
     "-saez",
+    "-cross-play",
 )
 
 
@@ -186,7 +193,7 @@ def collect(size: Size, finished: Sequence[Finished]) -> dict[str, list[Row]]:
     found = (tested, validated, choice, summary_rows(size, tested), claim_rows(size, tested, choice))
     seen = means_over_sets(size, rows_of(finished, jobs.AMORTISED))
     ranks, amortised = rank_rows(size, tested, choice), amortised_rows(size, seen, tested)
-    others = (rows_of(finished, name) for name in (jobs.CURVES, jobs.SKILLS, SAEZ))
+    others = (rows_of(finished, name) for name in (jobs.CURVES, jobs.SKILLS, SAEZ, CROSS_PLAY))
     return dict(zip(tables(size), (*found, ranks, amortised, sets, *others), strict=True))
 
 
@@ -209,5 +216,5 @@ def plot(size: Size, path: Path, rows: Mapping[str, Sequence[Mapping[str, Any]]]
     """Write welfare over the gap, curves, rates, productivity against equality, skills, and ranks."""
     from ermas_algos.studies.figure_5_economy_picture import plot_figure_5  # Matplotlib takes a second to import
 
-    main, _, choice, _, _, ranks, _, _, curves, skills, _ = (rows[name] for name in tables(size))
+    main, _, choice, _, _, ranks, _, _, curves, skills, _, _ = (rows[name] for name in tables(size))
     plot_figure_5(path, main, choice, ranks, curves, skills, size.home)

@@ -1,9 +1,12 @@
 """Jobs of Figure 5 in the full economy: train a planner at home, test one on fresh agents of another risk aversion."""
 
 import hashlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from ermas_algos.algorithms.callbacks import Callback
 from ermas_algos.algorithms.collection import MakeEnv
@@ -13,7 +16,7 @@ from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.evaluation.economy_episodes import Episodes, play_episodes
 from ermas_algos.evaluation.fresh_agents import FreshAgents, train_fresh_agents
 from ermas_algos.experiments.checkpoint_bytes import checkpoint_of, planner_of, trainer_of
-from ermas_algos.experiments.jobs import Products, Row, Tables
+from ermas_algos.experiments.jobs import Products, Row
 from ermas_algos.experiments.sweep import PLANNER_FILE
 from ermas_algos.number_cells import numbers_text
 from ermas_algos.studies.economy_sizes import HOME, Size
@@ -22,6 +25,8 @@ from ermas_envs import EnvironmentSpec, economy_v0
 FIRST, CURVES, SKILLS, TRAINING, TESTS, AMORTISED = "first", "curves", "skills", "training", "tests", "amortised"
 """Tables of the jobs: a row per first phase; what is reported over training; a row per rank of skill; a row per
 training; a row per test; rows of amortised tests."""
+AGENTS_FILE = "agents.npy"
+"""Name of the file of a test's fresh agents: the parameters of the policy that they share."""
 
 
 @dataclass(frozen=True)
@@ -183,31 +188,33 @@ class Test:
             "episodes": self.size.test_episodes,
         }
 
-    def run(self) -> Tables:
-        """One row per risk aversion, and one per rank of skill; of an amortised test in a table of its own."""
+    def run(self) -> Products:
+        """One row per risk aversion, and one per rank of skill; of an amortised test in a table of its own. The agents
+        as a file."""
         first = trainer_of(self.first)
         agents = train_fresh_agents(
-            self._game(self.size.test_arguments(self.eta)), self.size.fresh_agents(), self.seed, first
+            self.game(self.size.test_arguments(self.eta)), self.size.fresh_agents(), self.seed, first
         )
         trained = {"fresh_env_steps": first.env_steps + agents.env_steps, "fresh_converged": agents.converged}
-        if self.eta is not None:
-            row, played = self._measured(agents, self.eta, self.size.test_arguments(self.eta))
-            skills = [
-                {**self.labels, "eta_test": self.eta, "fresh_seed": self.seed, **rank} for rank in played.by_skill()
-            ]
-            return {TESTS: [row | trained], SKILLS: skills}
-        rows = [self._measured(agents, eta, self.size.test_arguments(eta))[0] for eta in self.size.tests]
-        return {AMORTISED: [row | trained for row in rows]}
+        if self.eta is None:
+            rows = [self._measured(agents, eta, self.size.test_arguments(eta))[0] for eta in self.size.tests]
+            return Products({AMORTISED: [row | trained for row in rows]}, {})
+        row, played = self._measured(agents, self.eta, self.size.test_arguments(self.eta))
+        skills = [{**self.labels, "eta_test": self.eta, "fresh_seed": self.seed, **rank} for rank in played.by_skill()]
+        (shared,) = {id(learner): learner for learner in agents.learners.values()}.values()
+        content = io.BytesIO()
+        np.save(content, shared.get_parameters(), allow_pickle=False)
+        return Products({TESTS: [row | trained], SKILLS: skills}, {AGENTS_FILE: content.getvalue()})
 
     def _measured(self, agents: FreshAgents, eta: float, arguments: Mapping[str, Any]) -> tuple[Row, Episodes]:
         """What episodes of the agents at a risk aversion come to."""
         played = play_episodes(
-            self._game(arguments), agents.learners, self.size.test_episodes, self.seed, agents.iterations
+            self.game(arguments), agents.learners, self.size.test_episodes, self.seed, agents.iterations
         )
         row = {**self.labels, "eta_test": eta, "fresh_seed": self.seed, **played.welfare(), **played.outcome()}
         return row | {"rates": numbers_text(played.rates())}, played
 
-    def _game(self, arguments: Mapping[str, Any]) -> MakeEnv:
+    def game(self, arguments: Mapping[str, Any]) -> MakeEnv:
         """The economy with the planner inside."""
         if not isinstance(self.planner, bytes):
             return EnvironmentSpec(economy_v0.NAME, {**arguments, "planner": dict(self.planner)})
