@@ -1,7 +1,7 @@
 """Evaluation: certificates, exploiters, transfer of frozen planners to fresh agents in changed games (paper 4.3)."""
 
 from ermas_algos.evaluation.certificate import certify_checkpoint, load_planner, load_trainer
-from ermas_algos.evaluation.exploiters import ExploiterConfig, RegretStatement, exploit, exploit_trainer
+from ermas_algos.evaluation.exploiters import ExploiterConfig, RegretStatement, exploit, exploit_trainer, visitors_gain
 from ermas_algos.evaluation.fresh_agents import FRESH_AGENT_PPO, FreshAgentsConfig
 from ermas_algos.evaluation.tax_certificate import TaxCertificate, certify_given_schedule, certify_taxes
 from ermas_algos.evaluation.toll_certificate import TollsFound, certify_given_tolls, certify_toll_run
@@ -26,5 +26,6 @@ __all__ = [
     "load_trainer",
     "read_rows",
     "transfer_evaluation",
+    "visitors_gain",
     "write_rows",
 ]
