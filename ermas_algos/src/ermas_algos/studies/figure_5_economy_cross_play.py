@@ -6,7 +6,7 @@ gains among the others, or both have learned, and the game has several equilibri
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,6 @@ def cross_plays(tests: Sequence[Job], finished: Sequence[Finished], folder: Path
     for test in tests:
         done = by_key.get(test.key)
         if isinstance(test, Test) and test.eta is not None and done is not None and AGENTS_FILE in done.files:
-            same = found.setdefault((*test.labels.items(), _of(test.planner), test.eta), [])
+            same = found.setdefault((*test.labels.items(), test.eta), [])
             same.append((test, read_file(folder, done, AGENTS_FILE)))
     return [CrossPlay(*zip(*sets, strict=True)) for sets in found.values() if len(sets) > 1]
-
-
-def _of(planner: Mapping[str, Any] | bytes) -> str:
-    return hashlib.sha256(planner if isinstance(planner, bytes) else repr(planner).encode()).hexdigest()
