@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from ermas_algos.evaluation.economy_episodes import WELFARE
 from ermas_algos.experiments.backends import backend_of
 from ermas_algos.experiments.jobs import Finished, Scale, check_keys
 from ermas_algos.experiments.sweep import PLANNER_FILE
 from ermas_algos.learners.protocol import Spaces
+from ermas_algos.plots.tax_methods import STYLES, draw_gains
 from ermas_algos.studies import figure_5_economy as study
 from ermas_algos.studies import figure_5_economy_jobs as jobs
 from ermas_algos.studies.economy_sizes import SIZES, VILLAGE, Size
@@ -23,7 +25,7 @@ from ermas_algos.studies.figure_5_economy_cross_play import CROSS_PLAY, CrossPla
 from ermas_algos.studies.figure_5_economy_saez import elasticity
 from ermas_algos.studies.figure_5_jobs import ORACLE
 from ermas_algos.studies.figure_5_one_step import blocks_played
-from ermas_algos.studies.figure_5_tables import amortised_rows, means_over_sets, rank_rows, summary_rows
+from ermas_algos.studies.figure_5_tables import amortised_rows, claim_rows, means_over_sets, rank_rows, summary_rows
 from ermas_algos.studies.reproduction import reproduce
 from ermas_envs import EnvironmentSpec
 
@@ -113,6 +115,16 @@ def test_regret_to_oracles_of_several_seeds() -> None:
     assert found["regret_to_oracle"] == pytest.approx(2.5)
     (without,) = summary_rows(VILLAGE, [r for r in rows if (r["method"], r["eta_test"]) != (ORACLE, 0.35)])
     assert "regret_to_oracle" not in without
+
+
+def test_where_marls_people_do_nothing_there_is_no_gain_in_per_cent(tmp_path: Path) -> None:
+    rows = [row(method, eta, value) for method in ("MARL", "ERMAS") for eta, value in ((0.23, 5.0), (0.35, 0.0))]
+    first, *_ = claim_rows(VILLAGE, rows, CHOICE)
+    assert first["gain_percent_eta_0.23"] == 0.0
+    assert first["gain_percent_eta_0.35"] is None
+    axes = Figure().subplots()
+    draw_gains(axes, rows, [("MARL", None), ("ERMAS", 0.01)], "fresh_welfare", "eta_test", STYLES)
+    assert np.isfinite([line.get_ydata() for line in axes.lines if len(line.get_xdata()) == 1]).all()
 
 
 def job(key: str, tables: Mapping[str, Any], folder: Path | None = None) -> Finished:

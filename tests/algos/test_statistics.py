@@ -1,5 +1,6 @@
 """Statistics of returns: closed forms, scipy's versions, properties, coverage of the intervals, bad input."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ermas_algos.evaluation import statistics
 from ermas_algos.evaluation.statistics import (
     difference,
     interquartile_mean,
+    interval_columns,
     mean,
     price_of_robustness,
     probability_of_improvement,
@@ -148,8 +150,16 @@ def test_bad_returns(bad: Any, message: str) -> None:
         probability_of_improvement(SMALL, bad, rng())
 
 
-def test_bad_baseline_and_statistic() -> None:
-    with pytest.raises(ValueError, match="baseline must have a positive mean"):
-        price_of_robustness(np.ones(2), -np.ones(2), rng())
+def test_bad_statistic() -> None:
     with pytest.raises(ValueError, match="Did you mean 'mean'"):
         difference(SMALL, SMALL, "meen", rng())
+
+
+@pytest.mark.parametrize("baseline", [-1.0, 0.0])
+def test_no_share_is_given_up_of_a_baseline_that_is_not_above_0(baseline: float) -> None:
+    """A planner may be paid minus the latency, and people may do nothing at all: everything else is known there."""
+    found = summary(np.ones((2, 3)), np.full((2, 3), baseline), 1, rng())
+    assert math.isnan(found["price_of_robustness"].value)
+    columns = interval_columns(found)
+    assert columns["price_of_robustness"] is columns["price_of_robustness_high"] is None
+    assert columns["mean"] == columns["probability_of_improvement"] == 1.0

@@ -4,6 +4,7 @@ Interquartile mean and probability of improvement as in R. Agarwal et al., "Deep
 the Statistical Precipice" (2021); percentile bootstrap over seeds (B. Efron and R. Tibshirani 1993).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -51,13 +52,14 @@ def worst_case(returns: FloatArray, rng: np.random.Generator) -> Estimate:
 
 def price_of_robustness(returns: FloatArray, baseline: FloatArray, rng: np.random.Generator) -> Estimate:
     """1 − mean(returns)/mean(baseline) at the training point, (seeds,) each: the share given up where there is no gap.
+    NaN where the baseline's mean is not positive, of which no share can be given up.
 
     Raises:
-        ValueError: a bad array, or a baseline whose mean is not positive.
+        ValueError: a bad array.
     """
     own, other = (_checked(values[:, None]) for values in (returns, baseline))
     if other.mean() <= 0:
-        raise ValueError(f"baseline must have a positive mean, got {other.mean():g}.")
+        return Estimate(math.nan, math.nan, math.nan)
 
     def price(a: FloatArray, b: FloatArray) -> FloatArray:
         return np.asarray(1.0 - a.mean(axis=(-2, -1)) / b.mean(axis=(-2, -1)))
@@ -119,8 +121,8 @@ def interval_columns(estimates: Mapping[str, Estimate]) -> dict[str, float | Non
     there is none)."""
     columns: dict[str, float | None] = {}
     for name, estimate in estimates.items():
-        bounds = {f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-        columns |= {name: estimate.value, **{c: None if np.isnan(v) else v for c, v in bounds.items()}}
+        found = {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        columns |= {column: None if np.isnan(value) else value for column, value in found.items()}
     return columns
 
 

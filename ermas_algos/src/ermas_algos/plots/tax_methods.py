@@ -49,8 +49,10 @@ def draw_gains(
     styles: Mapping[str, tuple[str, str]],
     name: Callable[[Key], str] = label_of,
 ) -> None:
-    """Values of a column compared with MARL's mean, in per cent, under methods' names; nothing without MARL."""
-    base = {place: float(np.mean(values)) for place, values in values_of(rows, ("MARL", None), column, over).items()}
+    """Values of a column compared with MARL's mean, in per cent, under methods' names; nothing where MARL is not above
+    0, or missing."""
+    means = {place: float(np.mean(values)) for place, values in values_of(rows, ("MARL", None), column, over).items()}
+    base = {place: mean for place, mean in means.items() if mean > 0.0}
     for key in drawn if base else ():
         values = values_of(rows, key, column, over)
         gains = {place: [100.0 * (v / base[place] - 1.0) for v in values[place]] for place in values if place in base}
