@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from ermas_algos.plots import looks
 from ermas_algos.plots.intervals import draw_line
@@ -72,9 +73,9 @@ def draw_equal_welfare(axes: Axes, across: tuple[float, float], up: tuple[float,
     """
     (left, right), (low, high) = across, up
     places = np.linspace(left, right, 50)
-    for welfare in range(5, 200, 5):
+    for welfare in MaxNLocator(12).tick_values(low * left, high * right):
         axes.plot(places, welfare / places, color="0.85", linewidth=0.8, zorder=0)
         if low < welfare / right < high:
-            axes.text(right, welfare / right, f" {welfare}", color="0.5", fontsize=8, va="center")
+            axes.text(right, welfare / right, f" {welfare:g}", color="0.5", fontsize=8, va="center")
     axes.set_xlim(left, right)
     axes.set_ylim(low, high)

@@ -120,7 +120,7 @@ def _reported(axes: Axes, curves: Rows) -> None:
         largest = max((abs(float(np.mean(v))) for v in values.values()), default=0.0)
         if largest > 0.0:
             shares = {place: [value / largest for value in found] for place, found in values.items()}
-            draw_line(axes, shares, color, "", f"{words}, largest {largest:.3g}")
+            draw_line(axes, shares, color, "", f"{words}, largest {float(f'{largest:.3g}'):g}")
     axes.set_title("MARL at home: agents over training", loc="left", fontsize=10)
     axes.set_xlabel("outer iteration")
     axes.set_ylabel("share of the largest mean")
@@ -142,14 +142,20 @@ def _planner_curves(axes: Axes, curves: Rows, drawn: Sequence[Key]) -> None:
 
 
 def _skills(axes: Axes, skills: Rows, column: str, words: str, drawn: Sequence[Key]) -> None:
-    """By rank of skill, in the tests."""
+    """By rank of skill, means over all tests of a seed."""
     tested = [row for row in skills if row.get("eta_test") is not None]
+    by_seed: dict[tuple[Key, int], dict[int, list[float]]] = {}
+    for row in tested:
+        ranks = by_seed.setdefault(((row["method"], row["epsilon"]), row["rank"]), {})
+        ranks.setdefault(row["seed"], []).append(row[column])
     for key in drawn:
-        values = values_of(tested, key, column, "rank")
-        if values and key[0] != ORACLE:
-            draw_line(axes, values, *_STYLES[key[0]], _label(key))
+        means = {
+            rank: [float(np.mean(v)) for v in seeds.values()] for (of, rank), seeds in by_seed.items() if of == key
+        }
+        if means and key[0] != ORACLE:
+            draw_line(axes, means, *_STYLES[key[0]], _label(key))
     axes.set_xticks(sorted({row["rank"] for row in tested}))
-    axes.set_title(f"Who does what (all tests): {column}", loc="left", fontsize=10)
+    axes.set_title(f"Who does what (mean over tests): {column}", loc="left", fontsize=10)
     axes.set_xlabel("rank of skill")
     axes.set_ylabel(words)
 
