@@ -21,6 +21,8 @@ from ermas_algos.experiments.backends import Processes
 from ermas_algos.experiments.results import read_table
 from ermas_algos.experiments.sweep import Sweep, run_sweep
 from ermas_algos.learners.exact import ExactLearnerConfig
+from ermas_algos.plots import looks
+from ermas_algos.plots.looks import looks_of
 from ermas_algos.plots.sweep import plot_sweep
 from ermas_envs import augmented_bimatrix_v0
 from ermas_envs.planners import ConstantPlanner
@@ -57,6 +59,16 @@ TINY: dict[str, Any] = {
 def tiny(**changes: Any) -> Sweep:
     sweep: Sweep = from_json(Sweep, {**TINY, **changes})
     return sweep
+
+
+def test_marl_and_ermas_look_as_in_every_picture_and_nobody_else_like_them() -> None:
+    names = ["other", "ERMAS", *(f"method {k}" for k in range(30)), "MARL"]
+    found = looks_of(names)
+    assert list(found) == names
+    assert (found["MARL"], found["ERMAS"]) == (looks.MARL, looks.ERMAS)
+    others = [look for name, look in found.items() if name not in ("MARL", "ERMAS")]
+    assert len(set(others)) == len(others)
+    assert not {color for color, _ in others} & {looks.MARL[0], looks.ERMAS[0]}
 
 
 def test_a_sweep_comes_back_from_json() -> None:

@@ -1,17 +1,14 @@
 """The picture of a sweep: planner return of every method over the reality gap, a panel per task."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from ermas_algos.plots.intervals import draw_line
+from ermas_algos.plots.looks import looks_of
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
-
-_COLORS = ("#1f5fa8", "#c2410c", "#15803d", "#7c3aed", "#b45309", "#0f766e", "#be123c", "#6b7280")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 
 def plot_sweep(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -25,12 +22,12 @@ def plot_sweep(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     methods = list(dict.fromkeys(row["method_name"] for row in rows))
     figure = Figure(figsize=(5.4 * len(tasks) + 0.4, 4.6 + 0.25 * (len(methods) // 4)), dpi=140, layout="constrained")
     for axes, task in zip(figure.subplots(1, len(tasks), squeeze=False, sharey=False)[0], tasks, strict=True):
-        for method, color, marker in zip(methods, cycle(_COLORS), cycle(_MARKERS), strict=False):
+        for method, look in looks_of(methods).items():
             mine = [row for row in rows if (row["task"], row["method_name"]) == (task, method)]
             if mine:
                 gaps = {row["gap"] for row in mine}
                 returns = {gap: [row["planner_return"] for row in mine if row["gap"] == gap] for gap in gaps}
-                draw_line(axes, returns, color, marker, method)
+                draw_line(axes, returns, *look, method)
         axes.set_title(task, loc="left", fontsize=10)
         axes.set_xlabel("reality gap of the test")
         axes.axhline(0.0, color="0.85", linewidth=0.8, zorder=0)
