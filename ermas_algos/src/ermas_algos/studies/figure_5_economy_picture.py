@@ -149,7 +149,7 @@ def _skills(axes: Axes, skills: Rows, column: str, words: str, drawn: Sequence[K
         ranks = by_seed.setdefault(((row["method"], row["epsilon"]), row["rank"]), {})
         ranks.setdefault(row["seed"], []).append(row[column])
     for key in drawn:
-        means = {
+        means: dict[float, list[float]] = {
             rank: [float(np.mean(v)) for v in seeds.values()] for (of, rank), seeds in by_seed.items() if of == key
         }
         if means and key[0] != ORACLE:
