@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from helpers.jobs import Square, Writer
-from helpers.processes import ray_leaves_nothing, wait_until
+from helpers.processes import ENDS_WITHIN, ray_leaves_nothing, wait_until
 
 from ermas_algos.experiments.backends import Processes, RayCluster
 from ermas_algos.experiments.jobs import read_file, run_jobs
@@ -80,7 +80,7 @@ def test_an_interrupted_command_repeated_gives_what_an_undisturbed_one_gives(jou
         process = run_eight(journal, folder)
         wait_until(lambda folder=folder: len(list(folder.glob("*.json"))) >= 2)
         process.send_signal(sent)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=ENDS_WITHIN)
         assert process.returncode != 0
         assert ("KeyboardInterrupt" in errors) == (sent == signal.SIGINT)
         assert 2 <= len(list(folder.glob("*.json"))) < 8

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.processes import ENDS_WITHIN
 
 from ermas_algos import command_line
 from ermas_algos.checkpoint import read_checkpoint
@@ -180,7 +181,7 @@ def test_ctrl_c_leaves_a_training_that_goes_on_to_the_same_checkpoint(run: Path,
         assert time.monotonic() < end
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=ENDS_WITHIN)
     assert process.returncode == 130
     assert "ermas train: interrupted; the same command goes on from the last checkpoint." in errors
     reached: Any = read_checkpoint(tmp_path / "checkpoint.safetensors", "ERMAS").metadata["iteration"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.processes import descendants, wait_until
+from helpers.processes import ENDS_WITHIN, descendants, wait_until
 
 from ermas_algos.commands import interrupts
 from ermas_algos.metrics_log import read_progress
@@ -43,7 +43,7 @@ def interrupted(process: subprocess.Popen[str], pauses: list[float]) -> str:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
     try:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=ENDS_WITHIN)
     finally:
         process.kill()
     assert process.returncode == 130, errors

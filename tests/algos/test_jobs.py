@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from helpers.jobs import Faulty, Square, Writer
-from helpers.processes import descendants, is_running, wait_until
+from helpers.processes import ENDS_WITHIN, descendants, is_running, wait_until
 
 from ermas_algos.experiments import backends
 from ermas_algos.experiments.backends import Processes
@@ -75,7 +75,7 @@ def test_a_killed_worker_is_reported_and_the_repeated_command_goes_on(square: An
 
 
 def sleeping_command(folder: Path) -> str:
-    """Runs a job that sleeps for a minute; `folder`/pid names its process."""
+    """Runs a job that sleeps for long; `folder`/pid names its process."""
     return (
         "from pathlib import Path\nfrom helpers.jobs import Sleeper\n"
         "from ermas_algos.experiments.jobs import run_jobs\n"
@@ -86,14 +86,14 @@ def sleeping_command(folder: Path) -> str:
 
 
 def test_workers_end_with_a_killed_command(square: Any, tmp_path: Path) -> None:
-    """A job that would sleep for a minute in a command that is killed: no process of it is left after a few seconds."""
+    """A job that would sleep for long in a command that is killed: no process of it is left."""
     (tmp_path / "command.py").write_text(sleeping_command(tmp_path))
     command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")])
     wait_until(lambda: (tmp_path / "pid").exists())
     command.kill()
     command.wait()
     worker = int((tmp_path / "pid").read_text())
-    wait_until(lambda: not is_running(worker), 20)
+    wait_until(lambda: not is_running(worker), ENDS_WITHIN)
 
 
 def test_workers_that_are_starting_end_with_a_killed_command(square: Any, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_workers_that_are_starting_end_with_a_killed_command(square: Any, tmp_pa
     command.kill()
     command.wait()
     assert not (tmp_path / "pid").exists(), "killed too late for this test"
-    wait_until(lambda: not any(is_running(worker) for worker in workers), 30)
+    wait_until(lambda: not any(is_running(worker) for worker in workers), ENDS_WITHIN)
 
 
 def test_ctrl_c_ends_running_jobs_at_once(square: Any, tmp_path: Path) -> None:
@@ -113,9 +113,9 @@ def test_ctrl_c_ends_running_jobs_at_once(square: Any, tmp_path: Path) -> None:
     command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")], stderr=subprocess.PIPE, text=True)
     wait_until(lambda: (tmp_path / "pid").exists())
     command.send_signal(signal.SIGINT)
-    _, errors = command.communicate(timeout=20)
+    _, errors = command.communicate(timeout=ENDS_WITHIN)
     assert errors.rstrip().endswith("KeyboardInterrupt")
-    wait_until(lambda: not is_running(int((tmp_path / "pid").read_text())), 5)
+    wait_until(lambda: not is_running(int((tmp_path / "pid").read_text())), ENDS_WITHIN)
 
 
 def test_processes_that_are_spawned_do_the_same(square: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

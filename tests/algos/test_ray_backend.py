@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import ray
 from helpers.jobs import Faulty, Sleeper, Square, Writer
-from helpers.processes import is_running, ray_leaves_nothing, wait_until
+from helpers.processes import ENDS_WITHIN, is_running, ray_leaves_nothing, wait_until
 
 from ermas_algos.experiments import backends
 from ermas_algos.experiments.backends import RayCluster
@@ -62,7 +62,7 @@ def test_an_interrupted_command_ends_its_jobs_on_the_users_ray(users_ray: None, 
     jobs: list[Any] = [Sleeper(str(pid)), Writer(1, str(tmp_path / "journal"))]
     with pytest.raises(KeyboardInterrupt):
         run_jobs(jobs, tmp_path / "jobs", RayCluster("local", 2), interrupt)
-    wait_until(lambda: not is_running(int(pid.read_text())), 10)
+    wait_until(lambda: not is_running(int(pid.read_text())), ENDS_WITHIN)
     assert sorted(path.name for path in (tmp_path / "jobs").iterdir()) == ["writer-1.content.bin", "writer-1.json"]
 
 
@@ -77,7 +77,7 @@ def test_ctrl_c_ends_the_ray_that_was_started(tmp_path: Path) -> None:
     command = subprocess.Popen([sys.executable, str(tmp_path / "command.py")], stderr=subprocess.PIPE, text=True)
     wait_until(pid.exists)
     command.send_signal(signal.SIGINT)
-    _, errors = command.communicate(timeout=30)
+    _, errors = command.communicate(timeout=ENDS_WITHIN)
     assert errors.rstrip().endswith("KeyboardInterrupt")
-    wait_until(lambda: not is_running(int(pid.read_text())), 10)
+    wait_until(lambda: not is_running(int(pid.read_text())), ENDS_WITHIN)
     assert list(folder.iterdir()) == []

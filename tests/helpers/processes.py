@@ -9,6 +9,9 @@ from pathlib import Path
 
 import ray  # noqa: F401 - extends sys.path for good; the same in every test that may use it
 
+ENDS_WITHIN = 200.0
+"""Seconds in which what was stopped is gone, on a busy machine, too; moments on a quiet one."""
+
 
 def is_running(process: int) -> bool:
     try:
