@@ -119,11 +119,10 @@ def train_and_evaluate(number: int, folder: Path) -> None:
                 [number],
                 FreshAgentsConfig(num_envs=4, window=1, max_iterations=2, measured_envs=8),
             )
-        path.unlink()
 
 
 def sweep(number: int, folder: Path) -> None:
-    """A sweep with two workers, into a folder that is removed."""
+    """A sweep with two workers."""
     from ermas_algos.algorithms.config import from_json
     from ermas_algos.experiments.backends import Processes
     from ermas_algos.experiments.sweep import Sweep, run_sweep
@@ -136,21 +135,20 @@ def sweep(number: int, folder: Path) -> None:
         "iterations": 2,
         "fresh_agents": {"num_envs": 4, "window": 1, "max_iterations": 2, "measured_envs": 8},
     }
-    with tempfile.TemporaryDirectory(dir=folder) as out:
-        outcome = run_sweep(from_json(Sweep, data), Path(out), Processes(2))
-        if outcome.failed:
-            raise RuntimeError(f"jobs of the sweep failed: {outcome.failed}")
+    outcome = run_sweep(from_json(Sweep, data), folder, Processes(2))
+    if outcome.failed:
+        raise RuntimeError(f"jobs of the sweep failed: {outcome.failed}")
 
 
 KINDS: dict[str, Callable[[int, Path], None]] = {
     "engines": play_engines,
-    "training and evaluation": train_and_evaluate,
+    "training": train_and_evaluate,
     "sweep": sweep,
 }
 
 
 def rounds(kind: str, minutes: float) -> None:
-    """Play one kind, and print a line of JSON after every round."""
+    """Play one kind, each round in a folder that is removed, and print a line of JSON after every round."""
     temporary = Path(tempfile.gettempdir())
     end, number = time.monotonic() + 60 * minutes, 0
     while time.monotonic() < end or number < 8:
@@ -162,7 +160,7 @@ def rounds(kind: str, minutes: float) -> None:
 
 def rounds_file(kind: str, folder: str) -> Path:
     """Where a process writes what it holds."""
-    return Path(folder, f"{kind.split()[0]}.rounds")
+    return Path(folder, f"{kind}.rounds")
 
 
 def growth(kind: str, usages: Sequence[Usage]) -> bool:
@@ -174,7 +172,7 @@ def growth(kind: str, usages: Sequence[Usage]) -> bool:
         before, after = (statistics.median(getattr(usage, name) for usage in part) for part in (middle, last))
         too_much = after > before * (1 + MEMORY_GROWTH) if name == "memory" else after > before
         grown |= too_much
-        print(f"{kind:24} {name:9} {before:8.1f} -> {after:8.1f}{'  GROWS' if too_much else ''}")
+        print(f"{kind:8} {name:9} {before:8.1f} -> {after:8.1f}{'  GROWS' if too_much else ''}")
     return grown
 
 
@@ -189,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         players = {}
         for kind in KINDS:
-            (own := Path(folder, kind.split()[0])).mkdir()
+            (own := Path(folder, kind)).mkdir()
             command = [sys.executable, __file__, "--minutes", str(given.minutes), "--kind", kind]
             environment = {**os.environ, "TMPDIR": str(own), "OMP_NUM_THREADS": "1"}
             with rounds_file(kind, folder).open("w") as lines:  # a pipe that is full would hold the process

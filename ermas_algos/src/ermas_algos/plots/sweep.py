@@ -19,10 +19,10 @@ def plot_sweep(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         rows: table `sweep`; planner returns are means per step.
     """
     tasks = list(dict.fromkeys(row["task"] for row in rows))
-    methods = list(dict.fromkeys(row["method_name"] for row in rows))
-    figure = Figure(figsize=(5.4 * len(tasks) + 0.4, 4.6 + 0.25 * (len(methods) // 4)), dpi=140, layout="constrained")
+    looks = looks_of(list(dict.fromkeys(row["method_name"] for row in rows)))
+    figure = Figure(figsize=(5.4 * len(tasks) + 0.4, 4.6 + 0.25 * (len(looks) // 4)), dpi=140, layout="constrained")
     for axes, task in zip(figure.subplots(1, len(tasks), squeeze=False, sharey=False)[0], tasks, strict=True):
-        for method, look in looks_of(methods).items():
+        for method, look in looks.items():
             mine = [row for row in rows if (row["task"], row["method_name"]) == (task, method)]
             if mine:
                 gaps = {row["gap"] for row in mine}
