@@ -22,6 +22,7 @@ from ermas_algos.studies import figure_5_economy as study
 from ermas_algos.studies import figure_5_economy_jobs as jobs
 from ermas_algos.studies.economy_sizes import SIZES, VILLAGE, Size
 from ermas_algos.studies.figure_5_economy_cross_play import CROSS_PLAY, CrossPlay, cross_plays
+from ermas_algos.studies.figure_5_economy_picture import means_by_rank
 from ermas_algos.studies.figure_5_economy_saez import elasticity
 from ermas_algos.studies.figure_5_jobs import ORACLE
 from ermas_algos.studies.figure_5_one_step import blocks_played
@@ -50,6 +51,22 @@ def test_rates_may_grow_when_agents_have_learned_alone(size: Size) -> None:
         assert taxes == size.test_arguments(0.11)["components"]["PeriodicBracketTax"]
     assert training.config.planner_warmup == size.alone
     assert fresh.config.planner_warmup == fresh.iterations == size.fresh_alone > size.alone
+
+
+def test_bands_of_who_does_what_are_over_seeds_not_over_tests() -> None:
+    def row(seed: int, eta: float | None, houses: float, rank: int = 0) -> dict[str, Any]:
+        return {"method": "MARL", "epsilon": None, "seed": seed, "rank": rank, "houses": houses, "eta_test": eta}
+
+    of_the_training = {name: value for name, value in row(0, None, 9.0).items() if name != "eta_test"}
+    rows = [
+        of_the_training,
+        row(0, 0.11, 1.0),
+        row(0, 0.35, 3.0),
+        row(1, 0.11, 4.0),
+        row(1, None, 9.0),
+        row(1, 0.11, 5.0, 1),
+    ]
+    assert means_by_rank(rows, "houses") == {("MARL", None): {0: [2.0, 4.0], 1: [5.0]}}
 
 
 def test_an_elasticity_of_known_incomes() -> None:

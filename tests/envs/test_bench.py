@@ -179,4 +179,5 @@ def test_start_measures_a_first_and_a_cached_step(monkeypatch: pytest.MonkeyPatc
     assert row["environment"] == "bimatrix_v0"
     assert row["cached_seconds"] > 0.0
     assert row["first_seconds"] > 0.0
+    assert row["first_of_a_batch_seconds"] > 0.0
     assert "bimatrix_v0" in start.table([row])

@@ -13,11 +13,12 @@ from ermas_envs.kernels.compiled import cache_directory
 
 _PLAY = """
 from ermas_envs import batched_env
-env = batched_env({name!r}, 1, **{arguments!r})
+env = batched_env({name!r}, 2, **{arguments!r})
 env.reset(seed=0)
-env.step({{role: [space.sample()] for role, space in env.action_spaces.items()}})
-env.engine.metrics()
+env.step({{role: [space.sample()] * 2 for role, space in env.action_spaces.items()}})
+dict(env.engine.metrics() or {{}})
 """
+"""Two replicas, since one does not wait for the compiler."""
 _GAMES: Sequence[tuple[str, Mapping[str, str]]] = (
     ("economy_v0", {}),
     ("one_step_economy_v0", {}),

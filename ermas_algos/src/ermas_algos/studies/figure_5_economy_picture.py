@@ -142,22 +142,32 @@ def _planner_curves(axes: Axes, curves: Rows, drawn: Sequence[Key]) -> None:
 
 
 def _skills(axes: Axes, skills: Rows, column: str, words: str, drawn: Sequence[Key]) -> None:
-    """By rank of skill, means over all tests of a seed."""
-    tested = [row for row in skills if row.get("eta_test") is not None]
-    by_seed: dict[tuple[Key, int], dict[int, list[float]]] = {}
-    for row in tested:
-        ranks = by_seed.setdefault(((row["method"], row["epsilon"]), row["rank"]), {})
-        ranks.setdefault(row["seed"], []).append(row[column])
+    found = means_by_rank(skills, column)
     for key in drawn:
-        means: dict[float, list[float]] = {
-            rank: [float(np.mean(v)) for v in seeds.values()] for (of, rank), seeds in by_seed.items() if of == key
-        }
-        if means and key[0] != ORACLE:
-            draw_line(axes, means, *_STYLES[key[0]], _label(key))
-    axes.set_xticks(sorted({row["rank"] for row in tested}))
+        if key in found and key[0] != ORACLE:
+            draw_line(axes, found[key], *_STYLES[key[0]], _label(key))
+    axes.set_xticks(sorted({row["rank"] for row in skills if row.get("eta_test") is not None}))
     axes.set_title(f"Who does what (mean over tests): {column}", loc="left", fontsize=10)
     axes.set_xlabel("rank of skill")
     axes.set_ylabel(words)
+
+
+def means_by_rank(skills: Rows, column: str) -> dict[Key, dict[float, list[float]]]:
+    """Per planner and rank of skill one number per seed, the mean over its tests: tests of a seed are no seeds.
+
+    Args:
+        skills: rows of `figure-5-skills`; those of the training, without `eta_test`, do not count.
+        column: whose mean it is.
+    """
+    by_seed: dict[Key, dict[float, dict[int, list[float]]]] = {}
+    for row in skills:
+        if row.get("eta_test") is not None:
+            ranks = by_seed.setdefault((row["method"], row["epsilon"]), {})
+            ranks.setdefault(row["rank"], {}).setdefault(row["seed"], []).append(row[column])
+    return {
+        key: {rank: [float(np.mean(values)) for values in seeds.values()] for rank, seeds in ranks.items()}
+        for key, ranks in by_seed.items()
+    }
 
 
 def _ranks(axes: Axes, ranks: Rows, drawn: Sequence[Key]) -> None:

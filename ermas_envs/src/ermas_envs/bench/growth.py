@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ermas_envs.bench.players import EnginePlayer, economy_player, one_step_player, steps_per_second
+from ermas_envs.bench.players import EnginePlayer, economy_player, make_ready, one_step_player, steps_per_second
 from ermas_envs.games.economy.layouts import open_quadrant
 
 AGENTS = (2, 4, 8, 16, 32, 64, 100)
@@ -32,7 +32,7 @@ def measure_growth(
 
 
 def _row(environment: str, side: int | None, agents: int, player: EnginePlayer, seconds: float) -> dict[str, Any]:
-    player.play()
+    make_ready(player)
     microseconds = 1e6 / steps_per_second(player, seconds)
     numbers = player.observed_numbers
     return {

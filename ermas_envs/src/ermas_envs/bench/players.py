@@ -17,6 +17,7 @@ from ermas_envs.games.economy.engine import EconomyEngine
 from ermas_envs.games.economy.settings import EconomySettings
 from ermas_envs.games.one_step.engine import OneStepEngine
 from ermas_envs.games.one_step.settings import OneStepSettings
+from ermas_envs.kernels import background
 
 _DRAWN_STEPS = 64
 
@@ -134,6 +135,13 @@ def one_step_player(num_envs: int, threads: int | None = None, **settings: Any) 
         "one_step_economy_v0", num_envs, OneStepSettings(**{**ONE_STEP, **settings}), num_threads=threads
     )
     return EnginePlayer(engine, engine.advance, (num_envs, engine.settings.num_agents), 101)
+
+
+def make_ready(player: Player) -> None:
+    """Play until nothing is left to be compiled: a single replica is played in Python until its rules are."""
+    player.play()
+    background.wait()
+    player.play()
 
 
 def steps_per_second(player: Player, seconds: float) -> float:

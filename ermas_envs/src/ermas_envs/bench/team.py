@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from ermas_envs.bench.players import Player, steps_per_second
+from ermas_envs.bench.players import Player, make_ready, steps_per_second
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Team:
 def _work(makers: Mapping[str, Callable[[], Player]], connection: Connection) -> None:
     players = {name: make() for name, make in makers.items()}
     for player in players.values():
-        player.play()
+        make_ready(player)
     connection.send({name: Size(player.num_envs, player.memory_per_replica) for name, player in players.items()})
     while True:
         try:

@@ -15,7 +15,8 @@ import numba
 import numpy as np
 from numba.core.registry import CPUDispatcher
 
-from ermas_envs.kernels.dispatchers import Internal, Kernel
+from ermas_envs.kernels.background import is_compiled_elsewhere
+from ermas_envs.kernels.dispatchers import Internal, Kernel, in_python
 from ermas_envs.kernels.kernel_files import KernelCache, private_folder
 
 _CODE_SETTINGS = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "OPT")  # Numba's own cache does not tell their values apart
@@ -92,31 +93,39 @@ class Entry:
 
     Args:
         kernel: compiled; it is neither called nor compiled here.
+        waits: False: Python plays the kernel, to the same bits, while another process compiles it.
     """
 
-    def __init__(self, kernel: Any) -> None:
-        self._kernel = kernel
+    def __init__(self, kernel: Any, waits: bool = True) -> None:
+        self._kernel, self._waits = kernel, waits
         self._structs: tuple[Any, ...] = ()
         self._code: Callable[..., None] | None = None
 
-    def __reduce__(self) -> tuple[type["Entry"], tuple[Any]]:
-        return Entry, (self._kernel,)  # machine code cannot be pickled
+    def __reduce__(self) -> tuple[type["Entry"], tuple[Any, bool]]:
+        return Entry, (self._kernel, self._waits)  # machine code cannot be pickled
 
     def code(self, structs: tuple[Any, ...], arguments: tuple[Any, ...]) -> Callable[..., None]:
-        """The kernel's machine code, which reads arguments of other types wrongly.
+        """The kernel's machine code, which reads arguments of other types wrongly; or Python's, see `waits`.
 
         Args:
             structs: those of the arguments that may come to be of another type.
             arguments: all of them; the others must have the same types in every call, arrays the same dtype, number of
                 dimensions and C order.
         """
-        if not isinstance(self._kernel, CPUDispatcher):
+        if not isinstance(self._kernel, Kernel):  # NUMBA_DISABLE_JIT
             kernel: Callable[..., None] = self._kernel
             return kernel
         known = len(structs) == len(self._structs)
         if self._code is None or not known or any(a is not b for a, b in zip(structs, self._structs, strict=True)):
             type_of: Any = numba.typeof
-            self._code = self._kernel.compile(tuple(type_of(argument) for argument in arguments))
-            self._structs = structs
+            types = tuple(type_of(argument) for argument in arguments)
+            if not self._waits and is_compiled_elsewhere(self._kernel, types):
+                return in_python(self._kernel)
+            self._code, self._structs = self._kernel.compile(types), structs
         assert self._code is not None
         return self._code
+
+
+def call(kernel: Any, *arguments: Any, waits: bool) -> None:
+    """Call a kernel that few steps call; `waits` as in `Entry`."""
+    Entry(kernel, waits).code((), arguments)(*arguments)

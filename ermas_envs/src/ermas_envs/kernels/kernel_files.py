@@ -77,6 +77,10 @@ class KernelCache(FunctionCache):
             folder, f"{function.__module__}.{within_module}", hashlib.sha256(source).hexdigest()
         )
 
+    def holds(self, types: tuple[Any, ...], context: Any) -> bool:
+        """Whether machine code is kept for arguments of these types, as far as the index of the files says."""
+        return self._index_key(types, context.codegen()) in self._cache_file._load_index()
+
 
 class _NamedFiles(IndexDataCacheFile):
     def __init__(self, folder: str, base: str, stamp: str) -> None:

@@ -25,11 +25,16 @@ _DATA = 4
 
 
 def _lanes(codegen: Any, plain: Any) -> Any:
-    """The instructions of `codegen`; `plain`, which does the same in Python, where NUMBA_DISABLE_JIT is set.
+    """The instructions of `codegen`; `plain`, which does the same, where kernels are played in Python.
 
     `plain` does not see what lies behind the end of its arrays, and leaves out what a later call would overwrite.
     """
-    return plain if numba.config.DISABLE_JIT else intrinsic(codegen)  # type: ignore[attr-defined]
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return plain
+    found = intrinsic(codegen)
+    base = type(found)  # of Numba's, which says at a call from Python that there is no such thing
+    found.__class__ = type(base.__name__, (base,), {"__call__": lambda _, *arguments: plain(*arguments)})
+    return found
 
 
 def _copy_lanes_codegen(typing_context: Any, target: Any, to: Any, source: Any, start: Any, me: Any) -> Any:

@@ -48,7 +48,6 @@ from ermas_envs.games.taxation.saez import work_array
 from ermas_envs.games.taxation.state import allocate_tax_tallies, allocate_taxes
 from ermas_envs.games.taxation.tax_planners import TaxRule
 from ermas_envs.games.taxation.welfare import ObjectiveScratch
-from ermas_envs.kernels.compiled import Entry
 
 
 class EconomyEngine(TaxedEngine):
@@ -74,7 +73,8 @@ class EconomyEngine(TaxedEngine):
         self.rules = economy_rules(settings, rule, self.size, layout is not None)
         self.reset_parameters = reset_parameters(settings, layout, self.size)
         self._first_map = first_map(settings, layout, self.size)
-        self._entry = Entry(run_compactly if settings.observations == "compact" else run)
+        self._running = self._entry(run_compactly if settings.observations == "compact" else run)
+        self._resetting = self._entry(reset_replicas)
         with memory_for(self.num_envs):
             self.observer = EconomyObserver(settings, self.rules, self.num_envs)
             self._allocate()
@@ -133,16 +133,10 @@ class EconomyEngine(TaxedEngine):
             self._forget_taxes(replicas)
             self.state.progress.positive_steps[replicas] = 0
         self._clear(replicas)
-        reset_replicas(
-            self.reset_parameters,
-            self.rules,
-            self.state,
-            self._streams,
-            self.scratch,
-            self._reset_scratch,
-            replicas,
-            episodes,
-        )
+        structs = (self.reset_parameters, self.rules, self.state, self.scratch, self._reset_scratch)
+        parameters, rules, state, scratch, reset_scratch = structs
+        given = (parameters, rules, state, self._streams, scratch, reset_scratch, replicas, episodes)
+        self._resetting.code(structs, given)(*given)
         self.write_observations(replicas)
 
     def _clear(self, replicas: IntArray) -> None:
@@ -210,7 +204,7 @@ class EconomyEngine(TaxedEngine):
             *(self.rules, self.state, self._streams, agent_actions, planner_actions),
             *(self.views, self.scratch),
         )
-        code = self._entry.code(structs, (*given, 0, replicas, plays, writes_observations))
+        code = self._running.code(structs, (*given, 0, replicas, plays, writes_observations))
 
         def share(slot: int, first: int, last: int) -> None:
             code(*given, slot, replicas[first:last], plays, writes_observations)

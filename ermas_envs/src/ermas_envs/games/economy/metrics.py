@@ -28,7 +28,7 @@ from ermas_envs.games.taxation.welfare import (
     inverse_income_weighted_utility,
     productivity,
 )
-from ermas_envs.kernels.compiled import compiled
+from ermas_envs.kernels.compiled import call, compiled
 
 
 def episode_metrics(settings: EconomySettings, rules: Rules, state: EconomyState) -> dict[str, FloatArray]:
@@ -37,7 +37,7 @@ def episode_metrics(settings: EconomySettings, rules: Rules, state: EconomyState
     endowment = agents.inventory + agents.escrow
     coins = np.ascontiguousarray(endowment[:, :, COIN])
     welfare = np.empty((len(coins), len(WELFARE)))
-    _welfare(coins, progress.utility, np.empty(coins.shape[1]), welfare)
+    call(_welfare, coins, progress.utility, np.empty(coins.shape[1]), welfare, waits=len(coins) > 1)
     found: dict[str, FloatArray] = {name: welfare[:, column] for column, name in enumerate(WELFARE)}
     for index in range(settings.num_agents):
         agent = agent_id(index)

@@ -31,7 +31,6 @@ from ermas_envs.games.taxation.saez import work_array
 from ermas_envs.games.taxation.tax_planners import TaxRule
 from ermas_envs.games.taxation.welfare import ObjectiveScratch
 from ermas_envs.kernels.allocation import assert_shapes
-from ermas_envs.kernels.compiled import Entry
 
 
 class OneStepEngine(TaxedEngine):
@@ -56,7 +55,7 @@ class OneStepEngine(TaxedEngine):
     ) -> None:
         super().__init__(name, num_envs, settings, rule, num_threads)
         self.rules = one_step_rules(settings, rule)
-        self._stepping, self._resetting = Entry(step_replicas), Entry(reset_replicas)
+        self._stepping, self._resetting = self._entry(step_replicas), self._entry(reset_replicas)
         self.observer = OneStepObserver(settings, self.rules, self.num_envs)
         with memory_for(self.num_envs):
             self.views = self.observer.arrays()

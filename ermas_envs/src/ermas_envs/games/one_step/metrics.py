@@ -15,7 +15,7 @@ from ermas_envs.games.taxation.holdings import COIN
 from ermas_envs.games.taxation.metrics import tax_metrics
 from ermas_envs.games.taxation.state import TaxTallies
 from ermas_envs.games.taxation.welfare import inverse_income_weighted_utility, productivity
-from ermas_envs.kernels.compiled import compiled
+from ermas_envs.kernels.compiled import call, compiled
 
 WELFARE = (
     "social/productivity",
@@ -64,7 +64,8 @@ def books(state: OneStepState) -> Books:
 def episode_metrics(settings: OneStepSettings, rules: OneStepRules, books: Books) -> dict[str, FloatArray]:
     """Everything known about the episode, per name (R,) float64."""
     welfare = np.empty((len(books.coins), len(WELFARE)))
-    _welfare(books.coins, books.production, books.utility, books.equality, welfare)
+    given = (books.coins, books.production, books.utility, books.equality, welfare)
+    call(_welfare, *given, waits=len(welfare) > 1)
     found: dict[str, FloatArray] = {name: welfare[:, column] for column, name in enumerate(WELFARE)}
     found["endow/avg_agent/Coin"] = books.coins.mean(axis=1)
     found["endogenous/avg_agent/Labor"] = books.labor.mean(axis=1)

@@ -16,6 +16,7 @@ from ermas_envs.games.taxation.saez import SaezState, fill_buffer, saez_state
 from ermas_envs.games.taxation.state import forget_taxes
 from ermas_envs.games.taxation.tax_planners import TaxRule
 from ermas_envs.games.taxation.tax_schedule import annealed_cap
+from ermas_envs.kernels.compiled import Entry
 from ermas_envs.kernels.threads import ReplicaThreads
 
 
@@ -49,6 +50,10 @@ class TaxedEngine(Engine):
         self.num_states = None
         self._threads = ReplicaThreads(self.num_envs, num_threads)
         self._samples = np.zeros((0, 2)) if rule is None else rule.samples
+
+    def _entry(self, kernel: Any) -> Entry:
+        """One environment need not wait for the compiler; batches are for speed, and have it from the first step on."""
+        return Entry(kernel, waits=self.num_envs > 1)
 
     @property
     def planner_entries(self) -> int:
@@ -95,6 +100,7 @@ class TaxedEngine(Engine):
     def _forget_taxes(self, replicas: IntArray) -> None:
         """Leave nothing of earlier episodes: Saez's samples, the last rates, the cap."""
         parameters = self.rules.tax
-        self.state = self.state._replace(saez=self._saez())
+        for mine, first in zip(self.state.saez, self._saez(), strict=True):
+            mine[:] = first  # in place: an `Entry` looks up the types of structs that are new
         cap = annealed_cap(0, parameters.warmup, parameters.slope, parameters.rate_max)
         forget_taxes(self.state.taxes, replicas, cap)

@@ -228,7 +228,8 @@ def estimate_elasticity(
             x = math.log(1.0 - samples[i, MARGINAL_RATE]) - x_mean
             xx += x * x
             xy += x * (math.log(samples[i, INCOME]) - y_mean)
-            rate_square += (samples[i, MARGINAL_RATE] - rate_mean) ** 2
+            from_mean = samples[i, MARGINAL_RATE] - rate_mean
+            rate_square += from_mean * from_mean  # as Numba compiles a square; `pow` may have another last bit
     if math.sqrt(rate_square / used) < MINIMUM_SPREAD:
         return elasticity, log_z0
     slope = xy / xx
