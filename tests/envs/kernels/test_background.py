@@ -116,6 +116,16 @@ def test_what_another_process_cannot_compile_is_compiled_here(tmp_path: Path) ->
     assert finished.stdout.split() == ["0", "1"]
 
 
+@pytest.mark.parametrize("interpreter", ["/bin/false", "no-python", ""])
+def test_where_no_other_process_can_be_had_this_one_compiles(tmp_path: Path, interpreter: str) -> None:
+    (tmp_path / "doubling.py").write_text(DOUBLING)
+    program = SWITCH.replace("assert not double.overloads", "")  # it may end before that, or after it
+    finished = run(
+        f"import sys\nfrom doubling import Entry, double\nsys.executable = {interpreter!r}\n{program}", tmp_path
+    )
+    assert finished.stdout.split() == ["0", "1"]
+
+
 @pytest.mark.parametrize("variables", [{"NUMBA_BOUNDSCHECK": "1"}, {}], ids=["bounds", "batch"])
 def test_who_asks_for_checks_or_for_a_batch_waits(tmp_path: Path, variables: dict[str, str]) -> None:
     (tmp_path / "doubling.py").write_text(DOUBLING)

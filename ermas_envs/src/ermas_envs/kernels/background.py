@@ -51,7 +51,8 @@ def is_compiled_elsewhere(kernel: Kernel, types: tuple[Any, ...]) -> bool:
         types: Numba's, of its arguments.
     """
     cache, settings = kernel.kept, numba.config
-    if types in kernel.overloads or not isinstance(cache, KernelCache) or not sys.executable:
+    has_interpreter = bool(sys.executable) and not hasattr(sys, "frozen")  # else it is a program that embeds Python
+    if types in kernel.overloads or not isinstance(cache, KernelCache) or not has_interpreter:
         return False
     checked = settings.BOUNDSCHECK  # type: ignore[attr-defined]
     if checked or cache.holds(types, kernel.targetctx):  # who wants checks wants them in every step
@@ -79,11 +80,12 @@ def _start(kernel: Kernel, types: tuple[Any, ...]) -> "subprocess.Popen[bytes] |
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        assert started.stdin is not None
-        started.stdin.write(asked)
-        started.stdin.flush()  # it stays open: its end tells the other process that this one has ended
     except OSError:
         return None
+    assert started.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it has ended already, and this process compiles
+        started.stdin.write(asked)
+        started.stdin.flush()  # it stays open: its end tells the other process that this one has ended
     atexit.register(_stop, os.getpid(), started)
     _announce()
     return started
