@@ -41,7 +41,7 @@ class ContractEngine(Engine):
         chances, self._number = self.problems.probabilities, self.problems.number
         self._thresholds = np.ascontiguousarray(chances.cumsum(axis=-1)[..., :-1])
         self._costs, self._rewards = self.problems.costs.copy("C"), self.problems.rewards.copy("C")
-        self._value = (chances * self.problems.rewards[:, None, :]).sum(axis=-1)
+        self._value = self.problems.expected_rewards
         largest = max(self.most_paid, float(self.problems.rewards.max()), float(self.problems.costs.max()))
         self._observed = Observed(self.problems, self.num_envs, largest)
         with memory_for(self.num_envs):

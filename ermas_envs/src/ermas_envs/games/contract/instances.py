@@ -66,6 +66,11 @@ class Instances:
         """O."""
         return int(self.probabilities.shape[2])
 
+    @property
+    def expected_rewards(self) -> FloatArray:
+        """(N, n) what the principal expects of every action before it pays, F r."""
+        return np.asarray((self.probabilities * self.rewards[:, None, :]).sum(axis=-1))
+
 
 def drawn_instances(seed: int, number: int, num_actions: int = 5, num_outcomes: int = 4, first: int = 0) -> Instances:
     """Instances number first, first + 1, … of a seed's sequence, which does not depend on how many are taken.

@@ -27,8 +27,7 @@ class Observed:
         self._unit = np.float32(1.0 / unit)
         self._chances = np.ascontiguousarray(problems.probabilities, np.float32)
         self._costs = (problems.costs / unit).astype(np.float32)
-        value = (problems.probabilities * problems.rewards[:, None, :]).sum(axis=-1)
-        self._value = (value / unit).astype(np.float32)
+        self._value = (problems.expected_rewards / unit).astype(np.float32)
         with memory_for(num_envs):
             self._seen = np.zeros((num_envs, problems.number, self.size(problems)), dtype=np.float32)
         self._unsigned = np.zeros((1, problems.number, self.size(problems)), dtype=np.float32)
