@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.games.contract.instances import drawn_instances, reference_instances
@@ -92,9 +93,35 @@ def test_the_worst_response_against_mixtures_of_two(seed: int, draw: int, epsilo
     assert own.max() - found.mixture @ own <= epsilon + 1e-7
     assert found.mixture @ (problem.welfare - own) == pytest.approx(found.value, abs=1e-6)
     brute = worst_of_two(problem, payments, epsilon)
-    assert found.value - 1e-7 <= brute <= found.value + 2e-3 * problem.magnitude
+    assert found.value - 1e-7 <= brute <= found.value + 2e-3 * problem.unit
+    program = linprog(problem.welfare - own, (own.max() - own)[None], [epsilon], np.ones((1, len(own))), [1.0])
+    assert found.value == pytest.approx(program.fun, abs=1e-6 * (1.0 + found.multiplier))  # a solver's accuracy
     low, high = multiplier_range(problem, payments, epsilon)
     assert low - 1e-3 * (1 + low) <= found.multiplier <= high + 1e-3 * (1 + high)
+
+
+@pytest.mark.parametrize("size", [2.0, 1e3, 1e6, 1e9])
+@pytest.mark.parametrize("what", ["a forbidden action", "the largest payment", "all costs"])
+def test_amounts_that_only_say_what_nobody_does_change_nothing(what: str, size: float) -> None:
+    chances = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.1, 0.9]])
+    rewards, costs, most = np.array([0.0, 1.0]), np.array([0.0, 0.1, 0.3, 2.0]), 1.0
+    if what == "a forbidden action":
+        costs[3] = size
+    elif what == "the largest payment":
+        most = size
+    else:
+        costs += size
+    problem, none = ContractProblem(chances, rewards, costs, most), np.zeros(2)
+    rounding = 1e-6 if what == "all costs" else 1e-9
+    assert value_without_deviation(problem, none) == pytest.approx(0.1)
+    naive = optimal_contract(problem)
+    assert naive.value == pytest.approx(0.48, abs=rounding)
+    assert value_without_deviation(problem, naive.payments) == pytest.approx(0.48, abs=rounding)
+    robust = robust_expected(problem, 0.05)
+    assert robust.value == pytest.approx(0.2202, abs=1e-4)
+    assert robust.value <= robust.bound <= robust.value + 1e-5
+    assert worst_support(problem, np.array([0.0, 0.25]), 0.05) == (pytest.approx(0.075, abs=rounding), 0)
+    assert robust_support(problem, 0.05).value == pytest.approx(0.42, abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

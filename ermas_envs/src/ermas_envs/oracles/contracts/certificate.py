@@ -215,8 +215,7 @@ def certify_contracts(
 
 
 def _agent(problem: ContractProblem, payments: FloatArray, mixture: FloatArray) -> AgentUnder:
-    value = float(mixture @ (problem.welfare - problem.utilities(payments)))
-    return AgentUnder(mixture, regret(problem, payments, mixture), value)
+    return AgentUnder(mixture, regret(problem, payments, mixture), float(mixture @ problem.kept(payments)))
 
 
 def _contract(found: OptimalContract) -> dict[str, Any]:

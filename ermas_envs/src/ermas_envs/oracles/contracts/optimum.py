@@ -18,7 +18,9 @@ from ermas_envs.oracles.contracts.programs import maximum
 from ermas_envs.oracles.contracts.worst_response import worst_support
 
 _MARGIN = 1e-7
-"""By which actions are kept out of reach, in units of the largest amount, so that rounding brings none back."""
+"""By which actions are kept out of reach, in units of the largest payment, so that rounding brings none back."""
+_NEAR = 4.0
+"""How much larger than all payments of a contract the largest allowed one may be: the solver is as accurate as that."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +43,28 @@ def optimal_contract(problem: ContractProblem) -> OptimalContract:
     Raises:
         LinearProgramError: a solver's answer does not hold.
     """
-    chances, costs, welfare = problem.probabilities, problem.costs, problem.welfare
-    best: OptimalContract | None = None
+    chances, costs, rewards = problem.probabilities, problem.costs, problem.rewards
+    none = np.zeros_like(rewards)
+    best = OptimalContract(none, value := value_without_deviation(problem, none), value)
     for b in range(len(costs)):
-        found = _best_payments(problem, -chances[b], chances - chances[b], costs - costs[b])  # u_a ≤ u_b
+        limits = (-chances[b], chances - chances[b], costs - costs[b])  # u_a ≤ u_b
+        most = problem.worth_paying(b)
+        found = _best_payments(*limits, most)
         if found is None:
             continue
-        value = welfare[b] + costs[b] + found[0]
-        if best is None or value > best.value:
-            best = OptimalContract(found[1], float(value), float(value))
-    assert best is not None  # under no payments some action is best
+        value, payments = float(chances[b] @ rewards + found[0]), found[1]
+        if most.max() > _NEAR * payments.max() > 0.0:
+            nearer = _best_payments(*limits, np.minimum(most, _NEAR * payments.max()))
+            payments = payments if nearer is None else nearer[1]
+        if value > best.value:
+            best = OptimalContract(payments, value, value)
     return best
 
 
 def value_without_deviation(problem: ContractProblem, payments: FloatArray) -> float:
     """The principal's payoff if the agent responds best, ties in the principal's favour."""
     chosen = chosen_without_deviation(problem, payments)
-    return float(problem.welfare[chosen] - problem.utilities(payments)[chosen])
+    return float(problem.kept(payments)[chosen])
 
 
 def robust_support(problem: ContractProblem, delta: float) -> OptimalContract:
@@ -93,18 +100,18 @@ def _kept_out(
 ) -> tuple[float, FloatArray] | None:
     """max W_w − u_w where actions `out` are out of reach of the best, b, and all others no worse for the principal than
     w."""
-    chances, costs, welfare = problem.probabilities, problem.costs, problem.welfare
+    chances, costs, earned = problem.probabilities, problem.costs, problem.probabilities @ problem.rewards
+    most = problem.worth_paying(b)
     rows = np.where(out[:, None], chances - chances[b], chances - chances[w])
-    margin = delta + _MARGIN * problem.magnitude
-    bounds = np.where(out, costs - costs[b] - margin, costs - costs[w] + welfare - welfare[w])
+    bounds = np.where(out, costs - costs[b] - delta - _MARGIN * most.max(), earned - earned[w])
     best = (chances - chances[b], costs - costs[b])  # u_a ≤ u_b
-    found = _best_payments(problem, -chances[w], np.vstack([rows, best[0]]), np.concatenate([bounds, best[1]]))
-    return None if found is None else (float(welfare[w] + costs[w] + found[0]), found[1])
+    found = _best_payments(-chances[w], np.vstack([rows, best[0]]), np.concatenate([bounds, best[1]]), most)
+    return None if found is None else (float(earned[w] + found[0]), found[1])
 
 
 def _best_payments(
-    problem: ContractProblem, objective: FloatArray, coefficients: FloatArray, bounds: FloatArray
+    objective: FloatArray, coefficients: FloatArray, bounds: FloatArray, most: FloatArray
 ) -> tuple[float, FloatArray] | None:
-    """`programs.maximum` over payments."""
-    ranges = np.array([[0.0, problem.largest_payment]] * len(objective))
-    return maximum(objective, coefficients, bounds, ranges, problem.magnitude)
+    """`programs.maximum` over payments (O,) of at most so much each."""
+    ranges = np.stack([np.zeros_like(most), most], axis=1)
+    return maximum(objective, coefficients, bounds, ranges, float(most.max()))

@@ -12,7 +12,7 @@ from ermas_envs.games.contract.instances import Instances
 from ermas_envs.games.contract.settings import ContractSettings
 
 ROUNDING = 1e-9
-"""Utilities that differ by less than this, in units of the largest amount, count as equal."""
+"""Utilities that differ by less than this, in units of the largest payment of a contract, count as equal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +45,34 @@ class ContractProblem:
         return self.probabilities @ self.rewards - self.costs
 
     @property
-    def magnitude(self) -> float:
-        """Largest amount."""
-        return max(float(self.rewards.max()), float(self.costs.max()), self.largest_payment)
+    def unit(self) -> float:
+        """The largest reward: no contract earns more, and what is found is as accurate as numbers of this size are. A
+        cost or a largest payment that is far above it says only what nobody does."""
+        return float(self.rewards.max()) or self.largest_payment
+
+    def worth_paying(self, best: int) -> FloatArray:
+        """(O,) most that a contract need pay for each outcome if the action `best` is best under it.
+
+        One that pays more earns less than nothing with that action, and so less than no payments; what is paid for an
+        outcome that never follows it can only make others better.
+        """
+        chances = self.probabilities[best]
+        most = np.zeros_like(chances)
+        np.divide(chances @ self.rewards, chances, out=most, where=chances > 0.0)
+        return np.asarray(np.minimum(most, self.largest_payment))
 
     def utilities(self, payments: FloatArray) -> FloatArray:
         """(…, n) u_a = F_a · p − c_a under payments (…, O)."""
         return np.asarray(payments @ self.probabilities.T - self.costs)
+
+    def regrets(self, payments: FloatArray) -> FloatArray:
+        """(…, n) what every action costs an agent who could play the best one, max u − u_a."""
+        own = payments @ self.probabilities.T - (self.costs - self.costs.min())
+        return np.asarray(own.max(axis=-1, keepdims=True) - own)
+
+    def kept(self, payments: FloatArray) -> FloatArray:
+        """(…, n) what the principal keeps of every action, W_a − u_a = F_a · (r − p)."""
+        return np.asarray((self.rewards - payments) @ self.probabilities.T)
 
     def checked_payments(self, given: Any) -> FloatArray:
         """(O,) payments; ValueError unless there is one per outcome, each in [0, largest payment]."""
@@ -65,12 +86,10 @@ class ContractProblem:
 
 def chosen_without_deviation(problem: ContractProblem, payments: FloatArray) -> int:
     """The agent's best action; among equally good ones that which the principal likes best, as is usual."""
-    own = problem.utilities(payments)
-    best = own >= own.max() - ROUNDING * problem.magnitude
-    return int(np.where(best, problem.welfare - own, -np.inf).argmax())
+    best = problem.regrets(payments) <= ROUNDING * payments.max()
+    return int(np.where(best, problem.kept(payments), -np.inf).argmax())
 
 
 def regret(problem: ContractProblem, payments: FloatArray, mixture: FloatArray) -> float:
     """What an agent that mixes its actions, (n,), loses in expectation; payoff of one contract."""
-    own = problem.utilities(payments)
-    return float(own.max() - mixture @ own)
+    return float(mixture @ problem.regrets(payments))

@@ -7,7 +7,7 @@ left of each.
 import numpy as np
 
 from ermas_envs.base.arrays import FloatArray
-from ermas_envs.oracles.linear_program import InfeasibleError, Limits, LinearProgram
+from ermas_envs.oracles.linear_program import InfeasibleError, Limits, LinearProgram, unit
 
 
 def maximum(
@@ -34,12 +34,12 @@ def maximum(
         LinearProgramError: the solver's answer does not hold.
     """
     low, scale = ranges[:, 0], ranges[:, 1] - ranges[:, 0]
-    limits = Limits(
-        np.hstack([coefficients * scale, np.zeros_like(coefficients)]), bounds - coefficients @ low, magnitude
-    )
+    scaled = coefficients * scale
+    sizes = np.array([unit(row, magnitude) for row in scaled])  # each limit is kept in units of its own
+    limits = Limits(np.hstack([scaled, np.zeros_like(scaled)]) / sizes[:, None], (bounds - coefficients @ low) / sizes)
     eye, spare = np.eye(len(low)), np.zeros(len(low))
     cost = -np.concatenate([objective * scale, spare])
-    program = LinearProgram(cost, [limits], np.hstack([eye, eye]), np.ones(len(low)), magnitude)
+    program = LinearProgram(cost, [limits], np.hstack([eye, eye]), np.ones(len(low)))
     try:
         found = program.solve()
     except InfeasibleError:

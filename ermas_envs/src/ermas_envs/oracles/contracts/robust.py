@@ -18,7 +18,7 @@ from ermas_envs.oracles.contracts.programs import maximum
 from ermas_envs.oracles.contracts.worst_response import worst_expected
 
 TOLERANCE = 1e-5
-"""Between what is found and what is proven, in units of the largest amount."""
+"""Between what is found and what is proven, in units of the largest reward."""
 MOST_PROGRAMS = 20_000
 """Linear programs that branch and bound solves before it gives up."""
 
@@ -32,7 +32,7 @@ def robust_expected(problem: ContractProblem, epsilon: float) -> OptimalContract
         LinearProgramError: a solver's answer does not hold.
     """
     search = _Search(problem, check_number("epsilon", epsilon, 0.0))
-    accuracy = TOLERANCE * problem.magnitude
+    accuracy = TOLERANCE * problem.unit
     # No λ above this one: λ ε is lost, and no contract earns more than the largest reward.
     highest = (float(problem.rewards.max()) - search.value) / max(search.epsilon, accuracy) + accuracy
     intervals = [(-search.at(b, highest), b, 0.0, highest) for b in range(len(problem.costs))]
@@ -67,22 +67,22 @@ class _Search:
 
     def at(self, b: int, price: float) -> float:
         """Upper bound of max over payments under which b is best of min_a [W_a − u_a + λ (u_b − u_a)]; −∞ where b
-        never is."""
+        never is, or where it is below 0, which no payments earn."""
         if (b, price) not in self._known:
             self._known[b, price] = self._solved(b, price)
         return self._known[b, price]
 
     def _solved(self, b: int, price: float) -> float:
-        problem = self.problem
-        chances, costs, outcomes = problem.probabilities, problem.costs, len(problem.rewards)
-        # Variables: payments, and t ≤ W_a − u_a + λ (u_b − u_a); u_a ≤ u_b.
+        chances, costs, outcomes = self.problem.probabilities, self.problem.costs, len(self.problem.rewards)
+        earned, most = chances @ self.problem.rewards, self.problem.worth_paying(b)
+        # Variables: payments, and t ≤ W_a − u_a + λ (u_b − u_a), which is W_b − u_b where a is b; u_a ≤ u_b.
         prices = np.hstack([(1.0 + price) * chances - price * chances[b], np.ones((len(costs), 1))])
         best = np.hstack([chances - chances[b], np.zeros((len(costs), 1))])
-        bounds = np.concatenate([problem.welfare + (1.0 + price) * costs - price * costs[b], costs - costs[b]])
-        reach = [-(1.0 + price) * problem.magnitude, 2.0 * problem.magnitude]
-        ranges = np.array([[0.0, problem.largest_payment]] * outcomes + [reach])
+        bounds = np.concatenate([earned + price * (costs - costs[b]), costs - costs[b]])
+        ranges = np.stack([np.zeros(outcomes + 1), np.append(most, earned[b])], axis=1)
         objective = np.append(np.zeros(outcomes), 1.0)
-        found = maximum(objective, np.vstack([prices, best]), bounds, ranges, problem.magnitude)
+        size = (1.0 + price) * max(float(most.max()), float(earned[b]))
+        found = maximum(objective, np.vstack([prices, best]), bounds, ranges, size)
         self.programs += 1
         if found is None:
             return -np.inf
@@ -94,6 +94,6 @@ class _Search:
         """Keep payments that are better than the best known, and follow λ: that of their worst response leads to
         payments that are no worse."""
         found = worst_expected(self.problem, payments, self.epsilon)
-        if found.value > self.value + 1e-3 * TOLERANCE * self.problem.magnitude:
+        if found.value > self.value + 1e-3 * TOLERANCE * self.problem.unit:
             self.value, self.payments = found.value, payments
             self.at(b, found.multiplier)

@@ -1,8 +1,8 @@
 """The worst response to a contract, by two definitions: expected regret of at most ε, and actions within δ of the best.
 
 `expected`, ERMAS's: min over mixtures x of the principal's payoff, with Σ x_a (max u − u_a) ≤ ε: a linear program whose
-multiplier is λ. `support`: the worst action whose utility is above max u − δ (F. Bacchiocchi et al., "Contract Design
-Under Approximate Best Responses", ICML 2025).
+multiplier is λ, and whose vertices are few. `support`: the worst action whose utility is above max u − δ
+(F. Bacchiocchi et al., "Contract Design Under Approximate Best Responses", ICML 2025).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ import numpy as np
 from ermas_envs.base.arguments import check_number, check_positive
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles.contracts.problem import ROUNDING, ContractProblem
-from ermas_envs.oracles.linear_program import Limits, LinearProgram
 
 
 @dataclass(frozen=True)
@@ -20,41 +19,32 @@ class ExpectedWorst:
     """The worst mixture by `expected`."""
 
     value: float
-    """The principal's payoff: the bound of the dual program, below which no mixture is that keeps ε."""
+    """The principal's payoff."""
     mixture: FloatArray
     """(n,) that reaches it."""
     multiplier: float
-    """λ ≥ 0: how much the value falls per unit of ε. Where ε lies at a kink it is the larger one of the two prices, or
-    one between them."""
+    """λ ≥ 0: how much the value falls per unit of ε; at a kink it is the price of a wider bound."""
 
 
 def worst_expected(problem: ContractProblem, payments: FloatArray, epsilon: float) -> ExpectedWorst:
-    """Worst response to payments (O,) in [0, largest payment] by an agent with E[regret] ≤ ε.
-
-    Raises:
-        ValueError: ε < 0.
-        LinearProgramError: the solver's answer does not hold.
-    """
-    bound = check_number("epsilon", epsilon, 0.0)
-    own = problem.utilities(payments)
-    principal = problem.welfare - own
-    limits = Limits((own.max() - own)[None], np.array([bound]), problem.magnitude)
-    ones = np.ones((1, len(own)))
-    # Payoffs are moved, so that the bound of the dual is that of numbers of order of their differences.
-    found = LinearProgram(principal - principal.min(), [limits], ones, np.ones(1), problem.magnitude).solve()
-    mixture = found.point / found.point.sum()
-    return ExpectedWorst(float(principal.min() + found.minimum), mixture, float(found.multipliers[0][0]))
+    """Worst response to payments (O,) in [0, largest payment] by an agent with E[regret] ≤ ε; ValueError for ε < 0."""
+    regrets, principal = problem.regrets(payments), problem.kept(payments)
+    value, low, high, share = _vertex(regrets, principal, check_number("epsilon", epsilon, 0.0))
+    mixture = np.zeros_like(regrets)
+    mixture[low] = 1.0 - share
+    mixture[high] += share
+    price = 0.0 if low == high else (principal[low] - principal[high]) / (regrets[high] - regrets[low])
+    return ExpectedWorst(value, mixture, float(price))
 
 
 def multiplier_range(problem: ContractProblem, payments: FloatArray, epsilon: float) -> tuple[float, float]:
     """The multipliers of the worst response by `expected`, from the smallest to the largest.
 
     The least payoff is a convex, piecewise linear function of ε; at a kink its slopes differ, and every number between
-    them is a multiplier. Slopes are taken over `ROUNDING`^½ of the largest amount on both sides.
+    them is a multiplier. Slopes are taken over `ROUNDING`^½ of the largest reward on both sides.
     """
-    own = problem.utilities(payments)
-    regrets, principal = own.max() - own, problem.welfare - own
-    step = ROUNDING**0.5 * problem.magnitude
+    regrets, principal = problem.regrets(payments), problem.kept(payments)
+    step = ROUNDING**0.5 * problem.unit
     least, here, most = (envelope(regrets, principal, e) for e in (max(epsilon - step, 0.0), epsilon, epsilon + step))
     below = min(step, epsilon)
     right = (here - most) / step
@@ -62,16 +52,27 @@ def multiplier_range(problem: ContractProblem, payments: FloatArray, epsilon: fl
 
 
 def envelope(regrets: FloatArray, principal: FloatArray, epsilon: float) -> float:
-    """The least payoff over mixtures of at most two actions whose expected regret is at most ε: the vertices of the
-    program, whose minimum it is."""
-    within, beyond = regrets <= epsilon, regrets > epsilon
-    least = float(principal[within].min())
-    if beyond.any():
+    """The least payoff over mixtures whose expected regret is at most ε."""
+    return _vertex(regrets, principal, epsilon)[0]
+
+
+def _vertex(regrets: FloatArray, principal: FloatArray, epsilon: float) -> tuple[float, int, int, float]:
+    """The vertex of the program at which it has its minimum: the least payoff, an action within ε, one beyond it, and
+    the share of the latter; twice the same action where one alone is the worst.
+
+    With one limit besides the sum, vertices have at most two actions, and a vertex of two uses all of ε.
+    """
+    within, beyond = np.flatnonzero(regrets <= epsilon), np.flatnonzero(regrets > epsilon)
+    alone = int(within[principal[within].argmin()])
+    if beyond.size:
         low, high = regrets[within][:, None], regrets[beyond][None]
         share = (epsilon - low) / (high - low)
         mixed = (1.0 - share) * principal[within][:, None] + share * principal[beyond][None]
-        least = min(least, float(mixed.min()))
-    return least
+        row, column = np.unravel_index(mixed.argmin(), mixed.shape)
+        worse = principal[beyond[column]] < principal[alone]  # also where all of it would be beyond ε, at a kink
+        if worse and mixed[row, column] <= principal[alone]:
+            return float(mixed[row, column]), int(within[row]), int(beyond[column]), float(share[row, column])
+    return float(principal[alone]), alone, alone, 0.0
 
 
 def worst_support(problem: ContractProblem, payments: FloatArray, delta: float) -> tuple[float, int]:
@@ -79,8 +80,8 @@ def worst_support(problem: ContractProblem, payments: FloatArray, delta: float) 
 
     The inequality is strict, so that a best contract exists; utilities count as equal up to `ROUNDING`.
     """
-    own = problem.utilities(payments)
-    allowed = own > own.max() - check_positive("delta", delta) + ROUNDING * problem.magnitude
-    allowed[own.argmax()] = True
-    principal = np.where(allowed, problem.welfare - own, np.inf)
+    regrets = problem.regrets(payments)
+    allowed = regrets < check_positive("delta", delta) - ROUNDING * payments.max()
+    allowed[regrets.argmin()] = True
+    principal = np.where(allowed, problem.kept(payments), np.inf)
     return float(principal.min()), int(principal.argmin())
