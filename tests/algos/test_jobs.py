@@ -178,6 +178,40 @@ def test_a_damaged_file_and_other_settings_are_named(square: Any, tmp_path: Path
         run_jobs([job], tmp_path / "jobs", Processes(1))
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"configuration": [1]}, "configuration"),
+        ({"files": None}, "files"),
+        ({"tables": None}, "tables"),
+        ({"tables": {"squares": 3}}, "tables"),
+        ({"tables": {"squares": [1]}}, "tables"),
+        ({"provenance": "x"}, "provenance"),
+        ({"seconds": "x"}, "seconds"),
+        ({"key": 3}, "key"),
+        ({"key": "square-4"}, "square-4"),
+        ({"more": 3}, "more"),
+    ],
+    ids=str,
+)
+def test_what_a_finished_job_cannot_have_written_is_damaged(
+    changes: dict[str, Any], named: str, square: Any, tmp_path: Path
+) -> None:
+    job, path = square(3, str(tmp_path / "journal")), tmp_path / "jobs/square-3.json"
+    run_jobs([job], tmp_path / "jobs", Processes(1))
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(ValueError, match=rf"square-3\.json: damaged \(.*{named}.*\); remove it"):
+        run_jobs([job], tmp_path / "jobs", Processes(1))
+
+
+def test_a_file_that_is_nested_too_deeply_is_damaged(square: Any, tmp_path: Path) -> None:
+    job, path = square(3, str(tmp_path / "journal")), tmp_path / "jobs/square-3.json"
+    run_jobs([job], tmp_path / "jobs", Processes(1))
+    path.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"square-3\.json: damaged \(.*nested"):
+        run_jobs([job], tmp_path / "jobs", Processes(1))
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("scale", [Scale(), Scale(2, quick=True)])
 def test_keys_are_unique_and_configurations_are_json(experiment: Any, scale: Scale) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ermas_algos import ERMAS, ERMASConfig
+from ermas_algos.algorithms.planner_sight import sees_agents
 from ermas_algos.learners.exact import ExactLearnerConfig
 from ermas_envs import EnvironmentSpec
 
@@ -44,7 +45,14 @@ def test_by_default_the_planner_learns_from_its_own_payoff() -> None:
 def test_a_planner_that_answers_to_agents_is_refused() -> None:
     config = ERMASConfig(num_envs=16, warmup_iterations=1, planner_objective="lagrangian")
     with pytest.raises(ValueError, match="act alike whatever agents do"):
-        ERMAS(EnvironmentSpec("augmented_bimatrix_v0", {"horizon": 8}), config).learn(6)
+        ERMAS(EnvironmentSpec("augmented_bimatrix_v0", {"horizon": 8}), config)
+
+
+@pytest.mark.parametrize(("periods", "sees"), [(1, False), (2, True)])
+def test_a_planner_that_decides_again_sees_the_traffic(periods: int, sees: bool) -> None:
+    tolls = EnvironmentSpec("toll_v0", {"num_drivers": 2, "drives": 1, "periods": periods})
+    assert sees_agents(tolls, 2 * periods, seed=0) == sees
+    assert not sees_agents(GAME, 2, seed=0)
 
 
 def test_exact_learners_are_refused() -> None:

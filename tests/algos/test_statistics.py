@@ -150,6 +150,35 @@ def test_bad_returns(bad: Any, message: str) -> None:
         probability_of_improvement(SMALL, bad, rng())
 
 
+def test_gaps_that_do_not_fit_are_refused() -> None:
+    for other in (np.ones((4, 1)), np.ones((3, 5))):
+        for compare in (
+            lambda a, b: difference(a, b, "mean", rng()),
+            lambda a, b: probability_of_improvement(a, b, rng()),
+        ):
+            with pytest.raises(ValueError, match="the same gaps, got 2 and"):
+                compare(SMALL, other)
+    with pytest.raises(ValueError, match="training_gap must be an integer >= 0 and <= 1, got 9"):
+        summary(SMALL, SMALL, 9, rng())
+
+
+def test_no_interval_where_a_resampled_baseline_has_nothing_to_give_up() -> None:
+    for baseline in ([-1.0, 1.0, 0.1], [0.0, 0.0, 3.0]):
+        found = price_of_robustness(np.ones(3), np.array(baseline), rng())
+        assert math.isfinite(found.value)
+        assert math.isnan(found.low)
+        assert math.isnan(found.high)
+    assert price_of_robustness(np.ones(3), np.array([2.0, 1.0, 3.0]), rng()).low < 0.5
+
+
+def test_improvement_over_resamples_is_that_of_all_their_pairs() -> None:
+    first, second = rng(1).normal(size=(6, 2)), rng(2).normal(size=(4, 2))
+    found, drawn = probability_of_improvement(first, second, rng(3)), rng(3)
+    ours, theirs = (part[drawn.integers(len(part), size=(1000, len(part)))] for part in (first, second))
+    shares = 0.5 + 0.5 * np.sign(ours[:, :, None] - theirs[:, None]).mean(axis=(1, 2, 3))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(shares, [0.025, 0.975])))
+
+
 def test_bad_statistic() -> None:
     with pytest.raises(ValueError, match="Did you mean 'mean'"):
         difference(SMALL, SMALL, "meen", rng())

@@ -236,3 +236,17 @@ def test_failed_jobs_are_told_with_their_names(
     printed = said(capsys, "sweep", "s.toml", "--out", "out")
     for name in NAMES:
         assert f"failed: {name}: ValueError: {name}\n" in printed
+
+
+def test_jobs_that_failed_by_the_same_error_are_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = Outcome([], {f"job-{number}": "ValueError: no JAX" for number in range(48)} | {"other": "OSError: full"})
+    monkeypatch.setattr(
+        "ermas_algos.commands.sweep.Sweep.run", lambda self, console: print_failures(console, outcome) or 1
+    )
+    printed = said(capsys, "sweep", "s.toml", "--out", "out")
+    assert printed.count("failed: ") == 2
+    assert "failed: job-0 and 47 more: ValueError: no JAX\n" in printed
+    assert "49 jobs failed" in printed

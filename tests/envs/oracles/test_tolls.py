@@ -130,6 +130,15 @@ def over_joint_actions(traffic: Traffic, tolls: Any, epsilon: float) -> float:
     return float(-found.fun)
 
 
+@pytest.mark.parametrize("size", [1e-12, 1e-9, 1.0, 1e6])
+def test_flow_and_best_responses_do_not_depend_on_the_unit_of_time(size: float) -> None:
+    tolls = np.array([0.0, 0.75])
+    roads = [Polynomial([size]), Polynomial([0.0, 0.0, 0.0, 0.0, size])]
+    assert flow_equilibrium(roads, size * tolls)[1] == pytest.approx(0.25**0.25, abs=1e-8)
+    traffic = Traffic.of(TollSettings(num_drivers=20, roads=roads))
+    assert best_response_equilibrium(traffic, size * tolls).counts.tolist() == [6, 14]
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_worst_case_is_that_over_joint_actions(seed: int) -> None:
     traffic, tolls = random_traffic(seed)
@@ -331,7 +340,8 @@ def test_per_drive_and_per_step() -> None:
         (lambda: worst_traffic(PIGOU, toll(0.1), -1.0), "epsilon must be a finite number >= 0"),
         (lambda: worst_over_values(PIGOU, toll(0.1), []), "values must name at least one"),
         (lambda: value_gap(toll(0.1), 0.0), "value must be > 0"),
-        (lambda: best_tolls(lambda _: 0.0, 3, [0, 1, 2], step=0.001), "the grid has 1001\\^3 points"),
+        (lambda: best_tolls(lambda _: 0.0, 3, [0, 1, 2], step=0.001), "the grid has 1001\\^3 points or more"),
+        (lambda: best_tolls(lambda _: 0.0, 2, [0], step=1e-320), "the grid has 100001\\^1 points or more"),
         (lambda: bounded_coefficients(1.0, 2.0, 1.0), "highest must be a finite number >= 2"),
     ],
 )

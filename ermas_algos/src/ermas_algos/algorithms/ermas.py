@@ -22,6 +22,7 @@ from ermas_algos.algorithms.deviations import (
 )
 from ermas_algos.algorithms.joint_rollout import Cast, Trajectories
 from ermas_algos.algorithms.multipliers import Multipliers
+from ermas_algos.algorithms.planner_sight import sees_agents
 from ermas_algos.algorithms.saved_training import Place
 from ermas_algos.algorithms.trainer import Metrics, Trainer
 from ermas_algos.algorithms.training_stop import naming, updated
@@ -55,6 +56,11 @@ class ERMAS(Trainer[ERMASConfig]):
 
     def __init__(self, make_env: MakeEnv, config: ERMASConfig, make_learner: LearnerFactory | None = None) -> None:
         super().__init__(make_env, config, make_learner)
+        if config.planner_objective == "lagrangian" and sees_agents(make_env, self.steps, config.seed):
+            raise ValueError(
+                "planner_objective lagrangian is for planners that act alike whatever agents do; this one sees what "
+                "they have done. Let it observe nothing of the agents where it decides, or choose payoff."
+            )
         agents = self.env.agents
         learners = self._further_agents(lambda label: f"{_DEVIATION}{label}")
         self.deviations = Deviations(learners, config.trust_region, self.scales)

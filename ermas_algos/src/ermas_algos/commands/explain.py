@@ -40,7 +40,8 @@ class Explain:
     """A decision tree of at most 16 leaves that plays like a run's planner, how much of its payoff it keeps, and its
     certificate.
 
-    Examples: ermas explain runs/ermas; ermas explain runs/ermas --out planner.json, then ermas evaluate planner.json
+    Examples: ermas explain runs/ermas; ermas explain runs/ermas --out planner.json, then
+    ermas evaluate runs/ermas planner.json
 
     The tree imitates what the planner is likeliest to do. Then both play fresh episodes with the run's frozen agents
     and the same random numbers. Where the game has an oracle, the certificate is what `ermas certify` says of the run

@@ -27,7 +27,7 @@ class Reproduce:
     """
 
     experiment: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="EXPERIMENT")]
-    """figure-2, figure-3, figure-4, or a measurement behind a default (`ermas info` lists all experiments)."""
+    """Its name; `ermas info` lists all experiments."""
     out: Path = Path("runs/reproduce")
     """Directory for the results."""
     seeds: int = 10
@@ -64,7 +64,11 @@ class Reproduce:
 
 
 def print_failures(console: Console, outcome: Outcome) -> None:
-    """A line per failed job."""
+    """A line per error, with the first job that failed by it."""
+    by_error: dict[str, list[str]] = {}
     for key, error in outcome.failed.items():
-        console.print(f"failed: {key}: {error}", style="red", markup=False, soft_wrap=True)
+        by_error.setdefault(error, []).append(key)
+    for error, (key, *others) in by_error.items():
+        also = f" and {len(others)} more" if others else ""
+        console.print(f"failed: {key}{also}: {error}", style="red", markup=False, soft_wrap=True)
     console.print(f"{len(outcome.failed)} jobs failed; a repeated command tries them again.", soft_wrap=True)

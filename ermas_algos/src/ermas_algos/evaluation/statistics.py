@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ermas_envs.base.arguments import check_choice
-from ermas_envs.base.arrays import Array, FloatArray
+from ermas_envs.base.arguments import check_choice, check_integer
+from ermas_envs.base.arrays import Array, FloatArray, IntArray
 
 RESAMPLES = 10_000
 """Bootstrap samples of an interval."""
@@ -52,7 +52,8 @@ def worst_case(returns: FloatArray, rng: np.random.Generator) -> Estimate:
 
 def price_of_robustness(returns: FloatArray, baseline: FloatArray, rng: np.random.Generator) -> Estimate:
     """1 − mean(returns)/mean(baseline) at the training point, (seeds,) each: the share given up where there is no gap.
-    NaN where the baseline's mean is not positive, of which no share can be given up.
+    NaN where the baseline's mean is not positive, of which no share can be given up; the interval is NaN where that is
+    so in a bootstrap sample.
 
     Raises:
         ValueError: a bad array.
@@ -62,19 +63,20 @@ def price_of_robustness(returns: FloatArray, baseline: FloatArray, rng: np.rando
         return Estimate(math.nan, math.nan, math.nan)
 
     def price(a: FloatArray, b: FloatArray) -> FloatArray:
-        return np.asarray(1.0 - a.mean(axis=(-2, -1)) / b.mean(axis=(-2, -1)))
+        most = b.mean(axis=(-2, -1))
+        return np.asarray(1.0 - a.mean(axis=(-2, -1)) / np.where(most > 0.0, most, np.nan))
 
     return _two_samples(price, own, other, rng)
 
 
 def probability_of_improvement(returns: FloatArray, baseline: FloatArray, rng: np.random.Generator) -> Estimate:
     """P(X > Y) + P(X = Y)/2 for X of `returns` and Y of `baseline`, (seeds, gaps) each, averaged over the gaps."""
-
-    def share(a: FloatArray, b: FloatArray) -> FloatArray:
-        pairs = np.sign(a[..., :, None, :] - b[..., None, :, :])
-        return np.asarray(0.5 + 0.5 * pairs.mean(axis=(-3, -2, -1)))
-
-    return _two_samples(share, _checked(returns), _checked(baseline), rng)
+    own, other = _comparable(returns, baseline)
+    above = 0.5 + 0.5 * np.mean([np.sign(x[:, None] - y) for x, y in zip(own.T, other.T, strict=True)], axis=0)
+    ours, theirs = (_drawn_seeds(len(sample), rng) for sample in (own, other))
+    # How often a resample has a seed is enough: all pairs of all resamples would not fit into memory.
+    drawn = np.einsum("ra,ab,rb->r", _shares(ours), above, _shares(theirs), optimize=True)
+    return _interval(float(above.mean()), drawn.clip(0.0, 1.0), min(len(own), len(other), 2))
 
 
 def difference(returns: FloatArray, baseline: FloatArray, statistic: str, rng: np.random.Generator) -> Estimate:
@@ -87,7 +89,7 @@ def difference(returns: FloatArray, baseline: FloatArray, statistic: str, rng: n
         rng: draws the bootstrap samples.
     """
     chosen = _STATISTICS[check_choice("statistic", statistic, _STATISTICS)]
-    return _two_samples(lambda a, b: chosen(a) - chosen(b), _checked(returns), _checked(baseline), rng)
+    return _two_samples(lambda a, b: chosen(a) - chosen(b), *_comparable(returns, baseline), rng)
 
 
 def summary(
@@ -105,7 +107,8 @@ def summary(
         `mean`, `iqm`, `worst_case`, `training_point` (mean return at the gap of training), `price_of_robustness` and
         `probability_of_improvement`.
     """
-    own, other = _checked(returns), _checked(baseline)
+    own, other = _comparable(returns, baseline)
+    training_gap = check_integer("training_gap", training_gap, 0, own.shape[1] - 1)
     return {
         "mean": mean(own, rng),
         "iqm": interquartile_mean(own, rng),
@@ -150,9 +153,28 @@ def _checked(returns: Array) -> FloatArray:
     return array
 
 
+def _comparable(returns: Array, baseline: Array) -> tuple[FloatArray, FloatArray]:
+    own, other = _checked(returns), _checked(baseline)
+    if own.shape[1] != other.shape[1]:
+        raise ValueError(f"returns and baseline must have the same gaps, got {own.shape[1]} and {other.shape[1]}.")
+    return own, other
+
+
+def _drawn_seeds(seeds: int, rng: np.random.Generator) -> IntArray:
+    """(RESAMPLES, seeds) numbers of seeds, drawn with replacement."""
+    return rng.integers(seeds, size=(RESAMPLES, seeds))
+
+
+def _shares(drawn: IntArray) -> FloatArray:
+    """(RESAMPLES, seeds) share of a resample that each seed makes."""
+    seeds = drawn.shape[1]
+    places = drawn + seeds * np.arange(len(drawn))[:, None]
+    return np.asarray(np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape) / seeds)
+
+
 def _resampled(returns: FloatArray, rng: np.random.Generator) -> FloatArray:
     """(RESAMPLES, seeds, gaps): whole seeds drawn with replacement."""
-    return returns[rng.integers(len(returns), size=(RESAMPLES, len(returns)))]
+    return returns[_drawn_seeds(len(returns), rng)]
 
 
 def _estimate(statistic: Statistic, returns: FloatArray, rng: np.random.Generator) -> Estimate:

@@ -95,7 +95,9 @@ class RayCluster:
         try:
             import ray  # an optional extra
         except ImportError:
-            raise ValueError("running on Ray needs it installed: pip install 'ermas-algos[ray]'.") from None
+            raise ValueError(
+                "running on Ray needs it: pip install 'ermas-algos[ray]', or './ermas_algos[ray]' in a checkout."
+            ) from None
         ours = not ray.is_initialized()
         running: dict[Any, str] = {}
         try:

@@ -19,6 +19,7 @@ from ermas_algos.checkpoint import replace_file
 from ermas_algos.experiments.backends import Backend, Failure
 from ermas_algos.experiments.provenance import provenance
 from ermas_envs.base.arguments import check_flag, check_integer, keep
+from ermas_envs.base.text import parsed_json
 
 Row: TypeAlias = dict[str, Any]
 """One row of a tidy table: column → number, text or None."""
@@ -70,6 +71,20 @@ class Finished:
     """Wall-clock time that it took."""
     files: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 (hex) of the files that it left, by name; `<key>.<name>` in the folder."""
+
+    @classmethod
+    def from_json(cls, values: Any) -> "Finished":
+        """From JSON types; ValueError or TypeError for anything that cannot have been written."""
+        found = cls(**values)
+        tables = isinstance(found.tables, Mapping) and all(_is_table(rows) for rows in found.tables.values())
+        named = {"configuration": found.configuration, "provenance": found.provenance, "files": found.files}
+        wrong = [name for name, table in named.items() if not isinstance(table, Mapping)]
+        wrong += [] if tables else ["tables"]
+        wrong += [] if isinstance(found.key, str) else ["key"]
+        wrong += [] if isinstance(found.seconds, int | float) else ["seconds"]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)}: not what a finished job writes")
+        return found
 
 
 @dataclass(frozen=True)
@@ -160,12 +175,18 @@ def _store(folder: Path, key: str, text: bytes, files: Mapping[str, bytes]) -> F
     return Finished(**json.loads(text))  # the same as a repeated command reads
 
 
+def _is_table(rows: Any) -> bool:
+    return isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows)
+
+
 def _read(folder: Path, job: Job) -> Finished | None:
     path = _path(folder, job.key)
     if not path.exists():
         return None
     try:
-        found = Finished(**json.loads(path.read_text(encoding="utf-8")))
+        found = Finished.from_json(parsed_json(path.read_bytes()))
+        if found.key != job.key:
+            raise ValueError(f"it is of the job {found.key}")
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: damaged ({error}); remove it to run the job again.") from None
     wanted = json.loads(json.dumps(job.configuration()))

@@ -11,7 +11,7 @@ from typing import Any
 
 from ermas_algos.checkpoint import replace_file
 from ermas_algos.experiments.jobs import Finished, Row
-from ermas_envs.base.text import refuse_special_file
+from ermas_envs.base.text import parsed_json, refuse_special_file
 
 
 def rows_of(finished: Sequence[Finished], table: str) -> list[Row]:
@@ -63,8 +63,8 @@ def read_finished(path: Path, name: str) -> list[Finished]:
     """
     _refuse_special_file(path)
     try:
-        everything = json.loads(gzip.decompress(path.read_bytes()))
-        experiment, finished = everything["experiment"], [Finished(**done) for done in everything["finished"]]
+        everything = parsed_json(gzip.decompress(path.read_bytes()))
+        experiment, finished = everything["experiment"], [Finished.from_json(done) for done in everything["finished"]]
     except (ValueError, TypeError, KeyError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path}: no finished jobs of an experiment ({error}).") from None
     if experiment != name:

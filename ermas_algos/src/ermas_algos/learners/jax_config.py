@@ -118,7 +118,9 @@ def _imported_jax() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name not in ("jax", "jaxlib"):
             raise
-        raise ValueError('a learner of kind jax needs JAX: pip install "ermas-algos[jax]".') from None
+        raise ValueError(
+            'a learner of kind jax needs JAX: pip install "ermas-algos[jax]", or "./ermas_algos[jax]" in a checkout.'
+        ) from None
     finally:
         np.random.set_state(generator)  # noqa: NPY002
 

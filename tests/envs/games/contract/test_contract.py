@@ -10,6 +10,7 @@ import pytest
 from ermas_envs import contract_v0
 from ermas_envs.base.arrays import AGENT_GROUP, Array
 from ermas_envs.games.contract.instances import Instances, drawn_instances, reference_instances
+from ermas_envs.oracles.contracts import ContractProblem
 from ermas_envs.planners import ConstantPlanner
 from ermas_envs.testing import check_environment
 
@@ -29,6 +30,16 @@ def played(payments: Any, action: int, num_envs: int = 1, **arguments: Any) -> A
     for _ in range(2):
         step = env.step({**{agent: np.full(num_envs, action) for agent in env.agents}, "planner": named})
     return env, step
+
+
+@pytest.mark.parametrize("levels", [11, 21, 50])
+def test_no_level_of_a_grid_pays_more_than_is_allowed(levels: int) -> None:
+    """Rounding may bring the highest level above the largest payment, which certificates refuse."""
+    for first in range(20):
+        env = contract_v0.batched_env(1, first_instance=first, payments="grid", payment_levels=levels)
+        (problem,) = ContractProblem.all_of(env.engine.settings)  # type: ignore[attr-defined]
+        highest = env.engine.payments_of(np.full((1, 4), levels - 1))[0]  # type: ignore[attr-defined]
+        assert problem.checked_payments(highest[0]) == pytest.approx(problem.largest_payment, rel=1e-12)
 
 
 @pytest.mark.parametrize("outcomes", ["expected", "drawn"])

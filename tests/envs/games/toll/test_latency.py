@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ermas_envs import toll_v0
+from ermas_envs.base.arrays import FloatArray
 from ermas_envs.games.toll.latency import BPR, Latency, Polynomial, Table, as_roads, latency_table, roads_registry
 
 LOADS = np.linspace(0.0, 1.0, 11)
@@ -78,6 +80,49 @@ def test_refused_roads(roads: Any, message: str) -> None:
         as_roads(roads)
 
 
+class Own:
+    """A road of somebody else's."""
+
+    def __init__(self, at: Any) -> None:
+        self._at = at
+
+    def at(self, load: FloatArray) -> Any:
+        return self._at(load)
+
+    def slope(self, load: FloatArray) -> FloatArray:
+        return 0.0 * load
+
+
+@pytest.mark.parametrize(
+    ("road", "message"),
+    [
+        (BPR(1e6, 1e-2, 1e6, 20.0), r"roads\[1\]: latencies must be numbers from 0 to 1e.09"),
+        (Own(lambda load: 1e308 * load), r"roads\[1\]: latencies must be numbers from 0 to 1e.09"),
+        (Own(lambda load: np.nan * load), r"roads\[1\]: latencies must be numbers"),
+        (Own(lambda load: load[:-1]), r"roads\[1\]: latencies must be numbers"),
+        (Own(lambda load: load + 1j), r"roads\[1\]: its latency at the loads 0 … 1 cannot be had: Cannot cast"),
+        (Own(lambda load: ["slow"] * len(load)), r"roads\[1\]: its latency at the loads 0 … 1 cannot be had"),
+        (Own(lambda load: {}["nothing"]), r"roads\[1\]: its latency at the loads 0 … 1 cannot be had: 'nothing'"),
+        (Polynomial, r"roads\[1\]: its latency at the loads 0 … 1 cannot be had: .*missing"),
+        (Own(3), r"roads\[1\]: its latency at the loads 0 … 1 cannot be had: 'int' object is not callable"),
+    ],
+    ids=["BPR", "huge", "NaN", "shape", "complex", "words", "KeyError", "class", "number"],
+)
+def test_roads_whose_latencies_cannot_be_used_are_named(road: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        toll_v0.batched_env(1, roads=[Polynomial([1.0]), road])
+
+
+def test_a_road_that_calculates_in_place_leaves_the_others_alone() -> None:
+    def in_place(load: FloatArray) -> FloatArray:
+        load *= 0.0
+        load += 1.0
+        return load
+
+    table = latency_table(as_roads([Own(in_place), Polynomial([0.0, 1.0])]), 4)
+    assert table.tolist() == [[1.0] * 5, [0.0, 0.25, 0.5, 0.75, 1.0]]
+
+
 def test_a_road_that_gets_faster_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"roads\[1\]: latencies must be finite, at least 0 and not fall"):
+    with pytest.raises(ValueError, match=r"roads\[1\]: latencies must be numbers from 0 to 1e.09 that do not fall"):
         latency_table(as_roads([Polynomial([1.0]), Falling()]), 5)

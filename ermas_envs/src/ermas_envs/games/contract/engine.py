@@ -79,8 +79,10 @@ class ContractEngine(Engine):
         shape = (*named.shape[:-1], self.problems.number, self.problems.num_outcomes)
         payments = named.reshape(shape).astype(np.float64)
         if self.settings.payments == "grid":
-            return payments * (self.most_paid / (self.settings.payment_levels - 1))
-        return (payments + 1.0) * (0.5 * self.most_paid)
+            payments = payments * (self.most_paid / (self.settings.payment_levels - 1))
+        else:
+            payments = (payments + 1.0) * (0.5 * self.most_paid)
+        return np.asarray(np.minimum(payments, self.most_paid))  # what rounding adds is no payment that is allowed
 
     def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, from_scratch: bool) -> None:
         """No contract pays anything yet."""

@@ -16,7 +16,9 @@ from ermas_envs.base.arrays import FloatArray
 from ermas_envs.base.registry import Registry
 
 LARGEST_LATENCY = 1e6
-"""Largest parameter of a latency; payoffs then stay far from the limits of float32."""
+"""Largest parameter of a latency."""
+SLOWEST = 1e9
+"""Largest latency at any load; payoffs then stay far from the limits of float32."""
 LARGEST_POWER = 20
 """Largest power of a polynomial, and of the Bureau of Public Roads' formula."""
 MOST_ROADS = 32
@@ -176,14 +178,21 @@ def latency_table(roads: Sequence[Latency], num_drivers: int) -> FloatArray:
     """(L, n + 1) latency of each road with 0 … n drivers on it, read-only.
 
     Raises:
-        ValueError: a road whose latency is negative, not finite, falls or has another shape.
+        ValueError: a road whose latency is negative, above `SLOWEST`, falls, has another shape or cannot be had.
     """
     loads = np.arange(num_drivers + 1) / num_drivers
     rows = []
     for number, road in enumerate(roads):
-        row = np.asarray(road.at(loads), dtype=np.float64)
-        if row.shape != loads.shape or not np.isfinite(row).all() or row.min() < 0.0 or (np.diff(row) < -1e-12).any():
-            raise ValueError(f"roads[{number}]: latencies must be finite, at least 0 and not fall, got {shown(row)}.")
+        try:
+            given = np.asarray(road.at(loads.copy()))  # a road may calculate in place
+            row = given.astype(np.float64, casting="same_kind")
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise ValueError(f"roads[{number}]: its latency at the loads 0 … 1 cannot be had: {error}") from error
+        within = row.shape == loads.shape and bool(np.all((row >= 0.0) & (row <= SLOWEST)))
+        if not within or (np.diff(row) < -1e-12).any():
+            raise ValueError(
+                f"roads[{number}]: latencies must be numbers from 0 to {SLOWEST:g} that do not fall, got {shown(row)}."
+            )
         rows.append(row)
     table = np.array(rows)
     table.setflags(write=False)

@@ -21,7 +21,10 @@ def externalities(roads: Sequence[Latency], loads: FloatArray) -> FloatArray:
 
 
 def marginal_cost_tolls(roads: Sequence[Latency]) -> FloatArray:
-    """(L,) the externalities at the optimum: drivers with value of time 1 then choose it as a flow."""
+    """(L,) the externalities at the optimum: drivers with value of time 1 then choose it as a flow.
+
+    Not where the optimum lies at a kink of a `Table`, which has no derivative there.
+    """
     return externalities(roads, flow_optimum(roads))
 
 

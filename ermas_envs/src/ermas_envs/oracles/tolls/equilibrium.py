@@ -20,6 +20,7 @@ Cost = Callable[[FloatArray], FloatArray]
 """Cost of a road at loads in [0, 1], not falling."""
 _HALVINGS = 60
 _TOLERANCE = 1e-12
+"""Of loads, and of costs relative to their own size."""
 
 
 def flow_equilibrium(roads: Sequence[Latency], tolls: FloatArray, value_of_time: float = 1.0) -> FloatArray:
@@ -50,7 +51,7 @@ def _equalised(costs: Sequence[Cost]) -> FloatArray:
             high = level
         else:
             low = level
-    slack = _TOLERANCE * max(abs(high), 1.0)
+    slack = max(_TOLERANCE * abs(high), 4.0 * float(np.ptp(ends)) / 2**_HALVINGS)
     fewest, most = (np.array([_load_below(cost, level) for cost in costs]) for level in (low - slack, high + slack))
     room = float((most - fewest).sum())
     # A road of constant cost takes any load at one level: whatever the others leave.
@@ -99,11 +100,15 @@ def best_response_equilibrium(traffic: Traffic, tolls: FloatArray) -> DriversEqu
                 others[choices[driver]] -= 1
             costs = value * traffic.latencies[np.arange(len(others)), others + 1] + tolls
             best = int(costs.argmin())
-            if choices[driver] < 0 or costs[best] < costs[choices[driver]] - _TOLERANCE * max(1.0, abs(costs[best])):
+            if choices[driver] < 0 or _is_less(costs[best], costs[choices[driver]]):
                 choices[driver], moved = best, True
                 others[best] += 1
                 counts = others
     return DriversEquilibrium(choices, counts, float(traffic.mean_latencies(counts[None])[0]))
+
+
+def _is_less(cost: float, other: float) -> bool:
+    return cost < other - _TOLERANCE * max(abs(cost), abs(other))
 
 
 def pure_equilibria(traffic: Traffic, tolls: FloatArray, tolerance: float = 1e-9) -> IntArray:

@@ -65,9 +65,9 @@ def best_tolls(
     """
     roads = [check_integer("tolled", road, 0, num_roads - 1) for road in tolled]
     size, width = check_positive("max_toll", max_toll), check_positive("step", step)
-    per_road = round(size / width) + 1
+    per_road = round(min(size / width, float(MOST_POINTS))) + 1
     if per_road ** len(roads) > MOST_POINTS:
-        raise ValueError(f"step: the grid has {per_road}^{len(roads)} points, more than {MOST_POINTS}.")
+        raise ValueError(f"step: the grid has {per_road}^{len(roads)} points or more, above {MOST_POINTS}.")
     seen: dict[tuple[float, ...], float] = {}
 
     def look(points: Sequence[tuple[float, ...]]) -> None:
