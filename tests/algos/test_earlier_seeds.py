@@ -108,3 +108,21 @@ def test_fresh_agents_of_later_seeds_are_those_of_the_whole(tmp_path: Path) -> N
         return {job.key for job in figure_5_economy.first_phases(VILLAGE, scale, [], tmp_path)}
 
     assert keys(Scale(1)) | keys(Scale(2, first_seed=1)) == keys(Scale(3))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n3", "ends within a line"),
+        ("a,b\n1,2\n3\n", "row 2 has not as many cells"),
+        ("a,b\n1,2,3\n", "row 1 has not as many cells"),
+    ],
+    ids=["cut", "fewer", "more"],
+)
+def test_a_table_that_is_cut_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("a,b\n1,2\n3,\n")
+    assert read_table(path) == [{"a": 1, "b": 2}, {"a": 3, "b": None}]
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf"table\.csv: {message}"):
+        read_table(path)

@@ -103,11 +103,16 @@ def read_table(path: Path) -> list[Row]:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is a pipe or a device.
+        ValueError: it is a pipe or a device, ends within a line, or has a row with more or fewer cells than columns.
     """
     _refuse_special_file(path)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        cells = list(csv.DictReader(file))
+    text = path.read_bytes().decode("utf-8-sig")
+    if text and not text.endswith("\n"):
+        raise ValueError(f"{path}: ends within a line: the rest of the table is missing.")
+    cells = list(csv.DictReader(io.StringIO(text, newline="")))
+    for number, row in enumerate(cells, start=1):
+        if None in row or None in row.values():  # more cells than columns, or fewer
+            raise ValueError(f"{path}: row {number} has not as many cells as there are columns.")
     columns = {name: _column([row[name] for row in cells]) for name in (cells[0] if cells else ())}
     return [{name: column[k] for name, column in columns.items()} for k in range(len(cells))]
 
