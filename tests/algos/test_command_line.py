@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -377,3 +378,18 @@ def test_bad_input_is_named_in_one_line(
     assert message in line
     assert not list(inputs.glob("o/*.toml"))
     assert not list(inputs.glob("o/*.csv"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break there in another way")
+@pytest.mark.parametrize("arguments", [("--help",), ("explain", "--help"), ("info",)], ids=" ".join)
+def test_a_reader_that_ends_early_is_no_error_to_be_told(arguments: tuple[str, ...]) -> None:
+    """Such as `ermas info | head -1`."""
+    command = [sys.executable, "-m", "ermas_algos.command_line", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 1
+    assert not errors

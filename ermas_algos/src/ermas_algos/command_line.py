@@ -1,5 +1,6 @@
 """The command `ermas`: trains, evaluates and certifies planners, runs sweeps, reproduces the experiments."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Union, get_args
@@ -66,9 +67,15 @@ def process() -> None:
     """All that the process of the command `ermas` does; always ends in SystemExit."""
     with one_interrupt():
         try:
-            main()
+            try:
+                main()
+            finally:
+                sys.stdout.flush()
         except KeyboardInterrupt:  # outside the command's own work, or again while it was tidying up
             sys.exit(INTERRUPTED)
+        except BrokenPipeError:  # who read, such as `head`, has ended; Python would flush, and complain, once more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(FAILED)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
