@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
@@ -84,6 +84,7 @@ def test_robust_contracts_in_closed_form() -> None:
 
 
 @settings(max_examples=20, deadline=None)
+@example(0, 1, 0.0)
 @given(st.integers(0, 2**31), st.integers(0, 2**31), st.floats(0.0, 0.3))
 def test_the_worst_response_against_mixtures_of_two(seed: int, draw: int, epsilon: float) -> None:
     problem = small(seed)

@@ -13,6 +13,9 @@ from ermas_envs.base.arguments import check_number, check_positive
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles.contracts.problem import ROUNDING, ContractProblem
 
+_SAME = 1e-12
+"""Regrets that differ by less than this, in units of the largest payment, differ by rounding."""
+
 
 @dataclass(frozen=True)
 class ExpectedWorst:
@@ -28,13 +31,16 @@ class ExpectedWorst:
 
 def worst_expected(problem: ContractProblem, payments: FloatArray, epsilon: float) -> ExpectedWorst:
     """Worst response to payments (O,) in [0, largest payment] by an agent with E[regret] ≤ ε; ValueError for ε < 0."""
+    bound = check_number("epsilon", epsilon, 0.0)
     regrets, principal = problem.regrets(payments), problem.kept(payments)
-    value, low, high, share = _vertex(regrets, principal, check_number("epsilon", epsilon, 0.0))
+    value, low, high, share = _vertex(regrets, principal, bound)
     mixture = np.zeros_like(regrets)
     mixture[low] = 1.0 - share
     mixture[high] += share
-    price = 0.0 if low == high else (principal[low] - principal[high]) / (regrets[high] - regrets[low])
-    return ExpectedWorst(value, mixture, float(price))
+    # The line through (ε, value) below which no action lies: the least λ that is dual feasible.
+    beyond = regrets > bound + _SAME * max(bound, float(payments.max()))
+    prices = (value - principal[beyond]) / (regrets[beyond] - bound)
+    return ExpectedWorst(value, mixture, float(prices.max(initial=0.0)))
 
 
 def multiplier_range(problem: ContractProblem, payments: FloatArray, epsilon: float) -> tuple[float, float]:
