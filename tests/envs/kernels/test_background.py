@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.played_games import PLAY_GAME
 
 from ermas_envs.kernels import background
 from ermas_envs.kernels.dispatchers import Kernel, in_python
@@ -15,38 +16,19 @@ from ermas_envs.kernels.random_draws import normal, permutation, uniform
 
 pytestmark = pytest.mark.skipif(not isinstance(uniform, Kernel), reason="NUMBA_DISABLE_JIT is set")
 
-PLAY = """
-import hashlib
+PLAY = f"""{PLAY_GAME}
 import sys
-import numpy as np
 from ermas_envs import economy_v0, one_step_economy_v0
-from ermas_envs.base.spaces import split_mask
-from ermas_envs.planners import Saez
 from ermas_envs.games.economy import metrics, step
 from ermas_envs.games.one_step import step as one_step
+from ermas_envs.planners import Saez
 
-def leaves(value):
-    return [leaf for one in value.values() for leaf in leaves(one)] if hasattr(value, "values") else [value]
-
-def play(env):
-    generator, digest, seen = np.random.default_rng(4), hashlib.sha256(), env.reset(seed=3)
-    for _ in range(12):
-        actions = {}
-        for role, space in env.action_spaces.items():
-            parts = split_mask(space, seen.action_masks[role])
-            chosen = np.stack([(generator.random(part.shape) * part).argmax(axis=1) for part in parts], axis=1)
-            actions[role] = chosen if space.shape else chosen[:, 0]
-        seen = env.step(actions)
-        for array in leaves({"o": seen.observations, "r": seen.rewards, "m": seen.action_masks}):
-            digest.update(np.ascontiguousarray(array).tobytes())
-    for value in dict(env.engine.metrics()).values():
-        digest.update(value.tobytes())
-    return digest.hexdigest()
-
-print(play(economy_v0.batched_env(1, horizon=9, planner=Saez(), isoelastic_eta=1.0)))
-print(play(economy_v0.batched_env(1, horizon=9, observations="compact", layout={"checker_source_blocks": True},
-    fixed_four_skill_and_loc=False)))
-print(play(one_step_economy_v0.batched_env(1, num_agents=3)))
+digest = hashlib.sha256()
+play(economy_v0.batched_env(1, horizon=9, planner=Saez(), isoelastic_eta=1.0), digest)
+maps = dict(layout=dict(checker_source_blocks=True), fixed_four_skill_and_loc=False)
+play(economy_v0.batched_env(1, horizon=9, observations="compact", **maps), digest)
+play(one_step_economy_v0.batched_env(1, num_agents=3), digest)
+print(digest.hexdigest())
 kernels = (step.run, step.run_compactly, step.reset_replicas, one_step.step_replicas, one_step.reset_replicas)
 print(sum(len(kernel.overloads) for kernel in (*kernels, metrics._welfare)), file=sys.stderr)
 """
@@ -83,8 +65,9 @@ print(double.stats.cache_hits.total(), double.stats.cache_misses.total())
 
 
 def run(program: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """A Python process with a folder of kernels of its own."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "kernels"), "PYTHONPATH": str(folder), **variables}
+    """A Python process with a folder of kernels, and of modules, of its own."""
+    modules = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "kernels"), "PYTHONPATH": modules, **variables}
     return subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=400, check=True
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import numba
 import pytest
+from helpers.played_games import PLAY_GAME
 
 import ermas_envs
 from ermas_envs.kernels import compiled, kernel_files
@@ -211,27 +212,12 @@ def test_code_with_bounds_checks_is_kept_apart(monkeypatch: pytest.MonkeyPatch, 
     assert compiled.cache_directory.__wrapped__() != usual
 
 
-PLAY = """
-import hashlib
-import numpy as np
+PLAY = f"""{PLAY_GAME}
 from ermas_envs import augmented_bimatrix_v0, bimatrix_v0, economy_v0, one_step_economy_v0
 from ermas_envs.games.taxation.tax_planners import Saez
-from ermas_envs.base.spaces import split_mask
-
-def play(env, digest):
-    generator, seen = np.random.default_rng(0), env.reset(seed=1)
-    for _ in range(12):
-        actions = {}
-        for role, space in env.action_spaces.items():
-            parts = split_mask(space, seen.action_masks[role])
-            chosen = np.stack([(generator.random(part.shape) * part).argmax(axis=1) for part in parts], axis=1)
-            actions[role] = chosen if space.shape else chosen[:, 0]
-        seen = env.step(actions)
-        for array in (*seen.observations.values(), *seen.rewards.values(), *seen.action_masks.values()):
-            digest.update(np.ascontiguousarray(array).tobytes())
 
 digest = hashlib.sha256()
-same = {"observations": "compact", "layout": {"checker_source_blocks": True}, "fixed_four_skill_and_loc": False}
+same = dict(observations="compact", layout=dict(checker_source_blocks=True), fixed_four_skill_and_loc=False)
 play(economy_v0.batched_env(2, horizon=9, planner=Saez(), isoelastic_eta=1.0, **same), digest)
 play(one_step_economy_v0.batched_env(2, num_agents=3, observations="compact"), digest)
 play(bimatrix_v0.batched_env(2, horizon=5), digest)

@@ -9,6 +9,7 @@ from ermas_algos.learners.uniform import UniformPolicy
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 
 REPLICAS = 4
+"""Of each of the two plays."""
 
 
 class _Others:

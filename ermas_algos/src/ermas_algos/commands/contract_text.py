@@ -37,7 +37,7 @@ def _outcomes(found: ContractCertificate) -> Table:
 
 def _actions(found: ContractCertificate) -> Table:
     own = found.problem.utilities(found.payments)
-    columns = [own, found.problem.welfare - own, found.worst.mixture]
+    columns = [own, found.problem.kept(found.payments), found.worst.mixture]
     names = ["agent", "principal", "worst case: share"]
     if found.agent is not None:
         columns.append(found.agent.mixture)

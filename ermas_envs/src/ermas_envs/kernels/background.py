@@ -6,7 +6,6 @@ compile one after another, so that what one has done the next one finds.
 
 import atexit
 import contextlib
-import functools
 import os
 import pickle
 import subprocess
@@ -18,7 +17,7 @@ from typing import Any
 
 import numba
 
-from ermas_envs.kernels.dispatchers import Kernel
+from ermas_envs.kernels.dispatchers import Kernel, announce
 from ermas_envs.kernels.kernel_files import KernelCache
 
 try:
@@ -87,13 +86,8 @@ def _start(kernel: Kernel, types: tuple[Any, ...]) -> "subprocess.Popen[bytes] |
         started.stdin.write(asked)
         started.stdin.flush()  # it stays open: its end tells the other process that this one has ended
     atexit.register(_stop, os.getpid(), started)
-    _announce()
+    announce(NOTICE)
     return started
-
-
-@functools.cache
-def _announce() -> None:
-    print(NOTICE, file=sys.stderr, flush=True)
 
 
 def _stop(process: int, started: "subprocess.Popen[bytes]") -> None:

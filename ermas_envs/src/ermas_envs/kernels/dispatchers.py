@@ -18,9 +18,9 @@ NOTICE = (
 
 
 @functools.cache
-def announce() -> None:
-    """Write `NOTICE` on stderr, once in a process: a game has many kernels, and kernels wait for those they call."""
-    print(NOTICE, file=sys.stderr, flush=True)
+def announce(notice: str) -> None:
+    """Write a notice on stderr, once in a process: a game has many kernels, and kernels wait for those they call."""
+    print(notice, file=sys.stderr, flush=True)
 
 
 class _Playing(threading.local):
@@ -69,7 +69,7 @@ class Kernel(CPUDispatcher):
         def watch() -> None:
             while not ready.wait(PATIENCE):
                 if self.stats.cache_misses.total() > before:  # else it is still read from a file, on a busy machine
-                    return announce()
+                    return announce(NOTICE)
 
         threading.Thread(target=watch, daemon=True).start()
         try:
