@@ -161,6 +161,52 @@ def test_installations_in_several_places_share_what_is_compiled(tmp_path: Path) 
     assert hits == [0, 1, 0]
 
 
+KEPT = """
+import math
+from ermas_envs.kernels.compiled import compiled
+
+
+@compiled
+def draw(values, out, generator):
+    out[0] = math.erf(values[0]) + math.gamma(values[1]) ** values[0] + math.hypot(values[0], values[1]) % 1.3
+    out[1] = generator.normal() + generator.random()
+    out[2] = round(values[1], 1)
+"""
+LOAD = """
+import sys
+import numpy as np
+from drawing import draw
+
+out = np.zeros(3)
+draw(np.array([1.25, 2.5]), out, np.random.default_rng(0))
+print(out.tolist())
+loaded = "numba.np.arraymath" in sys.modules
+draw(np.array([1.25, 2.5], np.float32), out, np.random.default_rng(1))  # other types: it is compiled
+print(out.tolist())
+print("hits", sum(draw.stats.cache_hits.values()), "compiler loaded", loaded, file=sys.stderr)
+"""
+
+
+def test_what_is_kept_is_played_without_what_only_the_compiler_needs(tmp_path: Path) -> None:
+    """Numba's registries of types: .4 s in every process. Types that are not kept yet are compiled as before."""
+    (tmp_path / "drawing.py").write_text(KEPT)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kernels"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    runs = []
+    for kept, loaded in ((0, True), (2, False)):
+        finished = subprocess.run(
+            [sys.executable, "-c", LOAD],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=True,
+        )
+        assert finished.stderr.endswith(f"hits {kept} compiler loaded {loaded}\n")
+        runs.append(finished.stdout)
+    assert runs[0] == runs[1]
+
+
 def key_of(sources: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> str:
     """The name of the directory that a package with these sources uses."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))

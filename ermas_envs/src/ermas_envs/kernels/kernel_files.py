@@ -12,7 +12,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from numba.core import entrypoints
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.runtime.nrt import rtsys
 
 
 def private_folder(name: str) -> Path:
@@ -76,6 +78,15 @@ class KernelCache(FunctionCache):
         self._cache_file = _NamedFiles(
             folder, f"{function.__module__}.{within_module}", hashlib.sha256(source).hexdigest()
         )
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """As in Numba, without the registries of types that only a compiler needs, and loads itself: they take .4 s,
+        a third of a process's way to its first step. What machine code is linked with is there: Numba's runtime, and
+        what extensions of Numba bring."""
+        with self._guard_against_spurious_io_errors():
+            rtsys.initialize(target_context)
+            entrypoints.init_all()
+            return self._load_overload(sig, target_context)
 
     def holds(self, types: tuple[Any, ...], context: Any) -> bool:
         """Whether machine code is kept for arguments of these types, as far as the index of the files says."""
