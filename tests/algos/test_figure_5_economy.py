@@ -197,6 +197,24 @@ def test_what_is_tested(tmp_path: Path) -> None:
     assert etas == {key: [*everywhere, None] for key in ("free market", "US federal", "Saez", "MARL")}
 
 
+def test_no_two_seeds_share_a_set_of_fresh_agents(tmp_path: Path) -> None:
+    """Intervals over seeds would be too narrow; and every set has a first phase."""
+    scale = Scale(4, first_seed=1)
+    phases = [one for one in study.first_phases(VILLAGE, scale, [], tmp_path) if isinstance(one, jobs.FirstPhase)]
+    begun = {phase.seed for phase in phases if phase.eta is None}
+    done = [
+        job(f"f{seed}", {jobs.FIRST: [{"eta": None, "seed": seed}]}, tmp_path)
+        for seed in begun
+        if seed not in scale.numbers
+    ]
+    found = [one for one in study.tests(VILLAGE, scale, done, tmp_path) if isinstance(one, jobs.Test)]
+    seeds: dict[int, set[int]] = {}
+    for one in found:
+        seeds.setdefault(one.labels["seed"], set()).add(one.seed)
+    assert {len(same) for same in seeds.values()} == {VILLAGE.fresh_sets}
+    assert len(set.union(*seeds.values())) == 4 * VILLAGE.fresh_sets
+
+
 def agents_of(seed: int) -> bytes:
     """The file of fresh agents that have not learned."""
     env = EnvironmentSpec("economy_v0", QUICK.test_arguments(0.23))(1)

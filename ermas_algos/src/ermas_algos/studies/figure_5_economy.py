@@ -77,9 +77,22 @@ def first_phases(size: Size, scale: Scale, finished: Sequence[Finished], folder:
     chosen = sized(size, scale)
     trained = dict.fromkeys(method.eta for method in methods(chosen).values())
     found = [FirstPhase(chosen, eta, seed, chosen.alone) for seed in scale.numbers for eta in trained]
-    fresh = {*range(formula_of(chosen, scale).seeds)}
-    fresh |= {seed + place for seed in scale.numbers for place in range(chosen.fresh_sets)}
-    return [*found, *(FirstPhase(chosen, None, _FRESH + seed, chosen.fresh_alone) for seed in sorted(fresh))]
+    fresh = {*_fresh_of_formula(chosen, scale)}
+    fresh.update(*(fresh_sets(chosen, seed) for seed in scale.numbers))
+    return [*found, *(FirstPhase(chosen, None, seed, chosen.fresh_alone) for seed in sorted(fresh))]
+
+
+def fresh_sets(size: Size, seed: int) -> range:
+    """Seeds of the sets of fresh agents who test what this seed has trained, and nothing else.
+
+    Where seeds shared a set, intervals over seeds would be too narrow.
+    """
+    first = _FRESH + seed * size.fresh_sets
+    return range(first, first + size.fresh_sets)
+
+
+def _fresh_of_formula(size: Size, scale: Scale) -> range:
+    return range(_FRESH, _FRESH + formula_of(size, scale).seeds)
 
 
 def formula_of(size: Size, scale: Scale) -> SaezFormula:
@@ -92,7 +105,7 @@ def trainings(size: Size, scale: Scale, finished: Sequence[Finished], folder: Pa
     chosen = sized(size, scale)
     begun = _first_phases(finished, folder)
     formula = formula_of(chosen, scale)
-    agents = [begun.get((None, _FRESH + seed)) for seed in range(formula.seeds)]
+    agents = [begun.get((None, seed)) for seed in _fresh_of_formula(chosen, scale)]
     found: list[Job] = []
     if None not in agents:
         found.append(replace(formula, agents=tuple(agent for agent in agents if agent is not None)))
@@ -106,14 +119,13 @@ def trainings(size: Size, scale: Scale, finished: Sequence[Finished], folder: Pa
 
 def tests(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
     """The third stage, seed by seed: every planner at every value; one that was trained elsewhere at its own only.
-    Rules and MARL are tested by amortised tests, too. Training seeds that follow each other share sets of fresh agents'
-    first phases."""
+    Rules and MARL are tested by amortised tests, too."""
     chosen = sized(size, scale)
     values, begun = tuple(sorted((*chosen.tests, *chosen.validation))), _first_phases(finished, folder)
     found: list[Job] = []
 
     def add(labels: Mapping[str, Any], planner: Mapping[str, Any] | bytes, etas: Sequence[float | None]) -> None:
-        for fresh in range(_FRESH + labels["seed"], _FRESH + labels["seed"] + chosen.fresh_sets):
+        for fresh in fresh_sets(chosen, labels["seed"]):
             if (None, fresh) in begun:
                 found.extend(Test(chosen, labels, planner, begun[None, fresh], eta, fresh) for eta in etas)
 
