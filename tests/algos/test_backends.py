@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from helpers.jobs import Square, Writer
-from helpers.processes import ENDS_WITHIN, ray_leaves_nothing, wait_until
+from helpers.processes import ENDS_WITHIN, wait_until
+from helpers.ray_processes import ray_leaves_nothing
 
 from ermas_algos.experiments.backends import Processes, RayCluster
 from ermas_algos.experiments.jobs import read_file, run_jobs

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import ray
 from helpers.jobs import Faulty, Sleeper, Square, Writer
-from helpers.processes import ENDS_WITHIN, is_running, ray_leaves_nothing, wait_until
+from helpers.processes import ENDS_WITHIN, is_running, wait_until
+from helpers.ray_processes import ray_leaves_nothing
 
 from ermas_algos.experiments import backends
 from ermas_algos.experiments.backends import RayCluster

@@ -1,13 +1,8 @@
-"""Processes as tests see them: whether one runs, waiting for something to come true, what Ray leaves."""
+"""Processes as tests see them: whether one runs, and waiting for something to come true."""
 
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-
-import ray  # noqa: F401 - extends sys.path for good; the same in every test that may use it
 
 ENDS_WITHIN = 200.0
 """Seconds in which what was stopped is gone, on a busy machine, too; moments on a quiet one."""
@@ -36,18 +31,3 @@ def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
     while not condition():
         assert time.monotonic() < stop, "waited in vain"
         time.sleep(0.02)
-
-
-@contextmanager
-def ray_leaves_nothing() -> Iterator[None]:
-    """Puts back environment variables and handlers of signals, which Ray sets and leaves so when it ends."""
-    variables = dict(os.environ)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for name in os.environ.keys() - variables.keys():
-            del os.environ[name]
-        os.environ.update(variables)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)

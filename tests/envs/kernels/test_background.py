@@ -3,12 +3,12 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.played_games import PLAY_GAME
+from helpers.processes import ENDS_WITHIN, is_running, wait_until
 
 from ermas_envs.kernels import background
 from ermas_envs.kernels.dispatchers import Kernel, in_python
@@ -139,19 +139,7 @@ def test_nothing_goes_on_for_a_process_that_was_killed(tmp_path: Path) -> None:
         [sys.executable, "-c", KILLED], env=environment, capture_output=True, text=True, check=False
     )
     assert killed.returncode < 0
-    ends = time.monotonic() + 200.0  # on a busy machine
-    while is_running(int(killed.stdout)):
-        assert time.monotonic() < ends
-        time.sleep(0.05)
-
-
-def is_running(process: int) -> bool:
-    """Nobody has to wait for it any more, so that its number is free once it has ended; or a zombie of init's."""
-    try:
-        os.kill(process, 0)
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
+    wait_until(lambda: not is_running(int(killed.stdout)), ENDS_WITHIN)
 
 
 def test_kernels_in_python_draw_the_same_numbers() -> None:
