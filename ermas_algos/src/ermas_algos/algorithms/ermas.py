@@ -35,6 +35,10 @@ _DEVIATION, _ORDINARY = "deviation/", "ordinary/"
 """Prefixes of the labels of deviation learners, and of the agents who mind their own reward."""
 _HANDS = 7
 """Keeps the order in which agents deviate apart from all that is drawn from the seed otherwise."""
+_SEES_AGENTS = (
+    "planner_objective lagrangian is for planners that act alike whatever agents do; this one {}. Let it observe "
+    "nothing of the agents where it decides, or choose payoff."
+)
 
 
 class ERMAS(Trainer[ERMASConfig]):
@@ -57,10 +61,7 @@ class ERMAS(Trainer[ERMASConfig]):
     def __init__(self, make_env: MakeEnv, config: ERMASConfig, make_learner: LearnerFactory | None = None) -> None:
         super().__init__(make_env, config, make_learner)
         if config.planner_objective == "lagrangian" and sees_agents(make_env, self.steps, config.seed):
-            raise ValueError(
-                "planner_objective lagrangian is for planners that act alike whatever agents do; this one sees what "
-                "they have done. Let it observe nothing of the agents where it decides, or choose payoff."
-            )
+            raise ValueError(_SEES_AGENTS.format("sees what they have done"))
         agents = self.env.agents
         learners = self._further_agents(lambda label: f"{_DEVIATION}{label}")
         self.deviations = Deviations(learners, config.trust_region, self.scales)
@@ -178,10 +179,7 @@ class ERMAS(Trainer[ERMASConfig]):
         for number, agent in enumerate(deviators, start=1):
             block = experience.block(number)
             if not np.array_equal(acts[:, block], acts[:, joint]):
-                raise ValueError(
-                    "planner_objective lagrangian is for planners that act alike whatever agents do; this one answered "
-                    f"to what {agent!r} did. Let it observe nothing of the agents, or choose payoff."
-                )
+                raise ValueError(_SEES_AGENTS.format(f"answered to what {agent!r} did"))
             rewards = self.scales.in_units(agent, experience.rewards[agent])
             gained[:, joint] += self.multipliers.values[agent] * (rewards[:, block] - rewards[:, joint])
         return own + self._hands * gained
