@@ -105,5 +105,5 @@ def _contents(path: Path) -> dict[str, Any]:
 def _text(value: Any) -> str:
     """Values of a table in one line each, of a text its first sentence."""
     if isinstance(value, dict):
-        return "\n".join(f"{name}: {str(entry).partition('. ')[0]}" for name, entry in value.items())
+        return "\n".join(f"{name}: {str(entry).partition('. ')[0].removesuffix('.')}" for name, entry in value.items())
     return ", ".join(value) if isinstance(value, tuple) else str(value)
