@@ -96,9 +96,9 @@ def test_the_budget_of_equal_compute_is_that_of_ermas() -> None:
     trainer = run.trainer().learn(8)
     blocks = trainer.env_steps / (4 * 2)
     extra = run.config.practice_updates * run.config.deviating_agents  # the first practice has no deviations yet
-    assert blocks == study.blocks_played(run.config, 8) - extra
+    assert blocks == study.blocks_played(run, 8) - extra
     marl = jobs.training_run(GAP, jobs.Method("MARL", None, {"num_envs": 4, "planner_warmup": 1}), 0, 3)
-    assert marl.trainer().learn(3).env_steps == 4 * 2 * study.blocks_played(marl.config, 3)
+    assert marl.trainer().learn(3).env_steps == 4 * 2 * study.blocks_played(marl, 3)
 
 
 def test_a_training_keeps_what_is_worth_most_to_fresh_agents(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ from ermas_algos.studies.figure_5_one_step import ITERATIONS, blocks_played
 def test_methods_take_equal_environment_steps(followers: str) -> None:
     steps = []
     for method in study.methods(study.FOLLOWERS[followers], quick=False):
-        config = training_run(study.PEOPLE, method, 0, ITERATIONS).config
-        steps.append(config.num_envs * blocks_played(config, ITERATIONS))
+        run = training_run(study.PEOPLE, method, 0, ITERATIONS)
+        steps.append(run.config.num_envs * blocks_played(run, ITERATIONS))
     assert len(steps) == 1 + len(study.EPSILONS)
     assert steps == pytest.approx([steps[0]] * len(steps), rel=0.01)
 

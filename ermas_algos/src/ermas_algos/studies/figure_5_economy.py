@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ermas_algos.algorithms.config import to_json
+from ermas_algos.algorithms.run import Run
 from ermas_algos.experiments.jobs import Finished, Job, Row, Scale, read_file
 from ermas_algos.experiments.results import rows_of
 from ermas_algos.experiments.sweep import PLANNER_FILE
@@ -56,10 +57,16 @@ def methods(size: Size) -> dict[str, Method]:
 
 
 def equal_envs(size: Size) -> int:
-    """Replicas with which MARL takes as many environment steps as ERMAS in as many iterations."""
-    marl, ermas = (size.training(name, {}, size.home, 0).config for name in ("MARL", "ERMAS"))
-    blocks = (blocks_played(config, size.iterations) for config in (ermas, marl))
-    return round(ermas.num_envs * next(blocks) / next(blocks))
+    """Replicas with which MARL takes as many environment steps as ERMAS in as many iterations, after a first phase that
+    is the same for both."""
+    marl, ermas = (size.training(name, {}, size.home, 0) for name in ("MARL", "ERMAS"))
+    blocks = (blocks_after_first_phase(size, run) for run in (ermas, marl))
+    return round(ermas.config.num_envs * next(blocks) / next(blocks))
+
+
+def blocks_after_first_phase(size: Size, run: Run) -> int:
+    """Those that are the training's own (`blocks_played`)."""
+    return blocks_played(run, size.iterations) - blocks_played(run, size.alone)
 
 
 def sized(size: Size, scale: Scale) -> Size:

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ermas_algos.algorithms.config import ERMASConfig, TrainerConfig
+from ermas_algos.algorithms.config import ERMASConfig
+from ermas_algos.algorithms.run import Run
 from ermas_algos.experiments.jobs import Finished, Job, Row, Scale
 from ermas_algos.experiments.results import rows_of
 from ermas_algos.learners.jax_config import JaxLearnerConfig
@@ -45,18 +46,19 @@ def methods(gap: Gap, quick: bool) -> dict[str, Method]:
 
 def equal_envs(gap: Gap, marl: Mapping[str, Any], robust: Mapping[str, Any]) -> int:
     """Replicas with which MARL takes as many environment steps as ERMAS in as many iterations."""
-    own = training_run(gap, Method("MARL", None, marl), 0, ITERATIONS).config
-    ermas = training_run(gap, Method("ERMAS", None, robust), 0, ITERATIONS).config
-    return round(ermas.num_envs * blocks_played(ermas, ITERATIONS) / blocks_played(own, ITERATIONS))
+    own = training_run(gap, Method("MARL", None, marl), 0, ITERATIONS)
+    ermas = training_run(gap, Method("ERMAS", None, robust), 0, ITERATIONS)
+    return round(ermas.config.num_envs * blocks_played(ermas, ITERATIONS) / blocks_played(own, ITERATIONS))
 
 
-def blocks_played(config: TrainerConfig, iterations: int) -> int:
+def blocks_played(run: Run, iterations: int) -> int:
     """Blocks of `num_envs` replicas that so many outer iterations of MARL or ERMAS play, an episode each; deviations
     that are not synchronised before the first practice after the warm-up are counted there nevertheless."""
+    config, agents = run.config, len(run.environment(1).agents)
     practice = config.practice_updates
     if not isinstance(config, ERMASConfig):
         return iterations * (practice + 1)
-    warm, blocks = min(config.warmup_iterations, iterations), (config.deviating_agents or 1) + 1
+    warm, blocks = min(config.warmup_iterations, iterations), min(config.deviating_agents or agents, agents) + 1
     measured = practice * blocks + (config.deviation_updates - 1) * (blocks - 1) + blocks
     return warm * (practice + 1) + (iterations - warm) * measured
 
