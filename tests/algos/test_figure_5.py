@@ -22,7 +22,14 @@ from ermas_algos.learners import SB3Learner, SB3LearnerConfig
 from ermas_algos.number_cells import numbers_of, numbers_text
 from ermas_algos.studies import figure_5_jobs as jobs
 from ermas_algos.studies import figure_5_one_step as study
-from ermas_algos.studies.figure_5_tables import choice_rows, claim_rows, returns_of, summary_rows
+from ermas_algos.studies.figure_5_tables import (
+    HELD_OUT,
+    choice_rows,
+    claim_rows,
+    means_over_sets,
+    returns_of,
+    summary_rows,
+)
 from ermas_algos.studies.one_step_gaps import GAPS, HUNDRED_AGENTS, LABOR, Gap
 from ermas_algos.studies.one_step_gaps import RISK_AVERSION as GAP
 from ermas_envs import one_step_economy_v0
@@ -218,9 +225,9 @@ def test_epsilon_is_chosen_by_fresh_agents() -> None:
 
 def test_claims_are_differences() -> None:
     rows = rows_by(WELFARE)
-    exact, fresh = claim_rows(GAP, rows, choice_rows(GAP, rows))
-    compared = [(row["evaluation"], row["method"], row["baseline"]) for row in (exact, fresh)]
-    assert compared == [("exact", "ERMAS", "MARL"), ("fresh", "ERMAS", "MARL")]
+    exact, held_out, fresh, _ = claim_rows(GAP, rows, rows)
+    compared = [(row["evaluation"], row["method"], row["baseline"]) for row in (exact, held_out, fresh)]
+    assert compared == [("exact", "ERMAS", "MARL"), ("exact", HELD_OUT, "MARL"), ("fresh", "ERMAS", "MARL")]
     assert exact["epsilon"] == 0.5
     assert exact["mean_difference"] == pytest.approx(131.0 - 766 / 6)
     assert exact["worst_case_difference"] == pytest.approx(121.0 - 105.0)
@@ -249,10 +256,43 @@ def test_regret_to_the_oracle_is_the_mean_over_eta() -> None:
     assert values["fresh", "ERMAS", 0.5] == pytest.approx((6.0 + 6.0 + 11.0) / 3)
 
 
+def test_what_is_common_to_a_seed_is_in_no_difference() -> None:
+    """Fresh agents of seed 1 are worth 30 less to both methods: the gain is known to a tenth all the same."""
+    marl = {("MARL", None, seed): [100.0 - 30.0 * seed] * 3 for seed in (0, 1)}
+    ermas = {("ERMAS", 0.5, seed): [105.0 + 0.1 * seed - 30.0 * seed] * 3 for seed in (0, 1)}
+    first, *_ = claim_rows(GAP, rows_by(marl | ermas), rows_by(ermas))
+    assert (first["mean_difference_low"], first["mean_difference_high"]) == pytest.approx((5.0, 5.1))
+
+
+def test_the_choice_for_a_seed_is_made_by_the_others() -> None:
+    """Seed 0's own validation is in favour of ε = 1, seed 1's of .5, and the sum of both of ε = 1."""
+    chosen = {("ERMAS", 0.5, 0): 110.0, ("ERMAS", 0.5, 1): 120.0, ("ERMAS", 1.0, 0): 140.0, ("ERMAS", 1.0, 1): 100.0}
+    validated = rows_by({key: [value] * 3 for key, value in chosen.items()})
+    claims = claim_rows(GAP, rows_by(WELFARE), validated)
+    found = {row["method"]: row["mean_difference"] for row in claims if row["evaluation"] == "exact"}
+    assert found["ERMAS"] == pytest.approx((385.0 + 381.0) / 6 - 766 / 6)  # ε = 1 for both
+    assert found[HELD_OUT] == pytest.approx((394.0 + 381.0) / 6 - 766 / 6)
+
+
 def test_a_missing_test_is_named() -> None:
     rows = rows_by(WELFARE)[:-1]
     with pytest.raises(ValueError, match=r"lacks a test of seed 1"):
         returns_of(GAP, rows, "exact")
+
+
+def test_results_of_other_settings_or_seeds_are_not_mixed() -> None:
+    """As `--earlier` could bring them."""
+    rows = rows_by(WELFARE)
+    with pytest.raises(ValueError, match=r"two results of seed 0 at 0\.19"):
+        returns_of(GAP, [*rows, rows[0]], "exact")
+    sets = [{**row, "fresh_seed": 1000 + row["seed"], "fresh_converged": True} for row in rows]
+    assert len(means_over_sets(GAP, sets)) == len(sets)
+    with pytest.raises(ValueError, match="two results of fresh agents 1000"):
+        means_over_sets(GAP, [*sets, sets[0]])
+    with pytest.raises(ValueError, match="trainings of 9 and of 8 environment steps"):
+        means_over_sets(GAP, [{**row, "env_steps": 9 - (row["seed"] == 1)} for row in sets])
+    with pytest.raises(ValueError, match="the same seeds"):
+        returns_of(GAP, [{**row, "seed": row["seed"] + (row["method"] == "MARL")} for row in rows], "exact")
 
 
 def test_schedules_survive_a_table() -> None:

@@ -12,6 +12,7 @@ from scipy import stats
 
 from ermas_algos.evaluation import statistics
 from ermas_algos.evaluation.statistics import (
+    chosen_by_the_others,
     difference,
     interquartile_mean,
     interval_columns,
@@ -65,6 +66,23 @@ def test_differences_are_of_independent_samples() -> None:
     assert found.low < found.value < found.high
     apart = difference(np.ones((3, 2)) + rng().normal(0, 0.01, (3, 2)), np.zeros((4, 2)), "mean", rng())
     assert apart.low > 0
+
+
+def test_what_pairs_have_in_common_is_in_no_interval() -> None:
+    sample = rng().normal(0.0, 9.0, (5, 2))
+    apart, together = (difference(sample + 1.0, sample, "worst case", rng(), paired=paired) for paired in (False, True))
+    assert (together.low, together.high) == pytest.approx((1.0, 1.0))
+    assert apart.high - apart.low > 5.0
+    shares = [price_of_robustness(0.9 * (sample[:, 0] + 99.0), sample[:, 0] + 99.0, rng(), paired=True)]
+    assert [(share.low, share.high) for share in shares] == [pytest.approx((0.1, 0.1))]
+    with pytest.raises(ValueError, match="pairs need the same seeds, got 5 and 4"):
+        difference(sample, sample[1:], "mean", rng(), paired=True)
+
+
+def test_a_choice_by_the_other_seeds_by_hand() -> None:
+    assert chosen_by_the_others(np.array([[9.0, 0.0, 0.0], [2.0, 2.0, 2.0]])).tolist() == [1, 0, 0]
+    with pytest.raises(ValueError, match="two at least"):
+        chosen_by_the_others(np.ones((2, 1)))
 
 
 def test_the_summary_is_all_of_them() -> None:

@@ -1,7 +1,11 @@
 """Statistics of planner returns over seeds and reality gaps, with bootstrap 95 % intervals; no seed is dropped.
 
 Interquartile mean and probability of improvement as in R. Agarwal et al., "Deep Reinforcement Learning at the Edge of
-the Statistical Precipice" (2021); percentile bootstrap over seeds (B. Efron and R. Tibshirani 1993).
+the Statistical Precipice" (2021); percentile bootstrap over seeds (B. Efron and R. Tibshirani 1993). Such an interval
+of a mean covers 95 % where seeds are many, of normal returns 90 % for ten seeds, 85 % for five and 75 % for three.
+
+Two methods are compared in pairs where a seed gave both the same fresh agents or random numbers (`paired`): what they
+have in common is then in no interval.
 """
 
 import math
@@ -50,10 +54,12 @@ def worst_case(returns: FloatArray, rng: np.random.Generator) -> Estimate:
     return _estimate(_STATISTICS["worst case"], _checked(returns), rng)
 
 
-def price_of_robustness(returns: FloatArray, baseline: FloatArray, rng: np.random.Generator) -> Estimate:
+def price_of_robustness(
+    returns: FloatArray, baseline: FloatArray, rng: np.random.Generator, paired: bool = False
+) -> Estimate:
     """1 − mean(returns)/mean(baseline) at the training point, (seeds,) each: the share given up where there is no gap.
     NaN where the baseline's mean is not positive, of which no share can be given up; the interval is NaN where that is
-    so in a bootstrap sample.
+    so in a bootstrap sample. `paired`: see `difference`.
 
     Raises:
         ValueError: a bad array.
@@ -66,34 +72,44 @@ def price_of_robustness(returns: FloatArray, baseline: FloatArray, rng: np.rando
         most = b.mean(axis=(-2, -1))
         return np.asarray(1.0 - a.mean(axis=(-2, -1)) / np.where(most > 0.0, most, np.nan))
 
-    return _two_samples(price, own, other, rng)
+    return _two_samples(price, own, other, rng, paired)
 
 
-def probability_of_improvement(returns: FloatArray, baseline: FloatArray, rng: np.random.Generator) -> Estimate:
-    """P(X > Y) + P(X = Y)/2 for X of `returns` and Y of `baseline`, (seeds, gaps) each, averaged over the gaps."""
+def probability_of_improvement(
+    returns: FloatArray, baseline: FloatArray, rng: np.random.Generator, paired: bool = False
+) -> Estimate:
+    """P(X > Y) + P(X = Y)/2 for X of `returns` and Y of `baseline`, (seeds, gaps) each, averaged over the gaps: of any
+    two seeds; `paired` (see `difference`) is about the interval."""
     own, other = _comparable(returns, baseline)
     above = 0.5 + 0.5 * np.mean([np.sign(x[:, None] - y) for x, y in zip(own.T, other.T, strict=True)], axis=0)
-    ours, theirs = (_drawn_seeds(len(sample), rng) for sample in (own, other))
+    ours, theirs = _drawn_twice(own, other, rng, paired)
     # How often a resample has a seed is enough: all pairs of all resamples would not fit into memory.
     drawn = np.einsum("ra,ab,rb->r", _shares(ours), above, _shares(theirs), optimize=True)
     return _interval(float(above.mean()), drawn.clip(0.0, 1.0), min(len(own), len(other), 2))
 
 
-def difference(returns: FloatArray, baseline: FloatArray, statistic: str, rng: np.random.Generator) -> Estimate:
-    """A statistic of `returns` minus that of `baseline`, independent samples of seeds.
+def difference(
+    returns: FloatArray, baseline: FloatArray, statistic: str, rng: np.random.Generator, paired: bool = False
+) -> Estimate:
+    """A statistic of `returns` minus that of `baseline`.
 
     Args:
         returns: (seeds, gaps), payoff per step.
-        baseline: (seeds, gaps); the number of seeds may differ.
+        baseline: (seeds, gaps); the number of seeds may differ, unless they are paired.
         statistic: `mean`, `iqm` or `worst case`.
         rng: draws the bootstrap samples.
+        paired: row k of both is of one seed, which gave both the same fresh agents or random numbers; otherwise they
+            are independent samples.
+
+    Raises:
+        ValueError: a bad array; other numbers of seeds in pairs.
     """
     chosen = _STATISTICS[check_choice("statistic", statistic, _STATISTICS)]
-    return _two_samples(lambda a, b: chosen(a) - chosen(b), *_comparable(returns, baseline), rng)
+    return _two_samples(lambda a, b: chosen(a) - chosen(b), *_comparable(returns, baseline), rng, paired)
 
 
 def summary(
-    returns: FloatArray, baseline: FloatArray, training_gap: int, rng: np.random.Generator
+    returns: FloatArray, baseline: FloatArray, training_gap: int, rng: np.random.Generator, paired: bool = False
 ) -> dict[str, Estimate]:
     """Every statistic of one method.
 
@@ -102,6 +118,7 @@ def summary(
         baseline: (seeds, gaps) of the method that it is compared with.
         training_gap: column of the gap of training.
         rng: draws the bootstrap samples.
+        paired: see `difference`.
 
     Returns:
         `mean`, `iqm`, `worst_case`, `training_point` (mean return at the gap of training), `price_of_robustness` and
@@ -114,9 +131,20 @@ def summary(
         "iqm": interquartile_mean(own, rng),
         "worst_case": worst_case(own, rng),
         "training_point": mean(own[:, [training_gap]], rng),
-        "price_of_robustness": price_of_robustness(own[:, training_gap], other[:, training_gap], rng),
-        "probability_of_improvement": probability_of_improvement(own, other, rng),
+        "price_of_robustness": price_of_robustness(own[:, training_gap], other[:, training_gap], rng, paired),
+        "probability_of_improvement": probability_of_improvement(own, other, rng, paired),
     }
+
+
+def chosen_by_the_others(scores: FloatArray) -> IntArray:
+    """(seeds,) the candidate that is best in the mean over all other seeds, of scores (candidates, seeds): a choice
+    that owes nothing to the seed which it is for. ValueError for fewer than two seeds."""
+    array = np.asarray(scores, dtype=np.float64)
+    if array.ndim != 2 or array.shape[1] < 2:
+        raise ValueError(
+            f"a choice by other seeds needs scores (candidates, seeds) of two at least, got {array.shape}."
+        )
+    return np.asarray((array.sum(axis=1, keepdims=True) - array).argmax(axis=0))
 
 
 def interval_columns(estimates: Mapping[str, Estimate]) -> dict[str, float | None]:
@@ -172,13 +200,21 @@ def _shares(drawn: IntArray) -> FloatArray:
     return np.asarray(np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape) / seeds)
 
 
-def _resampled(returns: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """(RESAMPLES, seeds, gaps): whole seeds drawn with replacement."""
-    return returns[_drawn_seeds(len(returns), rng)]
+def _drawn_twice(
+    returns: FloatArray, baseline: FloatArray, rng: np.random.Generator, paired: bool
+) -> tuple[IntArray, IntArray]:
+    """(RESAMPLES, seeds) seeds of either sample."""
+    if not paired:
+        return _drawn_seeds(len(returns), rng), _drawn_seeds(len(baseline), rng)
+    if len(returns) != len(baseline):
+        raise ValueError(f"pairs need the same seeds, got {len(returns)} and {len(baseline)}.")
+    drawn = _drawn_seeds(len(returns), rng)
+    return drawn, drawn
 
 
 def _estimate(statistic: Statistic, returns: FloatArray, rng: np.random.Generator) -> Estimate:
-    return _interval(float(statistic(returns)), statistic(_resampled(returns, rng)), min(len(returns), 2))
+    drawn = statistic(returns[_drawn_seeds(len(returns), rng)])
+    return _interval(float(statistic(returns)), drawn, min(len(returns), 2))
 
 
 def _two_samples(
@@ -186,8 +222,10 @@ def _two_samples(
     returns: FloatArray,
     baseline: FloatArray,
     rng: np.random.Generator,
+    paired: bool,
 ) -> Estimate:
-    drawn = statistic(_resampled(returns, rng), _resampled(baseline, rng))
+    ours, theirs = _drawn_twice(returns, baseline, rng, paired)
+    drawn = statistic(returns[ours], baseline[theirs])
     return _interval(float(statistic(returns, baseline)), drawn, min(len(returns), len(baseline), 2))
 
 

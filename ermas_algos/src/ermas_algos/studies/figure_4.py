@@ -156,13 +156,12 @@ def collect(name: str, finished: Sequence[Finished]) -> dict[str, list[Row]]:
     used = {row["q_test"] for row in rows}
     test_gaps, validation_gaps = ([gap for gap in gaps if gap in used] for gaps in (TEST_GAPS, VALIDATION_GAPS))
     tested, validated = ([row for row in rows if row["q_test"] in gaps] for gaps in (test_gaps, validation_gaps))
-    choice = choice_rows(validated, validation_gaps)
     found = (
         tested,
         validated,
-        choice,
+        choice_rows(validated, validation_gaps),
         summary_rows(tested, test_gaps),
-        claim_rows(tested, choice, test_gaps),
+        claim_rows(tested, validated, test_gaps, validation_gaps),
         optimum_rows(tested),
         frontier_rows(tested, test_gaps),
     )

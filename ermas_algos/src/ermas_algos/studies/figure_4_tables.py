@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ermas_algos.evaluation.statistics import difference, interval_columns, summary
+from ermas_algos.evaluation.statistics import chosen_by_the_others, difference, interval_columns, summary
 from ermas_algos.experiments.jobs import Row
 from ermas_envs import augmented_bimatrix_v0
 from ermas_envs.base.arrays import FloatArray
@@ -60,16 +60,19 @@ def returns_of(rows: Sequence[Mapping[str, Any]], panel: Panel, gaps: Sequence[f
     """Planner returns (seeds, gaps) per method, and of the per-Q oracle.
 
     Raises:
-        ValueError: a method lacks a seed at a gap that it has at another: nothing is averaged over what is missing.
+        ValueError: a method lacks a seed at a gap that it has at another, or that another method has: nothing is
+            averaged over what is missing, or compared with it.
     """
     found: dict[Key, dict[tuple[int, float], float]] = {}
     for row in rows:
         if (row["payoffs"], row["planner_observes"]) == panel and row["q_test"] in gaps:
             key = (row["method"], row["epsilon"], row["parameter"])
             found.setdefault(key, {})[row["seed"], row["q_test"]] = row["planner_return"]
-    returns = {}
+    returns, all_seeds = {}, {seed for values in found.values() for seed, _ in values}
     for key, values in found.items():
         seeds = sorted({seed for seed, _ in values})
+        if len(seeds) != len(all_seeds):
+            raise ValueError(f"{panel}, {key}: has seeds {seeds} of {sorted(all_seeds)}.")
         if len(values) != len(seeds) * len(gaps):
             raise ValueError(f"{panel}, {key}: {len(values)} returns of {len(seeds)} seeds at {len(gaps)} gaps.")
         returns[key] = np.array([[values[seed, gap] for gap in gaps] for seed in seeds])
@@ -80,12 +83,13 @@ def returns_of(rows: Sequence[Mapping[str, Any]], panel: Panel, gaps: Sequence[f
 
 
 def summary_rows(rows: Sequence[Row], gaps: Sequence[float]) -> list[Row]:
-    """Statistics of every method over the test gaps, with bootstrap 95 % intervals over seeds; MARL is the baseline."""
+    """Statistics of every method over the test gaps, with bootstrap 95 % intervals over seeds; MARL is the baseline, in
+    pairs: a seed's fresh agents are the same for all methods."""
     table = []
     for panel in panels(rows):
         returns = returns_of(rows, panel, gaps)
         for key, values in returns.items():
-            found = summary(values, returns[MARL], list(gaps).index(TRAINING_GAP), _generator())
+            found = summary(values, returns[MARL], list(gaps).index(TRAINING_GAP), _generator(), paired=True)
             table.append({**_labels(panel, key), "seeds": len(values), **interval_columns(found)})
     return table
 
@@ -94,6 +98,8 @@ MARL: Key = ("MARL", None, TRAINING_GAP)
 """MARL without a gap in training: the baseline of all comparisons."""
 MARL_TOLD: Key = ("MARL", None, 0.5)
 """MARL that has been told a gap."""
+HELD_OUT: Key = ("ERMAS, ε chosen by the other seeds", None, None)
+"""A seed's own validation has no part in the choice of its ε."""
 
 
 def choice_rows(rows: Sequence[Row], gaps: Sequence[float]) -> list[Row]:
@@ -109,16 +115,20 @@ def choice_rows(rows: Sequence[Row], gaps: Sequence[float]) -> list[Row]:
     return table
 
 
-def claim_rows(rows: Sequence[Row], choice: Sequence[Row], gaps: Sequence[float]) -> list[Row]:
+def claim_rows(
+    rows: Sequence[Row], validated: Sequence[Row], gaps: Sequence[float], validation_gaps: Sequence[float]
+) -> list[Row]:
     """Every method against MARL without a gap, against MARL told Q = 0.5, and against ERMAS at the chosen ε.
 
     Differences of the mean and of the worst case over the test gaps, and of the return at the training gap, with
-    bootstrap 95 % intervals.
+    bootstrap 95 % intervals, in pairs: a seed's fresh agents are the same for all methods.
     """
     table = []
     training = list(gaps).index(TRAINING_GAP)
+    choice = choice_rows(validated, validation_gaps)
     for panel in panels(rows):
         returns = returns_of(rows, panel, gaps)
+        returns |= _held_out(returns, returns_of(validated, panel, validation_gaps))
         (chosen,) = [r["epsilon"] for r in choice if _panel(r) == panel and r["chosen"]]
         opponents = {"MARL, Q = 0": MARL, "MARL, Q = 0.5": MARL_TOLD, "ERMAS, chosen ε": ("ERMAS", chosen, None)}
         for key, values in returns.items():
@@ -131,9 +141,20 @@ def claim_rows(rows: Sequence[Row], choice: Sequence[Row], gaps: Sequence[float]
                     "worst_case": (values, other, "worst case"),
                     "training_point": (values[:, [training]], other[:, [training]], "mean"),
                 }
-                found = {column: difference(a, b, what, _generator()) for column, (a, b, what) in pairs.items()}
+                found = {
+                    column: difference(a, b, what, _generator(), paired=True) for column, (a, b, what) in pairs.items()
+                }
                 table.append({**_labels(panel, key), "against": name, **interval_columns(found)})
     return table
+
+
+def _held_out(returns: Mapping[Key, FloatArray], validated: Mapping[Key, FloatArray]) -> dict[Key, FloatArray]:
+    """ERMAS's returns (seeds, gaps), each seed's at the ε that the others choose; nothing without several seeds."""
+    keys = [key for key in validated if key[0] == "ERMAS"]
+    if len(validated[keys[0]]) < 2:
+        return {}
+    chosen = chosen_by_the_others(np.array([validated[key].min(axis=1) for key in keys]))
+    return {HELD_OUT: np.array([returns[keys[k]][seed] for seed, k in enumerate(chosen)])}
 
 
 def optimum_rows(rows: Sequence[Row]) -> list[Row]:

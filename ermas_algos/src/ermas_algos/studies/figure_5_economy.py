@@ -209,7 +209,7 @@ def collect(size: Size, finished: Sequence[Finished]) -> dict[str, list[Row]]:
     tested += [{**row, "method": ORACLE} for row in tested if row["method"] == "MARL" and row[size.column] == size.home]
     validated = [row for row in rows if row[size.column] in size.validation]
     choice = choice_rows(size, validated)
-    found = (tested, validated, choice, summary_rows(size, tested), claim_rows(size, tested, choice))
+    found = (tested, validated, choice, summary_rows(size, tested), claim_rows(size, tested, validated))
     seen = means_over_sets(size, rows_of(finished, jobs.AMORTISED))
     ranks, amortised = rank_rows(size, tested, choice), amortised_rows(size, seen, tested)
     others = (rows_of(finished, name) for name in (jobs.CURVES, jobs.SKILLS, SAEZ, CROSS_PLAY))

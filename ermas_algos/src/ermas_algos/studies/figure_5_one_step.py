@@ -122,7 +122,7 @@ def collect(gap: Gap, finished: Sequence[Finished]) -> dict[str, list[Row]]:
     tested = [row for row in rows if row[gap.column] in gap.tests]
     validated = [row for row in rows if row[gap.column] in gap.validation]
     choice = choice_rows(gap, validated)
-    found = (tested, validated, choice, summary_rows(gap, tested), claim_rows(gap, tested, choice))
+    found = (tested, validated, choice, summary_rows(gap, tested), claim_rows(gap, tested, validated))
     others = (rows_of(finished, name) for name in (jobs.TRAINING, jobs.SCHEDULES, jobs.WORST))
     return dict(zip(tables(gap), (*found, *others), strict=True))
 

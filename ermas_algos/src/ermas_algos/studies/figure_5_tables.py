@@ -6,7 +6,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from ermas_algos.evaluation.economy_episodes import WELFARE
-from ermas_algos.evaluation.statistics import Estimate, difference, interval_columns, price_of_robustness, summary
+from ermas_algos.evaluation.statistics import (
+    Estimate,
+    chosen_by_the_others,
+    difference,
+    interval_columns,
+    price_of_robustness,
+    summary,
+)
 from ermas_algos.experiments.jobs import Row
 from ermas_algos.studies.figure_5_jobs import ORACLE, SAEZ
 from ermas_envs.base.arrays import FloatArray
@@ -15,11 +22,10 @@ EVALUATIONS = ("exact", "fresh")
 """By the exact equilibrium, and by fresh agents."""
 RANDOMISED = "MARL, domain randomisation"
 """Name of the method in the tables."""
+HELD_OUT = "ERMAS, ε chosen by the other seeds"
+"""Name in the tables: a seed's own validation has no part in the choice of its ε."""
 COMPARED = (
-    ("ERMAS", "MARL"),
-    ("ERMAS", "MARL, equal compute"),
-    ("ERMAS", RANDOMISED),
-    ("ERMAS", SAEZ),
+    *((name, other) for name in ("ERMAS", HELD_OUT) for other in ("MARL", "MARL, equal compute", RANDOMISED, SAEZ)),
     (RANDOMISED, "MARL"),
     ("MARL", SAEZ),
 )
@@ -49,7 +55,13 @@ class Gap(Protocol):
 
 def means_over_sets(gap: Gap, sets: Sequence[Row]) -> list[Row]:
     """One row per planner and test of rows per set of fresh agents (`fresh_seed`): numbers are means over the sets,
-    `fresh_converged` is true of all or none, what is left is the first set's."""
+    `fresh_converged` is true of all or none, what is left is the first set's.
+
+    Raises:
+        ValueError: two rows of one set; a method has trainings of different lengths, some from an earlier command
+            perhaps.
+    """
+    _check_same_trainings(sets)
     tests: dict[tuple[Any, ...], list[Row]] = {}
     for row in sets:
         tests.setdefault(tuple(row[name] for name in ("method", "epsilon", "seed", gap.column)), []).append(row)
@@ -58,9 +70,20 @@ def means_over_sets(gap: Gap, sets: Sequence[Row]) -> list[Row]:
         measured = [name for name, value in same[0].items() if isinstance(value, float)]
         means: Row = {name: float(np.mean([row[name] for row in same])) for name in measured}
         means["fresh_converged"] = all(row["fresh_converged"] for row in same)
+        if len({row["fresh_seed"] for row in same}) < len(same):
+            raise ValueError(f"{same[0]['method']}: two results of fresh agents {same[0]['fresh_seed']}.")
         kept = {name: value for name, value in same[0].items() if name != "fresh_seed"}
         found.append({**kept, **means})
     return found
+
+
+def _check_same_trainings(rows: Sequence[Mapping[str, Any]]) -> None:
+    """ValueError where results of different settings, from an earlier command perhaps, stand under one name."""
+    steps: dict[Key, int] = {}
+    for row in rows:
+        key, own = (row["method"], row["epsilon"]), row.get("env_steps", 0)
+        if row["method"] != ORACLE and steps.setdefault(key, own) != own:
+            raise ValueError(f"{key} has trainings of {steps[key]} and of {own} environment steps: of other settings.")
 
 
 def returns_of(gap: Gap, rows: Sequence[Mapping[str, Any]], evaluation: str) -> dict[Key, FloatArray]:
@@ -75,38 +98,48 @@ def returns_of(gap: Gap, rows: Sequence[Mapping[str, Any]], evaluation: str) -> 
         evaluation: one of `EVALUATIONS`.
 
     Raises:
-        ValueError: a method that lacks a value for one of its seeds.
+        ValueError: a method that lacks a value for one of its seeds, or has two; methods of several seeds that are not
+            the same.
     """
     found: dict[Key, dict[int, dict[float, float]]] = {}
     for row in rows:
         if row["method"] != ORACLE and row.get(f"{evaluation}_welfare") is not None:
             by_seed = found.setdefault((row["method"], row["epsilon"]), {})
-            by_seed.setdefault(row["seed"], {})[row[gap.column]] = row[f"{evaluation}_welfare"]
+            tests = by_seed.setdefault(row["seed"], {})
+            if row[gap.column] in tests:
+                raise ValueError(f"{row['method']}: two results of seed {row['seed']} at {row[gap.column]:g}.")
+            tests[row[gap.column]] = row[f"{evaluation}_welfare"]
     places = sorted({row[gap.column] for row in rows})
     for key, by_seed in found.items():
         for seed, values in by_seed.items():
             if sorted(values) != places:
                 raise ValueError(f"{key} lacks a test of seed {seed}: has {sorted(values)} of {places}.")
+    if len(several := {tuple(sorted(by_seed)) for by_seed in found.values() if len(by_seed) > 1}) > 1:
+        raise ValueError(f"methods must have the same seeds, got {sorted(several)}.")
     return {key: np.array([[v[p] for p in places] for _, v in sorted(s.items())]) for key, s in found.items()}
 
 
 def choice_rows(gap: Gap, validated: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Per ε of ERMAS the mean welfare of fresh agents at the validation values (exact where there are none); the best
     is `chosen`."""
-    measured = next((e for e in ("fresh", "exact") if returns_of(gap, validated, e)), "exact")
-    means = {
-        key[1]: float(values.mean())
-        for key, values in returns_of(gap, validated, measured).items()
-        if key[1] and key[0] == "ERMAS"
-    }
+    measured, values = _validated(gap, validated)
+    means = {epsilon: float(own.mean()) for epsilon, own in values.items()}
     return [
         {"epsilon": epsilon, "evaluation": measured, "validation_welfare": mean, "chosen": mean == max(means.values())}
         for epsilon, mean in means.items()
     ]
 
 
+def _validated(gap: Gap, rows: Sequence[Mapping[str, Any]]) -> tuple[str, dict[float, FloatArray]]:
+    """What was measured, and per ε of ERMAS its welfare (seeds, validation values)."""
+    measured = next((e for e in ("fresh", "exact") if returns_of(gap, rows, e)), "exact")
+    found = {key[1]: values for key, values in returns_of(gap, rows, measured).items() if key[0] == "ERMAS"}
+    return measured, {epsilon: values for epsilon, values in found.items() if epsilon}
+
+
 def summary_rows(gap: Gap, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Statistics of every method, with 95 % intervals over seeds; regret to the oracle, mean over the gap."""
+    """Statistics of every method, with 95 % intervals over seeds (in pairs with MARL); regret to the oracle, mean over
+    the gap."""
     places = sorted({row[gap.column] for row in rows})
     told = [row for row in rows if row["method"] == ORACLE]
     found = []
@@ -118,21 +151,26 @@ def summary_rows(gap: Gap, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
         for (method, epsilon), values in returns.items():
             row: Row = {"evaluation": evaluation, "method": method, "epsilon": epsilon, "seeds": len(values)}
             if baseline is not None:
-                row |= interval_columns(summary(values, baseline, places.index(gap.home), _generator()))
+                paired = len(values) == len(baseline)
+                row |= interval_columns(summary(values, baseline, places.index(gap.home), _generator(), paired))
             if not np.isnan(list(oracle.values())).any():
                 row["regret_to_oracle"] = float(np.mean([oracle[place] for place in places] - values.mean(axis=0)))
             found.append(row)
     return found
 
 
-def claim_rows(gap: Gap, rows: Sequence[Mapping[str, Any]], choice: Sequence[Mapping[str, Any]]) -> list[Row]:
+def claim_rows(gap: Gap, rows: Sequence[Row], validated: Sequence[Row]) -> list[Row]:
     """Methods against others (`COMPARED`), ERMAS at the chosen ε: differences of the mean and the worst case over the
     gap, the share of the other's welfare where the gap is 0, and the gain at every value, in per cent of the other's
-    welfare; 95 % intervals over seeds. A schedule that needs no training is taken as known."""
-    chosen = {"ERMAS": next((row["epsilon"] for row in choice if row["chosen"]), None)}
+    welfare; 95 % intervals over seeds, in pairs, since a seed's fresh agents are the same for all methods. A schedule
+    that needs no training is taken as known."""
+    chosen = {"ERMAS": next((row["epsilon"] for row in choice_rows(gap, validated) if row["chosen"]), None)}
     places, found = sorted({row[gap.column] for row in rows}), []
     for evaluation in EVALUATIONS:
         returns = returns_of(gap, rows, evaluation)
+        held_out = _held_out(returns, _validated(gap, validated)[1])
+        if held_out is not None:
+            returns[HELD_OUT, None] = held_out
         for name, other in COMPARED:
             own, baseline = returns.get((name, chosen.get(name))), returns.get((other, None))
             if own is None or baseline is None:
@@ -141,6 +179,15 @@ def claim_rows(gap: Gap, rows: Sequence[Mapping[str, Any]], choice: Sequence[Map
             known = np.repeat(baseline, len(own), axis=0) if len(baseline) == 1 else baseline
             found.append({**labels, **interval_columns(_compared(gap, places, own, known))})
     return found
+
+
+def _held_out(returns: Mapping[Key, FloatArray], validated: Mapping[float, FloatArray]) -> FloatArray | None:
+    """ERMAS's welfare (seeds, values), each seed's at the ε that the others choose; None without several seeds."""
+    epsilons = [epsilon for epsilon in validated if ("ERMAS", epsilon) in returns]
+    if not epsilons or len(validated[epsilons[0]]) < 2:
+        return None
+    chosen = chosen_by_the_others(np.array([validated[epsilon].mean(axis=1) for epsilon in epsilons]))
+    return np.array([returns["ERMAS", epsilons[k]][seed] for seed, k in enumerate(chosen)])
 
 
 def rank_rows(gap: Gap, rows: Sequence[Mapping[str, Any]], choice: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -178,7 +225,10 @@ def amortised_rows(gap: Gap, amortised: Sequence[Mapping[str, Any]], tested: Seq
 
 def _compared(gap: Gap, places: Sequence[float], own: FloatArray, baseline: FloatArray) -> dict[str, Estimate]:
     """The estimates of one row, by column."""
-    found = {f"{n.replace(' ', '_')}_difference": difference(own, baseline, n, _generator()) for n in _DIFFERENCES}
+    found = {
+        f"{name.replace(' ', '_')}_difference": difference(own, baseline, name, _generator(), paired=True)
+        for name in _DIFFERENCES
+    }
     ratios = [_ratio(own[:, k], baseline[:, k]) for k in range(len(places))]
     found["share_at_home"] = ratios[places.index(gap.home)]
     for place, ratio in zip(places, ratios, strict=True):
@@ -189,7 +239,7 @@ def _compared(gap: Gap, places: Sequence[float], own: FloatArray, baseline: Floa
 
 def _ratio(own: FloatArray, baseline: FloatArray) -> Estimate:
     """Of the means of (seeds,)."""
-    price = price_of_robustness(own, baseline, _generator())
+    price = price_of_robustness(own, baseline, _generator(), paired=True)
     return Estimate(1.0 - price.value, 1.0 - price.high, 1.0 - price.low)
 
 
