@@ -169,6 +169,7 @@ def test_what_is_tested() -> None:
     assert oracle.configuration()["values"] == (0.27,)
     assert learned.configuration()["labels"] == {"method": "MARL", "epsilon": None, "seed": 2, "env_steps": 2}
     assert set(GAP.tests) | set(GAP.validation) == set(learned.configuration()["values"])
+    assert learned.seed == 1002  # those who have chosen the schedule have seed 2
 
 
 def test_saez_is_a_fixed_point_at_the_measured_elasticity() -> None:
@@ -186,6 +187,9 @@ def test_keys_are_distinct_and_configurations_json(gap: Gap) -> None:
     found = study.trainings(gap, Scale(2), [], Path())
     assert len({job.key for job in found}) == len(found)
     assert all(json.dumps(job.configuration()) for job in found)
+    test = jobs.Test(gap, {}, "0 0", (gap.home,), (), True, 1000)
+    fresh = [job.configuration()["fresh_agents"] for job in (*found, test) if not isinstance(job, jobs.Exact)]
+    assert all(agents["max_iterations"] for agents in fresh)  # what determines the results
     run = jobs.training_run(gap, study.methods(gap, False)["MARL"], 0, 5)
     assert Run.from_options(run.as_options()) == run
     assert run.config.policy_sharing == "group"

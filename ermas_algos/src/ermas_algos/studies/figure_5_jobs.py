@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ermas_algos.algorithms.callbacks import Callback
+from ermas_algos.algorithms.config import to_json
 from ermas_algos.algorithms.run import Run, data_key
 from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig
@@ -172,7 +173,14 @@ class Training:
 
     def configuration(self) -> dict[str, Any]:
         run = training_run(self.gap, self.method, self.seed, self.iterations)
-        return {**run.as_options(), "method": self.method_name, "every": self.every}
+        fresh = {"fresh_agents": to_json(self._fresh_agents()), "chosen_at": list(self._chosen_at())}
+        return {**run.as_options(), "method": self.method_name, "every": self.every, **fresh}
+
+    def _fresh_agents(self) -> FreshAgentsConfig:
+        return fresh_agents(self.gap, self.method.learner)
+
+    def _chosen_at(self) -> tuple[float, ...]:
+        return (self.gap.home, *(self.gap.validation if self.method.etas else ()))
 
     def run(self) -> Tables:
         """Rows of all snapshots, with what they are worth to fresh agents; the best is `chosen`. Fresh agents are those
@@ -184,9 +192,8 @@ class Training:
 
     def _worth(self, rates: Sequence[float]) -> Row:
         """Of a schedule: to fresh agents, and exactly where the gap is 0."""
-        fresh = fresh_agents(self.gap, self.method.learner)
-        values = (self.gap.home, *(self.gap.validation if self.method.etas else ()))
-        found = [evaluate_schedule(self.gap.arguments(value), rates, fresh, self.seed) for value in values]
+        places, fresh = self._chosen_at(), self._fresh_agents()
+        found = [evaluate_schedule(self.gap.arguments(value), rates, fresh, self.seed) for value in places]
         welfare = float(np.mean([one.fresh_welfare or 0.0 for one in found]))
         return {"fresh_welfare": welfare, "exact_welfare": found[0].exact_welfare}
 
@@ -273,12 +280,17 @@ class Test:
     def configuration(self) -> dict[str, Any]:
         known = asdict(self)
         del known["gap"]
+        fresh = self._fresh_agents()
+        known["fresh_agents"] = None if fresh is None else to_json(fresh)
         return {**known, "arguments": self.gap.arguments(self.gap.home), "argument": self.gap.argument}
+
+    def _fresh_agents(self) -> FreshAgentsConfig | None:
+        return fresh_agents(self.gap, self.learner) if self.fresh else None
 
     def run(self) -> Tables:
         """A row per value, and a row per ε: welfare found in the worst ε-equilibrium, and its proven lower bound."""
         rows, worst = [], []
-        rates, fresh = numbers_of(self.schedule), fresh_agents(self.gap, self.learner) if self.fresh else None
+        rates, fresh = numbers_of(self.schedule), self._fresh_agents()
         for value in self.values:
             found = evaluate_schedule(self.gap.arguments(value), rates, fresh, self.seed)
             rows.append({**self.labels, self.gap.column: value, **asdict(found), "schedule": self.schedule})
