@@ -9,6 +9,7 @@ import pytest
 from ermas_algos import ERMAS, ERMASConfig
 from ermas_algos.experiments.jobs import Scale, check_keys
 from ermas_algos.studies import contracts
+from ermas_algos.studies.contracts_tables import summary_rows
 from ermas_envs import EnvironmentSpec
 
 COLUMNS = [
@@ -58,3 +59,24 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     ]
     contracts.plot(tmp_path / "contracts.png", {"contracts": rows})
     assert (tmp_path / "contracts.png").stat().st_size > 10_000
+
+
+def test_the_summary_by_hand() -> None:
+    """Two instances: on the first .6 of .8 is reached (a gain of a half), on the second nothing is to be gained."""
+    labels = {"epsilon": 0.1, "exact_multiplier": 1.0}
+    rows = [
+        {**labels, "instance": k, "method": "exact, naive", "seed": None, "worst_value": worst, "robust_optimum": best}
+        for k, (worst, best) in enumerate([(0.4, 0.8), (1.0, 1.0)])
+    ]
+    learned = [(0, 0, 0.5, 0.7), (0, 1, 0.7, 1.19), (1, 0, 0.99, 1.3), (1, 1, 0.99, None)]
+    rows += [
+        {**labels, "instance": k, "method": "ERMAS", "seed": seed, "worst_value": worst}
+        | {"robust_optimum": (0.8, 1.0)[k], "multiplier": multiplier}
+        for k, seed, worst, multiplier in learned
+    ]
+    (found,) = summary_rows(rows)
+    assert found["gain"] == found["gain_median"] == pytest.approx(0.5)
+    assert (found["worthwhile"], found["within_2_percent"], found["instances"]) == (1, 1, 2)
+    assert (found["multipliers_within_20_percent"], found["trainings"]) == (1, 4)
+    assert found["worst_value"] == pytest.approx(0.795)
+    assert "gain_low" in found

@@ -21,6 +21,7 @@ from ermas_algos.evaluation.contract_certificate import likeliest_contracts
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
 from ermas_algos.learners.jax_config import JaxLearnerConfig
 from ermas_algos.number_cells import numbers_text
+from ermas_algos.studies.contracts_tables import NAIVE, summary_rows
 from ermas_algos.studies.learner_kinds import learning_with
 from ermas_envs import contract_v0
 from ermas_envs.base.arrays import FloatArray
@@ -39,7 +40,8 @@ from ermas_envs.oracles.contracts import (
 )
 
 NAME = "contracts"
-TABLES = (NAME,)
+SUMMARY = "contracts-summary"
+TABLES = (NAME, SUMMARY)
 EXPECTED, SUPPORT = "expected", "support"
 """Names of the definitions."""
 EPSILONS: Mapping[str, Sequence[float]] = {EXPECTED: (0.02, 0.05, 0.1), SUPPORT: (0.05, 0.2)}
@@ -81,7 +83,7 @@ class Exact:
         rows = []
         for definition, epsilon in ((d, e) for d, values in EPSILONS.items() for e in values):
             named = {
-                "exact, naive": optimal_contract(problem),
+                NAIVE: optimal_contract(problem),
                 "exact, robust": optimum(self.instance, definition, epsilon),
             }
             for method, found in named.items():
@@ -240,6 +242,11 @@ def jobs(scale: Scale) -> Sequence[Job]:
             for epsilon in ((None,) if method == "MARL" else epsilons)
         ),
     ]
+
+
+def derived(tables: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+    """The summary, by the table of all contracts."""
+    return {SUMMARY: summary_rows([row for row in tables[NAME] if row["definition"] == EXPECTED])}
 
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

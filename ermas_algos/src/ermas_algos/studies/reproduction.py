@@ -63,14 +63,16 @@ experiment_registry: Registry[Experiment] = Registry("experiment")
 
 
 def _register(module: Any) -> None:
-    """An experiment of one stage: a module with NAME, TABLES, jobs(scale) and plot(path, tables)."""
+    """An experiment of one stage: a module with NAME, TABLES, jobs(scale) and plot(path, tables), and derived(tables)
+    where tables follow from those that jobs leave."""
 
     def jobs(scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
         found: Sequence[Job] = module.jobs(scale)
         return found
 
     def collect(finished: Sequence[Finished]) -> Mapping[str, Sequence[Row]]:
-        return {name: rows_of(finished, name) for name in module.TABLES}
+        left = {name: rows_of(finished, name) for name in module.TABLES}
+        return left | (module.derived(left) if hasattr(module, "derived") else {})
 
     def describe(scale: Scale, finished: Sequence[Finished]) -> Mapping[str, Any]:
         return job_settings(finished)

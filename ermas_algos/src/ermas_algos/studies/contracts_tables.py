@@ -1,0 +1,66 @@
+"""Summary of contracts: how near methods come to the robust optimum, and what they gain of what is to be gained."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ermas_algos.evaluation.statistics import interval_columns, mean
+from ermas_algos.experiments.jobs import Row
+from ermas_envs.base.arrays import FloatArray
+
+NAIVE = "exact, naive"
+"""Method of the best contracts for agents who do not deviate."""
+NEAR = 0.02
+"""Share of the robust optimum that a contract within reach of it may miss."""
+WORTHWHILE = 0.01
+"""Share by which the robust optimum must be above the naive contract's worst case, for a gain to be counted."""
+NEAR_MULTIPLIER = 0.2
+"""Share of the exact λ by which a learned one may be off."""
+
+
+def summary_rows(rows: Sequence[Row]) -> list[Row]:
+    """A row per method that learns and ε, of rows of one definition: means over the instances of means over the seeds.
+
+    `within_2_percent`: instances whose worst case is at least 98 % of the robust optimum. `gain`: the share that is
+    reached of what the robust optimum has more than the naive contract in its worst case, where that is more than 1 %
+    (`worthwhile` instances), with a bootstrap 95 % interval over these instances. `multipliers_within_20_percent`: of
+    all `trainings`.
+    """
+    found = []
+    for epsilon in sorted({row["epsilon"] for row in rows}):
+        here = [row for row in rows if row["epsilon"] == epsilon]
+        naive = {row["instance"]: row["worst_value"] for row in here if row["method"] == NAIVE}
+        learned = [row for row in here if row["seed"] is not None]
+        for method in dict.fromkeys(row["method"] for row in learned):
+            labels = {"epsilon": epsilon, "method": method}
+            found.append(labels | _summary(naive, [row for row in learned if row["method"] == method]))
+    return found
+
+
+def _summary(naive: dict[int, float], rows: Sequence[Row]) -> dict[str, Any]:
+    instances = sorted(naive)
+    worst = np.array([np.mean([row["worst_value"] for row in rows if row["instance"] == i]) for i in instances])
+    best = np.array([next(row["robust_optimum"] for row in rows if row["instance"] == i) for i in instances])
+    least = np.array([naive[i] for i in instances])
+    worthwhile = best > (1.0 + WORTHWHILE) * least
+    found: dict[str, Any] = {
+        "instances": len(instances),
+        "worst_value": float(worst.mean()),
+        "robust_optimum": float(best.mean()),
+        "within_2_percent": int((worst >= (1.0 - NEAR) * best).sum()),
+        "worthwhile": int(worthwhile.sum()),
+    }
+    if worthwhile.any():
+        gains = (worst - least)[worthwhile] / (best - least)[worthwhile]
+        found |= interval_columns({"gain": mean(gains[:, None], np.random.default_rng(0))})
+        found["gain_median"] = float(np.median(gains))
+    multipliers = [(row["multiplier"], row["exact_multiplier"]) for row in rows if row["multiplier"] is not None]
+    if multipliers:
+        own, exact = np.array(multipliers).T
+        found["multipliers_within_20_percent"] = _near(own, exact)
+    return {**found, "trainings": len(rows)}
+
+
+def _near(own: FloatArray, exact: FloatArray) -> int:
+    return int((np.abs(own - exact) <= NEAR_MULTIPLIER * exact).sum())
