@@ -151,6 +151,16 @@ def test_where_marls_people_do_nothing_there_is_no_gain_in_per_cent(tmp_path: Pa
     assert np.isfinite([line.get_ydata() for line in axes.lines if len(line.get_xdata()) == 1]).all()
 
 
+def test_gains_are_drawn_seed_by_seed() -> None:
+    """Seed 1's fresh agents are worth 10 less to both; a rule, which has one seed, is compared with MARL's mean."""
+    welfare = {("MARL", 0): 25.0, ("MARL", 1): 15.0, ("ERMAS", 0): 27.0, ("ERMAS", 1): 17.0, ("Saez", 0): 22.0}
+    rows = [row(method, 0.23, value, seed) for (method, seed), value in welfare.items()]
+    axes = Figure().subplots()
+    draw_gains(axes, rows, [("ERMAS", 0.01), ("Saez", None)], "fresh_welfare", "eta_test", STYLES)
+    assert np.concatenate([line.get_ydata() for line in axes.lines[:2]]).tolist() == pytest.approx([10.0, 10.0])
+    assert axes.collections[0].get_paths()[0].get_extents().height == pytest.approx(0.0, abs=1e-9)
+
+
 def job(key: str, tables: Mapping[str, Any], folder: Path | None = None) -> Finished:
     """A finished job, with a checkpoint where there is a folder."""
     files = {}

@@ -41,6 +41,14 @@ def values_of(rows: Rows, key: Key, column: str, over: str) -> dict[float, list[
     return found
 
 
+def _by_seed(rows: Rows, key: Key, column: str, over: str) -> dict[float, dict[int, float]]:
+    found: dict[float, dict[int, float]] = {}
+    for row in rows:
+        if (row["method"], row["epsilon"]) == key and row[column] is not None:
+            found.setdefault(row[over], {})[row["seed"]] = row[column]
+    return found
+
+
 def draw_gains(
     axes: Axes,
     rows: Rows,
@@ -50,13 +58,17 @@ def draw_gains(
     styles: Mapping[str, tuple[str, str]],
     name: Callable[[Key], str] = label_of,
 ) -> None:
-    """Values of a column compared with MARL's mean, in per cent, under methods' names; nothing where MARL is not above
-    0, or missing."""
-    means = {place: float(np.mean(values)) for place, values in values_of(rows, ("MARL", None), column, over).items()}
+    """Values of a column minus MARL's, in per cent of MARL's mean, under methods' names; nothing where that is not
+    above 0, or missing. Methods with MARL's seeds are compared with MARL seed by seed, others with its mean."""
+    marl = _by_seed(rows, ("MARL", None), column, over)
+    means = {place: float(np.mean(list(values.values()))) for place, values in marl.items()}
     base = {place: mean for place, mean in means.items() if mean > 0.0}
     for key in drawn if base else ():
-        values = values_of(rows, key, column, over)
-        gains = {place: [100.0 * (v / base[place] - 1.0) for v in values[place]] for place in values if place in base}
+        gains = {}
+        for place, values in _by_seed(rows, key, column, over).items():
+            if place in base:
+                others = marl[place] if values.keys() == marl[place].keys() else dict.fromkeys(values, base[place])
+                gains[place] = [100.0 * (values[seed] - others[seed]) / base[place] for seed in values]
         draw_line(axes, gains, *styles[key[0]], name(key))
     axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
     axes.set_title("The same relative to MARL", loc="left", fontsize=10)
