@@ -19,7 +19,8 @@ def mean_and_half_width(values: Sequence[float]) -> tuple[float, float]:
 
 
 def draw_line(axes: Axes, values: Mapping[float, Sequence[float]], color: str, marker: str, label: str) -> None:
-    """A line through the means of the values (one per seed) at each abscissa, with their 95 % t-intervals as a band.
+    """A line through the means of the values (one per seed) at each abscissa, with their 95 % t-intervals as a band; of
+    two seeds, whose interval would hide everything, with a bar from one to the other.
 
     `label` is its name in a legend by `draw_legend`.
     """
@@ -27,5 +28,9 @@ def draw_line(axes: Axes, values: Mapping[float, Sequence[float]], color: str, m
     found = [mean_and_half_width(values[place]) for place in places]
     means = [mean for mean, _ in found]
     axes.plot(places, means, color=color, marker=marker, markersize=5, linewidth=1.4, label=named(label))
+    if max((len(one) for one in values.values()), default=0) == 2:
+        ends = np.array([(min(values[place]), max(values[place])) for place in places])
+        axes.vlines(places, ends[:, 0], ends[:, 1], color=color, alpha=0.35, linewidth=3)
+        return
     low, high = ([mean + sign * half for mean, half in found] for sign in (-1, 1))
     axes.fill_between(places, low, high, color=color, alpha=0.15, linewidth=0)

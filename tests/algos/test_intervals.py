@@ -1,0 +1,24 @@
+"""Lines with the spread of seeds: a band of the 95 % t-interval, or both values where there are two."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from ermas_algos.plots.intervals import draw_line, mean_and_half_width
+
+
+def test_the_interval_of_three_seeds_is_students() -> None:
+    mean, half = mean_and_half_width([1.0, 2.0, 3.0])
+    assert mean == 2.0
+    assert half == pytest.approx(4.302653 / np.sqrt(3.0), rel=1e-6)
+
+
+def test_two_seeds_are_drawn_themselves() -> None:
+    """Their t-interval is 12.7 standard errors wide, and would hide every line."""
+    axes = Figure().subplots()
+    draw_line(axes, {0.0: [1.0, 3.0], 1.0: [2.0, 2.5]}, "red", "o", "two")
+    (bars,) = axes.collections
+    assert [path.vertices[:, 1].tolist() for path in bars.get_paths()] == [[1.0, 3.0], [2.0, 2.5]]
+    draw_line(axes, {0.0: [1.0, 2.0, 3.0]}, "red", "o", "three")
+    low, high = axes.collections[1].get_paths()[0].get_extents().intervaly
+    assert (low, high) == pytest.approx((2.0 - 4.302653 / np.sqrt(3.0), 2.0 + 4.302653 / np.sqrt(3.0)))
