@@ -34,11 +34,7 @@ def label_of(key: Key) -> str:
 
 def values_of(rows: Rows, key: Key, column: str, over: str) -> dict[float, list[float]]:
     """A method's values of a column at each value of the column `over`, one per seed."""
-    found: dict[float, list[float]] = {}
-    for row in rows:
-        if (row["method"], row["epsilon"]) == key and row[column] is not None:
-            found.setdefault(row[over], []).append(row[column])
-    return found
+    return {place: list(values.values()) for place, values in _by_seed(rows, key, column, over).items()}
 
 
 def _by_seed(rows: Rows, key: Key, column: str, over: str) -> dict[float, dict[int, float]]:

@@ -7,7 +7,6 @@ import numpy as np
 
 from ermas_algos.evaluation.statistics import interval_columns, mean
 from ermas_algos.experiments.jobs import Row
-from ermas_envs.base.arrays import FloatArray
 
 NAIVE = "exact, naive"
 """Method of the best contracts for agents who do not deviate."""
@@ -58,9 +57,5 @@ def _summary(naive: dict[int, float], rows: Sequence[Row]) -> dict[str, Any]:
     multipliers = [(row["multiplier"], row["exact_multiplier"]) for row in rows if row["multiplier"] is not None]
     if multipliers:
         own, exact = np.array(multipliers).T
-        found["multipliers_within_20_percent"] = _near(own, exact)
+        found["multipliers_within_20_percent"] = int((np.abs(own - exact) <= NEAR_MULTIPLIER * exact).sum())
     return {**found, "trainings": len(rows)}
-
-
-def _near(own: FloatArray, exact: FloatArray) -> int:
-    return int((np.abs(own - exact) <= NEAR_MULTIPLIER * exact).sum())

@@ -19,7 +19,7 @@ from ermas_algos.studies.economy_sizes import Size
 from ermas_algos.studies.figure_5_economy_cross_play import CROSS_PLAY, cross_plays
 from ermas_algos.studies.figure_5_economy_jobs import FirstPhase, Method, Test, Training
 from ermas_algos.studies.figure_5_economy_saez import SAEZ, SaezFormula
-from ermas_algos.studies.figure_5_jobs import FREE_MARKET, ORACLE, US_FEDERAL
+from ermas_algos.studies.figure_5_jobs import FREE_MARKET, FRESH, ORACLE, US_FEDERAL
 from ermas_algos.studies.figure_5_jobs import SAEZ as SAEZ_METHOD
 from ermas_algos.studies.figure_5_one_step import blocks_played
 from ermas_algos.studies.figure_5_tables import (
@@ -34,9 +34,6 @@ from ermas_algos.studies.figure_5_tables import (
 
 RULES: Mapping[str, Mapping[str, Any]] = {FREE_MARKET: {"name": "free_market"}, US_FEDERAL: {"name": "us_federal"}}
 """Planners that need no training."""
-
-_FRESH = 1000
-"""Added to the seeds of fresh agents, who are others than those of the trainings."""
 
 
 def methods(size: Size) -> dict[str, Method]:
@@ -94,12 +91,12 @@ def fresh_sets(size: Size, seed: int) -> range:
 
     Where seeds shared a set, intervals over seeds would be too narrow.
     """
-    first = _FRESH + seed * size.fresh_sets
+    first = FRESH + seed * size.fresh_sets
     return range(first, first + size.fresh_sets)
 
 
 def _fresh_of_formula(size: Size, scale: Scale) -> range:
-    return range(_FRESH, _FRESH + formula_of(size, scale).seeds)
+    return range(FRESH, FRESH + formula_of(size, scale).seeds)
 
 
 def formula_of(size: Size, scale: Scale) -> SaezFormula:

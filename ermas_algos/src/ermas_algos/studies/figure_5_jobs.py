@@ -149,6 +149,10 @@ def snapshots_of(gap: Gap, method: Method, seed: int, iterations: int, every: in
     return [{**labels, **row} for row in snapshots.rows]
 
 
+FRESH = 1000
+"""Added to the seeds of the fresh agents of tests, who are others than agents of trainings and of choices."""
+
+
 @dataclass(frozen=True)
 class Training:
     """Trains one planner and chooses its schedule."""

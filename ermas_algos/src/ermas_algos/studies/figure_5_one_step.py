@@ -25,8 +25,6 @@ ROBUST_EPSILONS = (0.5, 1.0)
 ITERATIONS, QUICK_ITERATIONS = 220, 24
 SNAPSHOT_EVERY = 20
 """Outer iterations between two schedules of a training that may be kept."""
-_FRESH = 1000
-"""Added to the seeds of the fresh agents of tests: those by whom a training's schedule is chosen have its own."""
 
 
 def methods(gap: Gap, quick: bool) -> dict[str, Method]:
@@ -93,14 +91,14 @@ def tests(gap: Gap, scale: Scale, finished: Sequence[Finished], folder: Path) ->
         labels = {name: row[name] for name in ("method", "epsilon")} | {"seed": 0, "env_steps": 0}
         told = row["method"] == jobs.ORACLE
         where, epsilons = ((row[gap.symbol],), ()) if told else (values, EPSILONS)
-        found.append(Test(gap, labels, row["schedule"], where, epsilons, not scale.quick, _FRESH))
+        found.append(Test(gap, labels, row["schedule"], where, epsilons, not scale.quick, jobs.FRESH))
     kinds = {method.family: method.learner for method in methods(gap, scale.quick).values()}
     for row in rows_of(finished, jobs.TRAINING):
         if row["chosen"] and not _seen(found, row):
             labels = {name: row[name] for name in ("method", "epsilon", "seed", "env_steps")}
             kind = kinds.get(row["method"])
             found.append(
-                Test(gap, labels, row["schedule"], values, EPSILONS, not scale.quick, _FRESH + row["seed"], kind)
+                Test(gap, labels, row["schedule"], values, EPSILONS, not scale.quick, jobs.FRESH + row["seed"], kind)
             )
     return found
 
