@@ -44,7 +44,7 @@ def test_every_training_and_test_is_another_job(size: Size) -> None:
 @pytest.mark.parametrize("size", [*SIZES, VILLAGE.quick()], ids=lambda size: f"{size.name}-{size.iterations}")
 def test_rates_may_grow_when_agents_have_learned_alone(size: Size) -> None:
     """People who are taxed, or get a share of others' taxes, before they can work, never learn what they could earn."""
-    training, fresh = size.training("ERMAS", {}, size.home, 0), size.first_phase(None, 0, size.fresh_alone)
+    training, fresh = size.training("ERMAS", {}, size.home, 0), size.fresh_first_phase(1000)
     for run in (training, fresh):
         taxes = run.environment.arguments["components"]["PeriodicBracketTax"]
         assert taxes["tax_annealing_schedule"][0] == size.alone
@@ -79,7 +79,7 @@ def test_an_elasticity_of_known_incomes() -> None:
 def test_the_budget_of_equal_compute_is_what_trainings_count() -> None:
     """Those of ERMAS in which all four agents deviate, and of MARL, after the first phase that both share."""
     size = replace(VILLAGE.quick(), iterations=8)
-    begun = jobs.FirstPhase(size, size.home, 0, size.alone).run()
+    begun = jobs.FirstPhase(size, size.home, 0).run()
     for name, settings, unsynchronised in (("ERMAS", {"warmup_iterations": 3}, 4), ("MARL", {}, 0)):
         training = jobs.Training(size, begun.files[PLANNER_FILE], name, jobs.Method(name, name, settings), 0)
         (trained,) = training.run().tables[jobs.TRAINING]

@@ -49,6 +49,9 @@ class Collector(Protocol):
     def collect(self, cast: Cast, iteration: int) -> Experience:
         """Play every block of the cast in outer iteration `iteration`."""
 
+    def branch(self) -> None:
+        """Draw from now on random numbers that another collector of the same seed has not drawn."""
+
     def state(self) -> dict[str, Any]:
         """What a checkpoint needs to go on bit for bit; JSON types."""
 
@@ -89,6 +92,9 @@ class SampledCollector:
         played = joint_rollout(env, cast, self.steps, self._generator, episode)
         self.saw_an_end = bool(self.saw_an_end) or bool(played.ended.any())
         return played
+
+    def branch(self) -> None:
+        (self._generator,) = self._generator.spawn(1)
 
     def state(self) -> dict[str, Any]:
         return {"env_steps": self.env_steps, "generator": self._generator.bit_generator.state}

@@ -140,6 +140,9 @@ class ExactCollector:
         joints = [JointPolicy(self._game, tabular_policies(self._game, row)) for row in rows]
         return ExactExperience(self._game, joints)
 
+    def branch(self) -> None:
+        pass
+
     def state(self) -> dict[str, Any]:
         return {}
 

@@ -18,7 +18,7 @@ from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import TabularGame, payoff_scale
 
 ESTIMATED_DURING = 40
-"""Outer iterations whose play is used for an estimate, where an algorithm has no warm-up of its own."""
+"""Outer iterations whose play is used for an estimate, where neither planner nor algorithm has a longer warm-up."""
 _UNIFORM = math.sqrt(12.0)
 """Range of a uniform distribution whose standard deviation is 1."""
 _NOISE = 1e-9
@@ -63,6 +63,10 @@ class PayoffScales:
                 moments[:] = _with_rollout(moments, mean, variance)
                 self.values[role] = _UNIFORM * _spread(moments) or 1.0
 
+    def stand_still(self) -> None:
+        """Follow play no longer, but where all payoffs have been equal so far."""
+        self._moments = {role: moments for role, moments in self._moments.items() if _spread(moments) == 0.0}
+
     def in_units(self, role: str, rewards: FloatArray) -> FloatArray:
         """Rewards or payoffs of a role in units of its scale."""
         return rewards / self.values[role]
@@ -79,7 +83,7 @@ class PayoffScales:
         """Go on from `state()`; ValueError for other roles, or what is no scale."""
         saved_table("scales", state, ("values", "moments"))
         values, moments = state["values"], state["moments"]
-        if values.keys() != self.values.keys() or moments.keys() != self._moments.keys():
+        if values.keys() != self.values.keys() or not moments.keys() <= self._moments.keys():
             raise ValueError(f"payoff scales of {sorted(values)} were saved, {sorted(self.values)} are needed.")
         for role, value in values.items():
             if not (isinstance(value, float) and 0.0 < value < math.inf):

@@ -149,6 +149,9 @@ class Trainer(ABC, Generic[ConfigT]):
         """Go on from another training with these agents, of which it may be that another planner, or none, took part:
         their learners, scales and the number of outer iterations are taken over, everything else is not.
 
+        The scales stand still from then on, so that trainings of every algorithm that go on from it count in the same
+        units; and what follows is drawn from other random numbers than those of `first`, even if both have one seed.
+
         Args:
             first: a training whose agents have the same labels, and learners of the same settings.
 
@@ -163,6 +166,8 @@ class Trainer(ABC, Generic[ConfigT]):
                 for learners in self._sets_of_agents():
                     learners[agents[0]].load_state(first.learners[agents[0]].state())
         self.scales.load_state(first.scales.state())
+        self.scales.stand_still()
+        self._collector.branch()
         self.iteration = first.iteration
         return self
 
@@ -302,8 +307,8 @@ class Trainer(ABC, Generic[ConfigT]):
         return self.scales.rewards_in_units(experience, agents)
 
     def _estimating_iterations(self) -> int:
-        """Outer iterations whose play scales are estimated from."""
-        return ESTIMATED_DURING
+        """Outer iterations whose play scales are estimated from: those of beginners alone would be too small."""
+        return max(ESTIMATED_DURING, self.config.planner_warmup)
 
     def _update_planner(self, experience: Experience, blocks: Sequence[int] = (0,)) -> Metrics:
         """Ordinary update of the planner on its own reward in some blocks, if it is a learner that has had a choice and

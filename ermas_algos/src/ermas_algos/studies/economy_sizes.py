@@ -49,6 +49,8 @@ class Size:
     """Episodes that a test measures."""
     fresh_sets: int = 2
     """Sets of fresh agents per test, trained from seeds of their own; a test's welfare is the mean over them."""
+    formula_sets: int = 3
+    """Sets of agents whose incomes Saez's formula is asked with, others than those of tests."""
     home: float = HOME
     """Risk aversion of the training."""
     tests: tuple[float, ...] = ETAS
@@ -78,12 +80,20 @@ class Size:
         """Outer iterations in which agents learn without taxes, those of a training and fresh ones."""
         return int(merged(preset_registry.make(self.preset).settings, self.settings)["planner_warmup"])
 
-    def first_phase(self, eta: float | None, seed: int, iterations: int) -> Run:
-        """Agents before they meet a planner: `alone` iterations without taxes, and what is left under the random rates
-        of a planner that does not learn; `eta` as in `training`."""
+    def first_phase(self, eta: float | None, seed: int) -> Run:
+        """The first `alone` iterations of every training at a risk aversion, without taxes; `eta` as there."""
+        return self._before_planner(eta, seed, self.alone)
+
+    def fresh_first_phase(self, seed: int) -> Run:
+        """Fresh agents before they meet a planner (`fresh_alone`), people of every risk aversion of the tests."""
+        run = self._before_planner(None, seed, self.fresh_alone)
+        config = dataclasses.replace(run.config, agent_learner=self.fresh_agents().agent_learner)
+        return dataclasses.replace(run, config=config)
+
+    def _before_planner(self, eta: float | None, seed: int, iterations: int) -> Run:
+        """Agents with a planner who does not learn: its rates are 0 for `alone` iterations, then random."""
         run = self.training("MARL", {"practice_updates": 0, "planner_warmup": iterations}, eta, seed)
-        config = dataclasses.replace(run.config, agent_learner=self._learner(iterations))
-        return dataclasses.replace(run, config=config, iterations=iterations)
+        return dataclasses.replace(run, iterations=iterations)
 
     def training(self, algorithm: str, settings: Mapping[str, Any], eta: float | None, seed: int) -> Run:
         """A training at a risk aversion, with its first phase; None: by domain randomisation, where every episode draws
@@ -116,22 +126,19 @@ class Size:
 
     def fresh_agents(self) -> FreshAgentsConfig:
         """How fresh agents are trained after a first phase: as those of a training, with a learning rate and an entropy
-        that fall within their time."""
+        that fall within their time, the first phase included."""
         config = self.training("MARL", {}, self.home, 0).config
+        learner = config.agent_learner
+        assert isinstance(learner, JaxLearnerConfig)
+        epochs = learner.n_epochs * (self.fresh_alone + self.fresh_iterations)
         return FreshAgentsConfig(
-            agent_learner=self._learner(self.fresh_alone),
+            agent_learner=dataclasses.replace(learner, anneal_epochs=epochs),
             num_envs=config.num_envs,
             policy_sharing=config.policy_sharing,
             window=self.fresh_iterations // 2,
             tolerance=0.02,
             max_iterations=self.fresh_iterations,
         )
-
-    def _learner(self, before: int) -> JaxLearnerConfig:
-        """Of agents, with a learning rate and an entropy that fall within so many iterations before a test, and it."""
-        learner = self.training("MARL", {}, self.home, 0).config.agent_learner
-        assert isinstance(learner, JaxLearnerConfig)
-        return dataclasses.replace(learner, anneal_epochs=learner.n_epochs * (before + self.fresh_iterations))
 
     def quick(self) -> "Size":
         """The same in little time, to see that everything runs; the numbers mean nothing."""
@@ -146,6 +153,7 @@ class Size:
             curve_episodes=8,
             test_episodes=8,
             fresh_sets=1,
+            formula_sets=1,
             tests=(self.home, self.tests[-1]),
             oracles=False,
             equal_compute=False,
@@ -168,6 +176,7 @@ PAPER = Size(
     curve_episodes=16,
     test_episodes=64,
     fresh_sets=1,
+    formula_sets=1,
     tests=(0.11, HOME, 0.35),
     oracles=False,
     equal_compute=False,

@@ -72,7 +72,8 @@ def sized(size: Size, scale: Scale) -> Size:
 
 
 def first_phases(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
-    """The first stage, seed by seed: agents who have met no planner, those of trainings and those of tests.
+    """The first stage: Saez's schedule, which all seeds share; seed by seed agents who have met no planner, those of
+    trainings and those of tests.
 
     Those of tests learn for every risk aversion at once, which they see: agents to whom coin is worth little from the
     beginning often learn to do nothing, although work would be worth it to them. They also meet random rates: where 200
@@ -80,10 +81,10 @@ def first_phases(size: Size, scale: Scale, finished: Sequence[Finished], folder:
     """
     chosen = sized(size, scale)
     trained = dict.fromkeys(method.eta for method in methods(chosen).values())
-    found = [FirstPhase(chosen, eta, seed, chosen.alone) for seed in scale.numbers for eta in trained]
-    fresh = {*_fresh_of_formula(chosen, scale)}
-    fresh.update(*(fresh_sets(chosen, seed) for seed in scale.numbers))
-    return [*found, *(FirstPhase(chosen, None, seed, chosen.fresh_alone) for seed in sorted(fresh))]
+    found = [FirstPhase(chosen, eta, seed) for seed in scale.numbers for eta in trained]
+    fresh = [number for seed in scale.numbers for number in fresh_sets(chosen, seed)]
+    formula = replace(SaezFormula(chosen), rounds=1) if scale.quick else SaezFormula(chosen)
+    return [formula, *found, *(FirstPhase(chosen, None, number, fresh=True) for number in fresh)]
 
 
 def fresh_sets(size: Size, seed: int) -> range:
@@ -95,24 +96,11 @@ def fresh_sets(size: Size, seed: int) -> range:
     return range(first, first + size.fresh_sets)
 
 
-def _fresh_of_formula(size: Size, scale: Scale) -> range:
-    return range(FRESH, FRESH + formula_of(size, scale).seeds)
-
-
-def formula_of(size: Size, scale: Scale) -> SaezFormula:
-    """The search for Saez's schedule, without its agents."""
-    return SaezFormula(size, (), seeds=1, rounds=1) if scale.quick else SaezFormula(size, ())
-
-
 def trainings(size: Size, scale: Scale, finished: Sequence[Finished], folder: Path) -> Sequence[Job]:
-    """The second stage: Saez's schedule, and planners that learn, seed by seed."""
+    """The second stage: planners that learn, seed by seed."""
     chosen = sized(size, scale)
     begun = _first_phases(finished, folder)
-    formula = formula_of(chosen, scale)
-    agents = [begun.get((None, seed)) for seed in _fresh_of_formula(chosen, scale)]
     found: list[Job] = []
-    if None not in agents:
-        found.append(replace(formula, agents=tuple(agent for agent in agents if agent is not None)))
     for seed in scale.numbers:
         for name, method in methods(chosen).items():
             first = begun.get((method.eta, seed))

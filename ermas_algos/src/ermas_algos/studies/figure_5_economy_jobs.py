@@ -81,8 +81,8 @@ class FirstPhase:
     """Risk aversion; None: by domain randomisation."""
     seed: int
     """Of the training."""
-    iterations: int
-    """Outer iterations."""
+    fresh: bool = False
+    """Whether the agents are those of tests."""
 
     @property
     def key(self) -> str:
@@ -91,11 +91,14 @@ class FirstPhase:
         return data_key(f"first_eta-{people}_seed-{self.seed}", self.configuration())
 
     def configuration(self) -> dict[str, Any]:
-        return self.size.first_phase(self.eta, self.seed, self.iterations).as_options()
+        return self._run_settings().as_options()
+
+    def _run_settings(self) -> Run:
+        return self.size.fresh_first_phase(self.seed) if self.fresh else self.size.first_phase(self.eta, self.seed)
 
     def run(self) -> Products:
         """One row; the checkpoint as a file."""
-        run = self.size.first_phase(self.eta, self.seed, self.iterations)
+        run = self._run_settings()
         trainer = run.trainer().learn(run.iterations)
         row = {"eta": self.eta, "seed": self.seed, "env_steps": trainer.env_steps}
         return Products({FIRST: [row]}, {PLANNER_FILE: checkpoint_of(trainer)})
@@ -127,8 +130,9 @@ class Training:
 
     def configuration(self) -> dict[str, Any]:
         labels = {"method": self.method.family, "epsilon": self.method.epsilon}
-        begun = {"first": hashlib.sha256(self.first).hexdigest(), "curve_every": self.size.curve_every}
-        return {**self.run_settings().as_options(), "labels": labels, **begun}
+        curves = {"curve_every": self.size.curve_every, "curve_episodes": self.size.curve_episodes}
+        first = hashlib.sha256(self.first).hexdigest()
+        return {**self.run_settings().as_options(), "labels": labels, "first": first, **curves}
 
     def run(self) -> Products:
         """Curves, what people of each skill do at the end, one row of the training; the checkpoint as a file."""

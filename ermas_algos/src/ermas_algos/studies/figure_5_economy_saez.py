@@ -1,10 +1,10 @@
-"""Saez's tax in the full economy: the elasticity that a reform reveals, and where formula and trained agents end.
+"""Saez's tax in the full economy: the elasticity that a reform reveals, and where formula and trained agents agree.
 
 Both are asked of agents that are trained as those of a test are (SPEC section 12; Saez 2001).
 """
 
-import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy as np
 
 from ermas_algos.algorithms.config import to_json
 from ermas_algos.algorithms.run import data_key
+from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.evaluation.economy_episodes import play_episodes
 from ermas_algos.evaluation.fresh_agents import train_fresh_agents
-from ermas_algos.experiments.checkpoint_bytes import trainer_of
 from ermas_algos.experiments.jobs import Row, Tables
 from ermas_algos.number_cells import numbers_text
 from ermas_algos.studies.economy_sizes import Size
@@ -27,21 +27,22 @@ from ermas_envs.planners import FixedBrackets
 
 SAEZ = "saez"
 """Table of the job."""
+FIRST_SET = 2000
+"""Seed of the first set of agents: none of tests, which begin at `FRESH`, and none of trainings."""
 
 
 @dataclass(frozen=True)
 class SaezFormula:
-    """Finds the schedule."""
+    """Finds the schedule that the formula gives for incomes under it, by steps of half the way.
+
+    A whole step would lead back and forth: where rates are high few earn much, and the formula then asks for low ones.
+    """
 
     size: Size
     """Of the economy."""
-    agents: tuple[bytes, ...]
-    """Checkpoints of first phases at home, one per seed."""
     cut: float = 0.5
     """Share of 1 − rate that the reform of the US federal schedule takes: a small one would be lost in what trainings
     differ by."""
-    seeds: int = 3
-    """Trainings before the reform, and after it."""
     rounds: int = 4
     """Of formula and training."""
 
@@ -53,44 +54,54 @@ class SaezFormula:
     def configuration(self) -> dict[str, Any]:
         return {
             "arguments": self.size.test_arguments(self.size.home),
+            "first": [self.size.fresh_first_phase(number).as_options() for number in self._sets()],
             "fresh_agents": to_json(self.size.fresh_agents()),
             "episodes": self.size.test_episodes,
             "cut": self.cut,
-            "seeds": self.seeds,
             "rounds": self.rounds,
-            "agents": [hashlib.sha256(agent).hexdigest() for agent in self.agents],
         }
 
+    def _sets(self) -> range:
+        return range(FIRST_SET, FIRST_SET + self.size.formula_sets)
+
     def run(self) -> Tables:
-        """A row per training: what for, seed, rates, mean income of a period, elasticity once known. The rates of
-        the last row are the schedule."""
+        """A row per training: what for, round, seed, rates, mean income of a period, what happens in an episode; the
+        elasticity once it is known; and of the formula's rounds the largest difference between the rates and those that
+        the formula gives for incomes under them. The rates of the last row are the schedule."""
         federal = np.array(US_FEDERAL_2018_RATES)
         reformed = 1.0 - (1.0 - federal) * (1.0 - self.cut)
-        rows: list[Row] = []
-        before = [self._incomes("before the reform", federal, seed, None, rows) for seed in range(self.seeds)]
-        after = [self._incomes("after the reform", reformed, seed, None, rows) for seed in range(self.seeds)]
-        found = elasticity(np.concatenate(before), np.concatenate(after), self.cut)
-        incomes = np.concatenate(before)
+        runs = [self.size.fresh_first_phase(number) for number in self._sets()]
+        agents = [run.trainer().learn(run.iterations) for run in runs]
+        before, rows = self._play(federal, agents, {"what": "before the reform"})
+        after, further = self._play(reformed, agents, {"what": "after the reform"})
+        found = elasticity(before, after, self.cut)
         component = PeriodicBracketTax(**self.size.test_arguments(self.size.home)["components"]["PeriodicBracketTax"])
+        rows += further
+        rates = saez_schedule(before, found, component.cutoffs)
         for turn in range(self.rounds):
-            rates = saez_schedule(incomes, found, component.cutoffs)
-            incomes = self._incomes("formula", rates, turn % self.seeds, found, rows)
-        return {SAEZ: rows}
+            labels = {"what": "formula", "round": turn, "elasticity": found}
+            incomes, further = self._play(rates, agents, labels)
+            wanted = saez_schedule(incomes, found, component.cutoffs)
+            rows += [{**row, "distance": float(np.abs(wanted - rates).max())} for row in further]
+            rates = (rates + wanted) / 2.0
+        columns = dict.fromkeys(name for row in reversed(rows) for name in row)
+        return {SAEZ: [{name: row.get(name) for name in columns} for row in rows]}
 
-    def _incomes(
-        self, what: str, rates: FloatArray, seed: int, elasticity: float | None, rows: list[Row]
-    ) -> FloatArray:
-        """Incomes of periods of agents trained under a schedule; writes a row."""
+    def _play(self, rates: FloatArray, agents: Sequence[Trainer[Any]], labels: Row) -> tuple[FloatArray, list[Row]]:
+        """Incomes of periods of all sets of agents trained under a schedule, and a row per set."""
         spec = EnvironmentSpec(economy_v0.NAME, self.size.test_arguments(self.size.home))
 
         def game(num_envs: int) -> BatchedEnv:
             return spec(num_envs, planner=FixedBrackets(rates))
 
-        agents = train_fresh_agents(game, self.size.fresh_agents(), seed, trainer_of(self.agents[seed]))
-        played = play_episodes(game, agents.learners, self.size.test_episodes, seed, agents.iterations)
-        row: Row = {"what": what, "seed": seed, "elasticity": elasticity, "rates": numbers_text(rates)}
-        rows.append({**row, "mean_income": float(played.incomes.mean()), **played.outcome()})
-        return np.maximum(played.incomes.ravel(), 0.0)
+        incomes, rows = [], []
+        for number, first in zip(self._sets(), agents, strict=True):
+            trained = train_fresh_agents(game, self.size.fresh_agents(), number, first)
+            played = play_episodes(game, trained.learners, self.size.test_episodes, number, trained.iterations)
+            incomes.append(np.maximum(played.incomes.ravel(), 0.0))
+            row: Row = {**labels, "seed": number, "rates": numbers_text(rates)}
+            rows.append({**row, "mean_income": float(played.incomes.mean()), **played.outcome()})
+        return np.concatenate(incomes), rows
 
 
 def elasticity(before: FloatArray, after: FloatArray, cut: float) -> float:
