@@ -18,13 +18,14 @@ from ermas_algos.experiments.backends import backend_of
 from ermas_algos.experiments.jobs import Finished, Scale, check_keys
 from ermas_algos.experiments.sweep import PLANNER_FILE
 from ermas_algos.learners.protocol import Spaces
+from ermas_algos.number_cells import numbers_of, numbers_text
 from ermas_algos.plots.tax_methods import STYLES, draw_gains
 from ermas_algos.studies import figure_5_economy as study
 from ermas_algos.studies import figure_5_economy_jobs as jobs
 from ermas_algos.studies.economy_sizes import SIZES, VILLAGE, Size
 from ermas_algos.studies.figure_5_economy_cross_play import CROSS_PLAY, CrossPlay, cross_plays
 from ermas_algos.studies.figure_5_economy_picture import means_by_rank
-from ermas_algos.studies.figure_5_economy_saez import elasticity
+from ermas_algos.studies.figure_5_economy_saez import SaezFormula, elasticity
 from ermas_algos.studies.figure_5_jobs import ORACLE
 from ermas_algos.studies.figure_5_tables import amortised_rows, claim_rows, means_over_sets, rank_rows, summary_rows
 from ermas_algos.studies.reproduction import reproduce
@@ -51,6 +52,37 @@ def test_rates_may_grow_when_agents_have_learned_alone(size: Size) -> None:
         assert taxes == size.test_arguments(0.11)["components"]["PeriodicBracketTax"]
     assert training.config.planner_warmup == size.alone
     assert fresh.config.planner_warmup == fresh.iterations == size.fresh_alone > size.alone
+
+
+def test_a_first_phase_is_the_beginning_of_its_training() -> None:
+    """Learning rate and entropy would jump where the training goes on, if they had fallen for the time of a test."""
+    first, training = VILLAGE.first_phase(VILLAGE.home, 0), VILLAGE.training("MARL", {}, VILLAGE.home, 0)
+    assert first.config.agent_learner == training.config.agent_learner
+    fresh, test = VILLAGE.fresh_first_phase(1000), VILLAGE.fresh_agents()
+    assert fresh.config.agent_learner == test.agent_learner
+    assert test.agent_learner.anneal_epochs == 3 * (fresh.iterations + test.max_iterations)
+
+
+def test_the_search_for_saezs_schedule_goes_half_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With incomes that answer to the top rate; no set of agents is one of a test or a training."""
+    asked: list[Any] = []
+
+    def play(self: SaezFormula, rates: Any, agents: Any, labels: dict[str, Any]) -> Any:
+        asked.append(rates)
+        incomes = np.linspace(1.0, 120.0, 200) * (1.0 - 0.5 * rates[-1])
+        return incomes, [{**labels, "rates": numbers_text(rates), "seed": 0}]
+
+    monkeypatch.setattr(SaezFormula, "_play", play)
+    formula = SaezFormula(VILLAGE.quick())
+    rows = formula.run()[study.SAEZ]
+    rounds = [numbers_of(row["rates"]) for row in rows if row["what"] == "formula"]
+    assert [row["round"] for row in rows] == [None, None, 0, 1, 2, 3]
+    distances = [row["distance"] for row in rows[2:]]
+    for before, after, distance in zip(rounds, rounds[1:], distances, strict=False):
+        assert np.abs(np.subtract(after, before)).max() == pytest.approx(distance / 2.0, abs=1e-6)
+    assert distances[-1] < distances[0]
+    sets = {run["settings"]["seed"] for run in SaezFormula(VILLAGE).configuration()["first"]}
+    assert sets == {2000, 2001, 2002}
 
 
 def test_bands_of_who_does_what_are_over_seeds_not_over_tests() -> None:

@@ -46,6 +46,14 @@ def test_going_on_follows_from_the_seed() -> None:
     assert not np.array_equal(parameters[0], parameters[2])
 
 
+def test_a_seed_does_not_repeat_the_random_numbers_of_its_first_phase() -> None:
+    """Agents who have not learned yet, so that all that differs is what is drawn."""
+    earned: list[float] = []
+    for trainer in (run(seed=5), run(seed=5), run(seed=5).take_agents_of(run(seed=5))):
+        trainer.learn(1, progress=lambda _, metrics: earned.append(metrics["payoff/planner"]))
+    assert earned[0] == earned[1] != earned[2]
+
+
 def test_agents_of_other_learners_are_refused() -> None:
     first = run(seed=1)
     with pytest.raises(ValueError, match="first has other agents' learners"):

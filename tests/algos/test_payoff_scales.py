@@ -189,6 +189,30 @@ def test_estimates_are_saved_and_resumed(tmp_path: Path) -> None:
         assert np.array_equal(learner.get_parameters(), resumed.learners[role].get_parameters())
 
 
+def test_scales_that_agents_bring_along_stand_still(tmp_path: Path) -> None:
+    """Whatever the algorithm that goes on, however long it would estimate itself, and when it is resumed."""
+    first = foreign(1.0).learn(2)
+    for then in (
+        foreign(1.0),
+        MARL(lambda n: ParallelEnvBatch(lambda: Wages(1.0), n), MARLConfig(num_envs=4, rollout_steps=10)),
+    ):
+        then.take_agents_of(first).learn(3, tmp_path / then.name)
+        assert then.scales.values == first.scales.values
+    resumed = ERMAS.resume(tmp_path / "ERMAS", lambda n: ParallelEnvBatch(lambda: Wages(1.0), n)).learn(4)
+    assert resumed.iteration == 4
+    assert resumed.scales.values == first.scales.values
+
+
+@pytest.mark.parametrize(("waits", "follows"), [(0, 40), (60, 60)])
+def test_scales_are_estimated_while_the_planner_waits(waits: int, follows: int) -> None:
+    """What beginners earn alone would be too small a unit."""
+    config = MARLConfig(num_envs=2, rollout_steps=5, planner_warmup=waits)
+    seen: list[float] = []
+    marl = MARL(lambda n: ParallelEnvBatch(lambda: Wages(1.0), n), config)
+    marl.learn(follows + 3, progress=lambda _, metrics: seen.append(metrics["payoff_scale/agent_0"]))
+    assert seen[follows - 2] != seen[follows - 1] == seen[-1]
+
+
 def test_payoffs_that_are_all_equal_have_no_scale_yet() -> None:
     class Constant:
         payoffs = {"agent_0": np.full((2, 3), 0.1)}  # noqa: RUF012

@@ -44,7 +44,9 @@ class PayoffScales:
     def __init__(self, stated: Mapping[str, float], roles: Iterable[str], iterations: int) -> None:
         self.values = {role: stated.get(role, 1.0) for role in roles}
         self._iterations = iterations
-        self._moments = {role: [0.0, 0.0, 0.0] for role in self.values if role not in stated}
+        self._moments: dict[str, list[float] | None] = {
+            role: [0.0, 0.0, 0.0] for role in self.values if role not in stated
+        }
 
     @classmethod
     def of(cls, env: BatchedEnv, game: TabularGame | None, iterations: int) -> "PayoffScales":
@@ -56,7 +58,7 @@ class PayoffScales:
     def observe(self, experience: Experience, iteration: int) -> None:
         """Follow the payoffs of the first block of play in an outer iteration (from 0), where a scale is estimated."""
         for role, moments in self._moments.items():
-            if iteration < self._iterations or _spread(moments) == 0.0:
+            if moments is not None and (iteration < self._iterations or _spread(moments) == 0.0):
                 payoffs = experience.payoffs[role]
                 mean = float(np.mean(experience.mean(payoffs, 0)))
                 variance = float(np.mean(experience.mean((payoffs - mean) ** 2, 0)))
@@ -65,7 +67,7 @@ class PayoffScales:
 
     def stand_still(self) -> None:
         """Follow play no longer, but where all payoffs have been equal so far."""
-        self._moments = {role: moments for role, moments in self._moments.items() if _spread(moments) == 0.0}
+        self._moments = {role: None if _known(moments) else moments for role, moments in self._moments.items()}
 
     def in_units(self, role: str, rewards: FloatArray) -> FloatArray:
         """Rewards or payoffs of a role in units of its scale."""
@@ -77,22 +79,33 @@ class PayoffScales:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint needs to go on bit for bit; JSON types."""
-        return {"values": dict(self.values), "moments": {role: list(sums) for role, sums in self._moments.items()}}
+        return {"values": dict(self.values), "moments": _copied(self._moments)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from `state()`; ValueError for other roles, or what is no scale."""
         saved_table("scales", state, ("values", "moments"))
         values, moments = state["values"], state["moments"]
-        if values.keys() != self.values.keys() or not moments.keys() <= self._moments.keys():
+        if values.keys() != self.values.keys() or moments.keys() != self._moments.keys():
             raise ValueError(f"payoff scales of {sorted(values)} were saved, {sorted(self.values)} are needed.")
         for role, value in values.items():
             if not (isinstance(value, float) and 0.0 < value < math.inf):
                 raise ValueError(f"the payoff scale of {role!r} must be finite and > 0, got {value!r}.")
         for role, sums in moments.items():
+            if sums is None:
+                continue
             numbers = isinstance(sums, list) and all(isinstance(part, float) and math.isfinite(part) for part in sums)
             if not numbers or len(sums) != 3 or sums[0] < 0.0 or sums[2] < 0.0:
                 raise ValueError(f"the payoff scale of {role!r} must have a count, a mean and squares, got {sums!r}.")
-        self.values, self._moments = dict(values), {role: list(sums) for role, sums in moments.items()}
+        self.values, self._moments = dict(values), _copied(moments)
+
+
+def _known(moments: list[float] | None) -> bool:
+    """Whether there is a scale that may stand still."""
+    return moments is None or _spread(moments) > 0.0
+
+
+def _copied(moments: Mapping[str, list[float] | None]) -> dict[str, list[float] | None]:
+    return {role: None if sums is None else list(sums) for role, sums in moments.items()}
 
 
 def _spread(moments: list[float]) -> float:
