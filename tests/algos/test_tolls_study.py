@@ -14,7 +14,7 @@ from ermas_envs.oracles.tolls import per_drive
 def test_jobs_are_rules_and_every_method() -> None:
     jobs = study.jobs(Scale(3, quick=False))
     trained = [job for job in jobs if isinstance(job, study.Trained)]
-    assert len(trained) == 3 * (2 * (len(study.EPSILONS) + 1) + 2 + len(study.EPSILONS) + len(study.SEARCHES))
+    assert len(trained) == 3 * (4 * (len(study.EPSILONS) + 1) + 2 + len(study.EPSILONS) + len(study.SEARCHES))
     assert len({job.key for job in jobs}) == len(jobs)
 
 
@@ -28,10 +28,10 @@ def test_searches_have_the_same_drivers_and_tolls_as_marl(method: str) -> None:
 
 
 @pytest.mark.parametrize("number", study.NUMBERS)
-@pytest.mark.parametrize("method", [study.OWN, study.WHOLE])
+@pytest.mark.parametrize("method", [study.OWN, study.OTHERS, study.WHOLE])
 def test_epsilon_is_per_drive_and_multipliers_count_one_driver(method: str, number: int) -> None:
     run = study.Trained(number, method, 0.1, 0, 400, 50).run_settings()
-    assert run.config.regret_of_others == (method == study.WHOLE)
+    assert run.config.regret_of_others == (method != study.OWN)
     assert (run.config.planner_objective == "lagrangian") == (method == study.WHOLE)
     assert per_drive(study.toll_settings(number), run.config.epsilon) == pytest.approx(0.1)
     assert run.config.multiplier.initial * number == pytest.approx(4.0)

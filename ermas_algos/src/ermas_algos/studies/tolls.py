@@ -50,15 +50,17 @@ VALUE_EPSILON = 0.45
 ITERATIONS, SNAPSHOT_EVERY = 240, 40
 DRIVERS_IN_ALL = 2560
 """Drivers times replicas, for every number of drivers; with a quarter, planners of a hundred drivers learned chance."""
-OWN, WHOLE = "ERMAS", "ERMAS, whole gradient"
+OWN, OTHERS, WHOLE = "ERMAS", "ERMAS, others' regret", "ERMAS, whole gradient"
 SEARCHES: Mapping[str, str] = {"UCB1": "ucb1", "Thompson sampling": "thompson", "GP-UCB": "gp_ucb"}
 """Rule of each method that searches for the best fixed tolls (`CommitmentSearch.rule`)."""
 METHODS: Mapping[str, str] = {
-    **{"MARL": "MARL", OWN: "ERMAS", WHOLE: "ERMAS"},
+    "MARL": "MARL",
+    **dict.fromkeys((OWN, OTHERS, WHOLE), "ERMAS"),
     **dict.fromkeys(SEARCHES, "Commitment"),
 }
-"""Trainer of each method; in `WHOLE` everybody follows the whole gradient of the Lagrangian: drivers count what they do
-to each other's regret (`ERMASConfig.regret_of_others`), and the planner what drivers can lose (`planner_objective`)."""
+"""Trainer of each method. In `OTHERS`, the preset's, drivers count what they do to each other's regret
+(`ERMASConfig.regret_of_others`); in `WHOLE` everybody follows the whole gradient of the Lagrangian, the planner
+too, who counts what drivers can lose (`planner_objective`)."""
 EPSILON_GAP, VALUE_GAP = "epsilon", "value of time"
 """Names of the gaps."""
 
@@ -128,7 +130,7 @@ class Trained:
         if self.epsilon is not None:
             settings |= {
                 "epsilon": per_step(toll_settings(self.num_drivers), self.epsilon),
-                "regret_of_others": self.method == WHOLE,
+                "regret_of_others": self.method in (OTHERS, WHOLE),
                 "planner_objective": "lagrangian" if self.method == WHOLE else "payoff",
                 "warmup_iterations": min(5, self.iterations // 2),
                 # One driver of n has 1/n of the effect on the planner's payoff, and so λ is of that order.
@@ -272,7 +274,8 @@ def jobs(scale: Scale) -> Sequence[Job]:
     alone."""
     iterations, every = (6, 3) if scale.quick else (ITERATIONS, SNAPSHOT_EVERY)
     bounds = (*EPSILONS, VALUE_EPSILON)
-    methods = [(WHOLE, bounds, NUMBERS), ("MARL", (None,), NUMBERS), (OWN, EPSILONS, NUMBERS[:1])]
+    methods = [(WHOLE, bounds, NUMBERS), (OTHERS, bounds, NUMBERS), (OWN, EPSILONS, NUMBERS[:1])]
+    methods += [("MARL", (None,), NUMBERS)]
     methods += [(search, (None,), NUMBERS[:1]) for search in SEARCHES]
     trained = [
         Trained(number, method, epsilon, seed, iterations, every)

@@ -19,6 +19,7 @@ _LOOKS: Mapping[str, looks.Look] = {
     "marginal cost": ("#b45309", "P"),
     "MARL": looks.MARL,
     "ERMAS": looks.PAPERS_GRADIENT,
+    "ERMAS, others' regret": ("#111827", "X"),
     "ERMAS, whole gradient": looks.ERMAS,
     "UCB1": ("#db2777", ">"),
     "Thompson sampling": ("#0f766e", "<"),
