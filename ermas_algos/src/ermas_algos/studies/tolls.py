@@ -274,6 +274,7 @@ def jobs(scale: Scale) -> Sequence[Job]:
     alone."""
     iterations, every = (6, 3) if scale.quick else (ITERATIONS, SNAPSHOT_EVERY)
     bounds = (*EPSILONS, VALUE_EPSILON)
+    methods: list[tuple[str, Sequence[float | None], Sequence[int]]]
     methods = [(WHOLE, bounds, NUMBERS), (OTHERS, bounds, NUMBERS), (OWN, EPSILONS, NUMBERS[:1])]
     methods += [("MARL", (None,), NUMBERS)]
     methods += [(search, (None,), NUMBERS[:1]) for search in SEARCHES]
