@@ -27,7 +27,14 @@ from ermas_algos.studies.figure_5_economy_cross_play import CROSS_PLAY, CrossPla
 from ermas_algos.studies.figure_5_economy_picture import means_by_rank
 from ermas_algos.studies.figure_5_economy_saez import SaezFormula, elasticity
 from ermas_algos.studies.figure_5_jobs import ORACLE
-from ermas_algos.studies.figure_5_tables import amortised_rows, claim_rows, means_over_sets, rank_rows, summary_rows
+from ermas_algos.studies.figure_5_tables import (
+    amortised_rows,
+    claim_rows,
+    economy_rows,
+    means_over_sets,
+    rank_rows,
+    summary_rows,
+)
 from ermas_algos.studies.reproduction import reproduce
 from ermas_envs import EnvironmentSpec
 
@@ -140,6 +147,21 @@ def test_ranks_by_hand() -> None:
     assert places["rawls", "over the gap", "ERMAS"] == (4.0, 1)
     assert places["rawls", "over the gap", "MARL"] == (3.0, 2)
     assert len(found) == len(WELFARE) * 2 * 2
+
+
+def test_economies_are_counted_by_the_houses_of_the_most_skilled() -> None:
+    def rank(number: int, houses: float, seed: int, eta: float | None = 0.23, method: str = "MARL") -> dict[str, Any]:
+        labels = {"method": method, "epsilon": None, "eta_test": eta, "fresh_seed": seed}
+        return {**labels, "rank": number, "houses": houses}
+
+    skills = [rank(3, 9.0, 0), rank(3, 1.9, 1), rank(2, 0.0, 0), rank(3, 0.0, 0, None), rank(3, 2.0, 0, 0.31)]
+    at_home, elsewhere = economy_rows(VILLAGE, skills)
+    assert at_home == {
+        **{"method": "MARL", "epsilon": None, "eta_test": 0.23, "sets": 2, "poor": 1},
+        **{"least_houses": 1.9, "most_houses": 9.0},
+    }
+    assert (elsewhere["eta_test"], elsewhere["poor"]) == (0.31, 0)
+    assert economy_rows(VILLAGE, [rank(3, 0.0, 0, None)]) == []  # those of a training
 
 
 def test_amortised_tests_stand_beside_the_others() -> None:

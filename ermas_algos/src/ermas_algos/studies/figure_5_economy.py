@@ -27,6 +27,7 @@ from ermas_algos.studies.figure_5_tables import (
     amortised_rows,
     choice_rows,
     claim_rows,
+    economy_rows,
     means_over_sets,
     rank_rows,
     summary_rows,
@@ -178,6 +179,7 @@ _PARTS = (
     "-skills",
     "-saez",
     "-cross-play",
+    "-economies",
 )
 
 
@@ -197,8 +199,9 @@ def collect(size: Size, finished: Sequence[Finished]) -> dict[str, list[Row]]:
     found = (tested, validated, choice, summary_rows(size, tested), claim_rows(size, tested, validated))
     seen = means_over_sets(size, rows_of(finished, jobs.AMORTISED))
     ranks, amortised = rank_rows(size, tested, choice), amortised_rows(size, seen, tested)
-    others = (rows_of(finished, name) for name in (jobs.CURVES, jobs.SKILLS, SAEZ, CROSS_PLAY))
-    return dict(zip(tables(size), (*found, ranks, amortised, sets, *others), strict=True))
+    others = [rows_of(finished, name) for name in (jobs.CURVES, jobs.SKILLS, SAEZ, CROSS_PLAY)]
+    economies = economy_rows(size, others[1])
+    return dict(zip(tables(size), (*found, ranks, amortised, sets, *others, economies), strict=True))
 
 
 def describe(size: Size, scale: Scale, finished: Sequence[Finished]) -> dict[str, Any]:
@@ -220,5 +223,5 @@ def plot(size: Size, path: Path, rows: Mapping[str, Sequence[Mapping[str, Any]]]
     """Write welfare over the gap, curves, rates, productivity against equality, skills, and ranks."""
     from ermas_algos.studies.figure_5_economy_picture import plot_figure_5  # Matplotlib takes a second to import
 
-    main, _, choice, _, _, ranks, _, _, curves, skills, _, _ = (rows[name] for name in tables(size))
+    main, _, choice, _, _, ranks, _, _, curves, skills, *_ = (rows[name] for name in tables(size))
     plot_figure_5(path, main, choice, ranks, curves, skills, size.home)

@@ -30,6 +30,8 @@ COMPARED = (
     ("MARL", SAEZ),
 )
 """A method, and the one that it is compared with."""
+POOR_BELOW = 2.0
+"""Houses of the most skilled, per episode, below which an economy is a poor one: they hardly build, few sell."""
 _DIFFERENCES = ("mean", "worst case")
 _BOOTSTRAP_SEED = 0
 
@@ -209,6 +211,33 @@ def rank_rows(gap: Gap, rows: Sequence[Mapping[str, Any]], choice: Sequence[Mapp
                 labels = {"method": method, "epsilon": epsilon if method == "ERMAS" else None}
                 found.append({"welfare": welfare, "where": where, **labels, "value": mean, "rank": rank})
     return found
+
+
+def economy_rows(gap: Gap, skills: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Per method and value of the gap's fact: sets of fresh agents, how many are `poor` (`POOR_BELOW`), least and
+    most houses of the most skilled in any set.
+
+    Args:
+        gap: that they are of.
+        skills: rows per rank of skill; those of tests count.
+    """
+    tested = [row for row in skills if row.get(gap.column) is not None]
+    most_skilled = max((row["rank"] for row in tested), default=0)
+    houses: dict[tuple[Any, ...], list[float]] = {}
+    for row in tested:
+        if row["rank"] == most_skilled:
+            houses.setdefault((row["method"], row["epsilon"], row[gap.column]), []).append(row["houses"])
+    names = ("method", "epsilon", gap.column)
+    return [
+        {
+            **dict(zip(names, key, strict=True)),
+            "sets": len(built),
+            "poor": sum(number < POOR_BELOW for number in built),
+            "least_houses": min(built),
+            "most_houses": max(built),
+        }
+        for key, built in houses.items()
+    ]
 
 
 def amortised_rows(gap: Gap, amortised: Sequence[Mapping[str, Any]], tested: Sequence[Mapping[str, Any]]) -> list[Row]:
