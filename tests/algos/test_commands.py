@@ -22,6 +22,7 @@ from ermas_algos.commands.certify import Certify
 from ermas_algos.commands.configuration_file import nested, read_configuration, write_toml
 from ermas_algos.commands.evaluate import Evaluate, _named, _table
 from ermas_algos.commands.info import Info
+from ermas_algos.commands.options import given_arguments
 from ermas_algos.commands.plot import Plot
 from ermas_algos.commands.reproduce import Reproduce
 from ermas_algos.commands.sweep import Sweep as SweepCommand
@@ -157,6 +158,8 @@ def test_bad_options_of_train(options: Any, message: str, tmp_path: Path, capsys
         ("a.toml", "iterations = = 3", "a.toml: malformed: Invalid value (at line 1, column 14)"),
         ("a.yaml", "iterations: [3", "a.yaml: malformed: while parsing"),
         ("a.yaml", "- 3", "must hold a table"),
+        ("a.yaml", "iterations: 1:20:30", "line 1: 1:20:30 is a number of base 60 in YAML; quote what is text"),
+        ("a.yaml", "settings:\n  seed: 1:20.5", "line 2: 1:20.5 is a number of base 60 in YAML"),
         ("a.ini", "", "a configuration is a .toml, .yaml or .yml file"),
         ("a.toml", "iteratons = 3", "Did you mean 'iterations'"),
     ],
@@ -567,3 +570,26 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
 
 def test_dotted_names() -> None:
     assert nested({"a.b.c": "1", "a.b.d": "x", "e": "[1, 2]"}) == {"a": {"b": {"c": 1, "d": "x"}}, "e": [1, 2]}
+    for given in ({"a.b": "1", "a": '{"c": 2}'}, {"a": '{"c": 2}', "a.b": "1"}):
+        assert nested(given) == {"a": {"b": 1, "c": 2}}  # whichever comes first
+        assert given_arguments(given, {"a": {"d": 3}, "e": 4}) == {"a": {"b": 1, "c": 2}, "e": 4}
+    with pytest.raises(ValueError, match=r"a\.b: 'b' is given twice"):
+        nested({"a.b": "1", "a": '{"b": 2}'})
+
+
+def test_a_name_that_stands_twice_on_the_command_line_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = (
+        "train",
+        "--environment",
+        "bimatrix_v0",
+        "--algorithm",
+        "MARL",
+        "--iterations",
+        "1",
+        "--out",
+        str(tmp_path),
+    )
+    assert ermas(*given, "--settings", "num_envs", "4", "num_envs", "8") == 2
+    assert "'num_envs' stands there twice" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from helpers.crowd import COSTS, crowd
+from pettingzoo import ParallelEnv
 
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig, Population, PopulationConfig
 from ermas_algos.algorithms.deviations import common_multiplier
@@ -18,7 +19,7 @@ from ermas_algos.algorithms.sharing import sharers
 from ermas_algos.checkpoint import read_checkpoint
 from ermas_algos.evaluation.fresh_agents import FreshAgentsConfig, train_fresh_agents
 from ermas_algos.learners import ExactLearnerConfig, SB3LearnerConfig
-from ermas_envs import bimatrix_v0
+from ermas_envs import ParallelEnvBatch, bimatrix_v0
 from ermas_envs.base.groups import Roles
 from ermas_envs.planners import ConstantPlanner
 
@@ -267,3 +268,61 @@ def test_fresh_agents_may_share_a_policy() -> None:
     assert len({id(learner) for learner in agents.learners.values()}) == 1
     harm = agents.learners["agent_8"].action_probabilities(np.eye(3, dtype=np.float32))[:, 1]
     assert harm.max() < 0.15
+
+
+class Two(ParallelEnv):  # type: ignore[misc]
+    """Two agents of any names, and a planner."""
+
+    metadata = {"name": "two_v0"}  # noqa: RUF012 PettingZoo's convention
+
+    def __init__(self, names: tuple[str, str]) -> None:
+        self.possible_agents, self.agents = [*names, "planner"], []
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        return spaces.Box(0.0, 1.0, (1,), np.float32)
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        return spaces.Discrete(2)
+
+    def reset(self, seed: int | None = None, options: Any = None) -> Any:
+        self.agents, self.left = list(self.possible_agents), 4
+        return self._of(np.zeros(1, np.float32)), self._of({})
+
+    def step(self, actions: dict[str, int]) -> Any:
+        self.left -= 1
+        rewards = {agent: float(action) for agent, action in actions.items()}
+        answer = self._of(np.zeros(1, np.float32)), rewards, self._of(False), self._of(self.left == 0), self._of({})
+        self.agents = self.agents if self.left else []
+        return answer
+
+    def _of(self, value: Any) -> dict[str, Any]:
+        return dict.fromkeys(self.possible_agents, value)
+
+
+def ermas_of(names: tuple[str, str], algorithm: Any = ERMAS, **settings: Any) -> Any:
+    config = algorithm.config_type(num_envs=2, rollout_steps=4, **settings)
+    return algorithm(lambda n: ParallelEnvBatch(lambda: Two(names), n), config)
+
+
+@pytest.mark.parametrize(
+    ("names", "algorithm", "settings"),
+    [
+        (("a", "a/b"), MARL, {}),
+        (("a/policy", "a"), MARL, {}),
+        (("deviation", "b"), ERMAS, {}),
+        (("deviation/b", "b"), ERMAS, {}),
+        (("ordinary", "b"), ERMAS, {"ordinary_agents": True}),
+    ],
+)
+def test_agents_whose_learners_a_checkpoint_would_mix_up_are_refused(names: Any, algorithm: Any, settings: Any) -> None:
+    """Before training: such a checkpoint could not be read, or gave one learner's numbers to another."""
+    with pytest.raises(ValueError, match="agents: no checkpoint can tell the learners"):
+        ermas_of(names, algorithm, **settings)
+
+
+@pytest.mark.parametrize("names", [("team/a", "team/b"), ("a", "ab"), ("deviations", "b")], ids=str)
+def test_names_that_only_look_alike_come_back_from_a_checkpoint(names: tuple[str, str], tmp_path: Path) -> None:
+    trained = ermas_of(names, warmup_iterations=0).learn(2, tmp_path)
+    loaded = ERMAS.resume(tmp_path, trained.make_env)
+    for label, learner in trained._all_learners().items():
+        np.testing.assert_array_equal(learner.get_parameters(), loaded._all_learners()[label].get_parameters())

@@ -764,3 +764,26 @@ def test_a_third_party_pettingzoo_environment_trains(algorithm: Any, tmp_path: P
     resumed = algorithm.resume(tmp_path, speaker_listener)
     np.testing.assert_equal(train(resumed, 4), rows[2:])
     assert_same_trainer(resumed, straight)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"total_iterations": 2.5},
+        {"total_iterations": float("nan")},
+        {"total_iterations": -1},
+        {"total_iterations": True},
+        {"total_iterations": "3"},
+        {"total_iterations": 2, "checkpoint_every": 0},
+        {"total_iterations": 2, "checkpoint_every": 1.5},
+    ],
+    ids=str,
+)
+def test_what_is_no_number_of_iterations_is_refused_before_training(arguments: Any, tmp_path: Path) -> None:
+    """2.5 was never reached, and so the training had no end."""
+    trainer = marl()(0)
+    with pytest.raises(ValueError, match=rf"{list(arguments)[-1]} must be an integer"):
+        trainer.learn(directory=tmp_path / "run", **arguments)
+    assert trainer.iteration == 0
+    assert not (tmp_path / "run").exists()
+    assert trainer.learn(np.int64(1)).iteration == 1

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from ermas_envs import augmented_bimatrix_v0, economy_v0, one_step_economy_v0
-from ermas_envs.base.arguments import check_choice, check_integer, check_number, check_positive, shown
+from ermas_envs.base.arguments import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_positive,
+    check_probabilities,
+    shown,
+)
 
 
 class Unprintable:
@@ -84,3 +91,12 @@ def test_replicas_that_do_not_fit_are_named(make: Any, monkeypatch: pytest.Monke
 def test_too_many_stakes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^max_action must be at most 10000, got 1000000"):
         augmented_bimatrix_v0.batched_env(1, max_action=10**6)
+
+
+@pytest.mark.parametrize(
+    "given", [[[0.5, 0.6]], [[1.5, -0.5]], [[np.nan, 1.0]], [[0.5], [0.5]], "x", None, [["a", "b"]]]
+)
+def test_probabilities_have_a_shape_and_sum_to_one(given: Any) -> None:
+    np.testing.assert_array_equal(check_probabilities("mixture", [[0.25, 0.75]], (1, 2)), [[0.25, 0.75]])
+    with pytest.raises(ValueError, match=r"^mixture must be probabilities"):
+        check_probabilities("mixture", given, (1, 2))

@@ -1,5 +1,7 @@
 """The window of render_mode="human", on SDL's dummy screen."""
 
+import copy
+import pickle
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -90,3 +92,16 @@ def test_without_pygame_the_error_names_the_package(monkeypatch: pytest.MonkeyPa
     with pytest.raises(ModuleNotFoundError, match=r"pygame-ce.*ermas-envs\[human\]"):
         bimatrix_v0.parallel_env(render_mode="human")
     assert bimatrix_v0.parallel_env(render_mode="rgb_array") is not None
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["copy", "pickle"])
+def test_a_copy_opens_its_own_window(copied: Any) -> None:
+    env = bimatrix_v0.parallel_env(render_mode="human", horizon=2)
+    copied(env).reset(seed=0)  # before there is a window
+    env.reset(seed=0)
+    step(env)
+    other = copied(env)
+    step(other)
+    np.testing.assert_array_equal(shown(), other.batch.render(0, "rgb_array"))
+    env.close()
+    assert copied(env).render() is None

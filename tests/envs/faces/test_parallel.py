@@ -26,6 +26,13 @@ GAMES: dict[str, dict[str, Any]] = {
 }
 
 
+class Learning:
+    """A tensor with a gradient, as PyTorch's is: it cannot become an array."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise RuntimeError("detach it")
+
+
 def test_all_games_are_looked_at() -> None:
     assert set(GAMES) == {name for name in environment_registry if ":" not in name}
 
@@ -97,6 +104,8 @@ def test_a_discrete_action_may_be_an_array_of_one_number() -> None:
     [
         (np.array([0, 0]), r"actions\['agent_0'\] must have shape \(\), got \(2,\)"),
         (np.array([9]), r"actions\['agent_0'\] must lie in Discrete\(3\)"),
+        ([[1], [1, 2]], r"actions\['agent_0'\] must be an array of numbers"),
+        (Learning(), r"actions\['agent_0'\] must be an array of numbers: detach it"),
     ],
 )
 def test_other_actions_are_refused_by_the_shape_of_one_action(action: Any, message: str) -> None:
@@ -170,3 +179,24 @@ def test_a_function_as_planner_is_told_its_class(make: Any) -> None:
         make(lambda observation: 0)
     with pytest.raises(ValueError, match=r"got <class .*ConstantPlanner'>\.$"):
         make(ConstantPlanner)
+
+
+@pytest.mark.parametrize("actions", [None, [0, 0, 0], 3], ids=repr)
+def test_what_is_no_table_of_actions_is_refused(actions: Any) -> None:
+    env, batch = bimatrix_v0.parallel_env(), bimatrix_v0.batched_env(2)
+    for one in (env, batch):
+        one.reset(seed=0)
+        with pytest.raises(ValueError, match="actions must be a mapping"):
+            one.step(actions)
+
+
+def test_a_truth_value_is_no_seed() -> None:
+    for one in (bimatrix_v0.parallel_env(), bimatrix_v0.batched_env(2)):
+        for seed in (True, np.bool_(False)):
+            with pytest.raises(ValueError, match="seed must be an integer"):
+                one.reset(seed=seed)
+
+
+def test_a_wrong_length_is_told_by_the_name_that_was_used() -> None:
+    with pytest.raises(ValueError, match="max_cycles must be an integer >= 1, got 0"):
+        bimatrix_v0.parallel_env(max_cycles=0)

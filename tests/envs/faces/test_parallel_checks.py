@@ -151,3 +151,17 @@ def test_what_the_message_recommends_works() -> None:
     check_batch_observations(make)
     check_masks(make)
     check_replica_independence(make)
+
+
+@pytest.mark.parametrize("told", [None, "False", float("nan"), np.array([True, False]), 2, 0.0], ids=repr)
+def test_an_end_that_is_neither_true_nor_false_is_told_of_the_role(told: Any) -> None:
+    def answer(whole: Any) -> Any:
+        return (*whole[:2], {**whole[2], "buyer": told}, *whole[3:])
+
+    with pytest.raises(ValueError, match=r"termination of 'buyer' in .* must be True or False"):
+        play(lambda: Shop(step=answer))
+
+
+@pytest.mark.parametrize("told", [np.bool_(False), 0, np.array(False), np.array([0])], ids=repr)
+def test_an_end_may_be_any_truth_value(told: Any) -> None:
+    play(lambda: Shop(step=lambda whole: (*whole[:2], {**whole[2], "buyer": told}, *whole[3:])))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ermas_envs.games.one_step.settings import OneStepSettings
-from ermas_envs.oracles.taxes import Population, certify_schedule, equilibrium, pure, regrets, worst_case
+from ermas_envs.oracles.taxes import Population, best_schedule, certify_schedule, equilibrium, pure, regrets, worst_case
 from ermas_envs.oracles.taxes import certificate as certificates
 from ermas_envs.oracles.taxes.pairs import MOST_OUTCOMES, Pairs, Welfare, expected_welfare
 from ermas_envs.oracles.taxes.population import CHOICES
@@ -109,3 +109,28 @@ def test_rates_that_do_not_fit_are_refused() -> None:
     for rates, message in ((RATES[:3], "that is 7, got 3"), ([1.5] * 7, r"rates\[0\] must be"), (0.1, "rates must be")):
         with pytest.raises(ValueError, match=message):
             certify_schedule(population(), rates)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: certify_schedule(population(), RATES, 0.5, np.ones((4, CHOICES))),
+            "agents must be probabilities: numb",
+        ),
+        (lambda: certify_schedule(population(), RATES, 0.5, -np.eye(4, CHOICES)), "agents must be probabilities: numb"),
+        (lambda: certify_schedule(population(), RATES, 0.5, np.eye(3, CHOICES)), r"of shape \(4, 101\), got shape"),
+        (lambda: worst_case(population().under(RATES), 0.5, np.eye(4)), r"start must be .* of shape \(4, 101\)"),
+        (
+            lambda: worst_case(population().under(RATES), 99.0, pure(np.ones(4, int)), seed=-1),
+            "seed must be an integer",
+        ),
+        (lambda: equilibrium(population().under(RATES), np.full(4, 150)), "start must be at most 100"),
+        (lambda: equilibrium(population().under(RATES), np.full(4, 1.5)), "start must be an integer"),
+        (lambda: equilibrium(population().under(RATES), np.full(3, 50)), "start must have 4 numbers of hours"),
+        (lambda: best_schedule(population(), seed=-1), "seed must be an integer >= 0"),
+    ],
+)
+def test_profiles_and_starts_that_are_none_are_refused(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -343,8 +343,25 @@ def test_per_drive_and_per_step() -> None:
         (lambda: best_tolls(lambda _: 0.0, 3, [0, 1, 2], step=0.001), "the grid has 1001\\^3 points or more"),
         (lambda: best_tolls(lambda _: 0.0, 2, [0], step=1e-320), "the grid has 100001\\^1 points or more"),
         (lambda: bounded_coefficients(1.0, 2.0, 1.0), "highest must be a finite number >= 2"),
+        (lambda: certify_tolls(PIGOU, [0, 0.5], 0.1, np.ones((1, 20, 2))), "drives must be probabilities: numbers"),
+        (lambda: certify_tolls(PIGOU, [0, 0.5], 0.1, np.ones((1, 19, 2)) / 2), r"of shape \(1, 20, 2\), got shape"),
+        (lambda: certify_tolls(PIGOU, [0, 0.5], 0.1, np.ones(())), r"of shape \(0, 20, 2\), got shape"),
     ],
 )
 def test_refused_input(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-9, 1e-6, 1e6])
+def test_equilibria_and_best_tolls_are_the_same_in_every_unit_of_cost(unit: float) -> None:
+    def found(size: float) -> tuple[Any, Any]:
+        roads = [{"kind": "polynomial", "coefficients": [size]}, {"kind": "polynomial", "coefficients": [0, size]}]
+        traffic = Traffic.of(TollSettings(roads=roads, num_drivers=12, max_toll=size))
+        best = best_tolls(robust_objective(traffic, 0.05 * size), 2, [1], max_toll=size, step=0.1 * size)
+        return pure_equilibria(traffic, size * np.array([0.0, 0.3])), best
+
+    (counts, best), (others, scaled) = found(1.0), found(unit)
+    np.testing.assert_array_equal(counts, others)
+    assert scaled.tolls / unit == pytest.approx(best.tolls, abs=0.005)
+    assert scaled.value / unit == pytest.approx(best.value, rel=1e-6)

@@ -1,7 +1,7 @@
 """What a trainer's checkpoint holds beside tensors, read and checked before anything is made from it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -180,6 +180,13 @@ def _holds(whole: Any, part: Any) -> bool:
     if isinstance(whole, Mapping) and isinstance(part, Mapping):
         return all(name in whole and _holds(whole[name], value) for name, value in part.items())
     return bool(whole == part)
+
+
+def check_told_apart(label: str, others: Iterable[str]) -> None:
+    """ValueError unless tensors under a learner's label can be no other learner's: the names of agents are free."""
+    for other in others:
+        if f"{label}/".startswith(f"{other}/") or f"{other}/".startswith(f"{label}/"):
+            raise ValueError(f"agents: no checkpoint can tell the learners {other!r} and {label!r} apart; rename one.")
 
 
 def written(states: Mapping[str, LearnerState]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

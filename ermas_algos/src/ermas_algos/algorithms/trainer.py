@@ -20,7 +20,14 @@ from ermas_algos.algorithms.exact_collection import ExactCollector
 from ermas_algos.algorithms.joint_rollout import Cast
 from ermas_algos.algorithms.payoff_scales import ESTIMATED_DURING, PayoffScales
 from ermas_algos.algorithms.risk import risk_averse_rewards
-from ermas_algos.algorithms.saved_training import Place, SavedTraining, read_training, space_names, written
+from ermas_algos.algorithms.saved_training import (
+    Place,
+    SavedTraining,
+    check_told_apart,
+    read_training,
+    space_names,
+    written,
+)
 from ermas_algos.algorithms.sharing import sharers
 from ermas_algos.algorithms.training_stop import check_states, stop, stopping, updated
 from ermas_algos.checkpoint import content_of, write_checkpoint
@@ -38,6 +45,7 @@ from ermas_algos.learners.uniform import UniformPolicy
 from ermas_algos.metrics_log import MetricsLog
 from ermas_algos.saved_state import saved_table
 from ermas_envs import BatchedEnv, EnvironmentSpec
+from ermas_envs.base.arguments import check_integer
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles import Policies, TabularGame
 
@@ -72,8 +80,8 @@ class Trainer(ABC, Generic[ConfigT]):
         make_env: makes others like it.
 
     Raises:
-        ValueError: exact learners in an environment without tables, steps that do not fit the horizon, or an acting
-            role that observes a Dict, or roles that cannot share a policy.
+        ValueError: exact learners in an environment without tables, steps that do not fit the horizon, an acting role
+            that observes a Dict, roles that cannot share a policy, or whose learners no checkpoint could tell apart.
     """
 
     name: ClassVar[str]
@@ -97,6 +105,7 @@ class Trainer(ABC, Generic[ConfigT]):
         self._collector: Collector = ExactCollector(self.tables()) if exact else sampled
         self.sharers = sharers(config.policy_sharing, self.env)
         self._places_by_label = self.places(config, self.env)
+        self._labels: list[str] = []
         made = {label: self._new_learner(label, roles[0]) for label, roles in self.sharers.items()}
         if len({id(learner) for learner in made.values()}) < len(made):
             raise ValueError("make_learner must make a new learner for every role, got the same object twice.")
@@ -136,6 +145,8 @@ class Trainer(ABC, Generic[ConfigT]):
         return {label: roles for label, roles in self.sharers.items() if label != self.env.planner}
 
     def _new_learner(self, label: str, role: str) -> Learner:
+        check_told_apart(label, self._labels)
+        self._labels.append(label)
         seed = int(self._learner_seeds.integers(2**31))
         return self._make_learner(label, self.env.observation_spaces[role], self.env.action_spaces[role], seed)
 
@@ -195,9 +206,11 @@ class Trainer(ABC, Generic[ConfigT]):
         Raises:
             TrainingStopped: a loss, a parameter, a payoff or an observation is NaN or infinite, or λ stands at its
                 maximum (`MultiplierConfig.stop_at_maximum`); the last checkpoint is kept.
-            ValueError: another command is using the directory, or its `progress.csv` is damaged.
+            ValueError: a number out of range; another command is using the directory, or its `progress.csv` is damaged.
             OSError: the disk refused; the last checkpoint stays intact.
         """
+        total_iterations = check_integer("total_iterations", total_iterations, 0)
+        checkpoint_every = check_integer("checkpoint_every", checkpoint_every, 1)
         folder = None if directory is None else Path(directory)
         checkpoint = None if folder is None else folder / CHECKPOINT
         with nullcontext() if folder is None else locked_directory(folder), MetricsLog(folder) as log:

@@ -96,16 +96,28 @@ def _without_repetition(entries: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def outermost_first(texts: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Names and their texts, tables ahead of dotted names inside them."""
+    return sorted(texts.items(), key=lambda pair: pair[0].count("."))
+
+
 def nested(settings: Mapping[str, str]) -> dict[str, Any]:
-    """`{"agent_learner.learning_rate": "0.01"}` as `{"agent_learner": {"learning_rate": 0.01}}`."""
+    """`{"agent_learner.learning_rate": "0.01"}` as `{"agent_learner": {"learning_rate": 0.01}}`.
+
+    A table and names inside it are put together, in whatever order they come.
+
+    ValueError naming what is given twice, or as a value and as a table.
+    """
     found: dict[str, Any] = {}
-    for name, text in settings.items():
+    for name, text in outermost_first(settings):
         *tables, last = name.split(".")
         inner = found
         for table in tables:
             inner = inner.setdefault(table, {})
             if not isinstance(inner, dict):
                 raise ValueError(f"{name}: {table!r} was given as a value and as a table.")
+        if last in inner:
+            raise ValueError(f"{name}: {last!r} is given twice.")
         inner[last] = json_value(name, text)
     check_plain(found)  # names can be deep, too
     return found

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 from ermas_algos.algorithms.trainer import CHECKPOINT
-from ermas_algos.commands.configuration_file import json_value
+from ermas_algos.commands.configuration_file import json_value, outermost_first
 from ermas_algos.commands.plain_values import check_plain
 from ermas_envs import EnvironmentSpec
 from ermas_envs.base.arguments import shown
@@ -26,13 +26,19 @@ def optional(metavar: str, default: str = "") -> Any:
 
 
 def _names_and_values(words: list[str]) -> dict[str, str]:
-    """Names, each followed by its value; ValueError for a name without one, and for NAME=VALUE."""
+    """Names, each followed by its value; ValueError for a name without one, one that stands there twice, and for
+    NAME=VALUE."""
     for name in words[::2]:
         if "=" in name:
             raise ValueError(f"a name and its value are two words: {' '.join(name.split('=', 1))}, not {name}.")
     if len(words) % 2:
         raise ValueError(f"every name is followed by its value; {words[-1]} has none.")
-    return dict(zip(words[::2], words[1::2], strict=True))
+    found: dict[str, str] = {}
+    for name, value in zip(words[::2], words[1::2], strict=True):
+        if name in found:
+            raise ValueError(f"{name!r} stands there twice.")
+        found[name] = value
+    return found
 
 
 NamesAndValues = Annotated[
@@ -66,7 +72,7 @@ def given_arguments(texts: Mapping[str, str], beneath: Mapping[str, Any]) -> dic
         ValueError: the part of a name before a dot is no table.
     """
     found = dict(beneath)
-    for name, text in texts.items():
+    for name, text in outermost_first(texts):
         first, _, rest = name.partition(".")
         inner = found.get(first, {})
         if rest and not isinstance(inner, Mapping):

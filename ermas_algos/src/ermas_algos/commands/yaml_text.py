@@ -11,6 +11,7 @@ from ermas_algos.commands.plain_values import DEEPEST, MOST_VALUES, TOO_DEEP
 LONGEST_NUMBER = 1000
 """Characters of a number, a date or the like; text may be longer."""
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # which has no type information
@@ -28,7 +29,8 @@ def parse_yaml(text: str) -> Any:
     """What a YAML document holds; aliases are followed.
 
     Raises:
-        ValueError: with the line where there is one: malformed YAML; a name that is no text, such as 2024 or on; values
+        ValueError: with the line where there is one: malformed YAML; a name that is no text, such as 2024 or on; a
+            number of base 60, such as 1:20; values
             nested more than `DEEPEST` deep, or more than `MOST_VALUES` of them once aliases are followed.
     """
     try:
@@ -62,6 +64,8 @@ def _check(root: yaml.Node) -> None:
         if isinstance(node, yaml.ScalarNode):
             if node.tag != _TEXT and len(node.value) > LONGEST_NUMBER:
                 raise ValueError(f"{line}: a number of more than {LONGEST_NUMBER} characters.")
+            if node.tag in _NUMBERS and ":" in node.value:
+                raise ValueError(f"{line}: {node.value} is a number of base 60 in YAML; quote what is text.")
         elif depth == DEEPEST:
             raise ValueError(f"{TOO_DEEP} ({line}).")
         else:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ermas_envs.base.arrays import FloatArray
+
 LARGEST_INTEGER = 2**63 - 1
 """Largest integer that NumPy's arrays and compiled kernels can hold; no argument may be larger."""
 LARGEST_PAYOFF = 1e30
@@ -101,6 +103,21 @@ def check_magnitude(argument: str, given: object, maximum: float = LARGEST_PAYOF
     if abs(value) > maximum:
         raise ValueError(f"{argument} must lie within ±{maximum:g}, got {value!r}.")
     return value
+
+
+def check_probabilities(argument: str, given: object, shape: tuple[int, ...]) -> FloatArray:
+    """Return `given` as float64; ValueError unless it has the shape, its numbers are ≥ 0 and sum to 1 along its last
+    axis."""
+    try:
+        found = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.zeros(0)
+    if found.shape != shape:
+        got = f"shape {found.shape}" if found.size else shown(given)
+        raise ValueError(f"{argument} must be probabilities of shape {shape}, got {got}.")
+    if not ((found >= 0.0).all() and (np.abs(found.sum(axis=-1) - 1.0) <= 1e-5).all()):
+        raise ValueError(f"{argument} must be probabilities: numbers >= 0 that sum to 1 along the last axis.")
+    return found
 
 
 def check_json(argument: str, given: object) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from ermas_envs.base.arguments import check_mapping
 from ermas_envs.base.arrays import Array, BoolArray, FloatArray
 from ermas_envs.base.groups import ByRole, Roles
 
@@ -32,6 +33,7 @@ class JointActionCheck:
         Raises:
             ValueError: others than the acting roles, or their groups, are named; see also `check_action_batch`.
         """
+        actions = check_mapping("actions", actions)
         if isinstance(actions, ByRole) and actions.roles.groups == self._roles.groups:
             actions = actions.by_group
         if self._are_by_group(actions):
@@ -64,7 +66,7 @@ class JointActionCheck:
         """(R, *action shape) of each role of a group, checked; one array (n, R, *action shape) where they are alike."""
         roles = self._roles.groups[group]
         space = self._spaces[roles[0]]
-        batches = [np.asarray(actions[role]) for role in roles]
+        batches = [as_array(f"actions[{role!r}]", actions[role]) for role in roles]
         shape, dtype = (self._num_envs, *(space.shape or ())), batches[0].dtype
         if all(batch.shape == shape and batch.dtype == dtype for batch in batches):
             together = batches[0] if len(batches) == 1 else np.concatenate(batches)
@@ -75,6 +77,14 @@ class JointActionCheck:
         return [
             check_action_batch(role, space, batch, self._num_envs) for role, batch in zip(roles, batches, strict=True)
         ]
+
+
+def as_array(argument: str, given: object) -> Array:
+    """`given` as an array; ValueError, which names `argument`, for what is none: ragged lists, tensors that learn."""
+    try:
+        return np.asarray(given)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{argument} must be an array of numbers: {error}") from None
 
 
 def _common_bounds(space: spaces.Space[Any]) -> tuple[float, float] | None:
@@ -122,7 +132,7 @@ def check_action_batch(name: str, space: spaces.Space[object], actions: object, 
     Raises:
         ValueError: wrong shape or dtype, or a value outside the space.
     """
-    batch = np.asarray(actions)
+    batch = as_array(f"actions[{name!r}]", actions)
     shape = (num_envs, *(space.shape or ()))
     if batch.shape != shape:
         raise ValueError(f"actions[{name!r}] must have shape {shape}, got {batch.shape}.")
@@ -147,7 +157,7 @@ def check_group_actions(
     Raises:
         ValueError: another shape; see also `check_action_batch`.
     """
-    batch = np.asarray(given)
+    batch = as_array(f"actions[{group!r}]", given)
     shape = (num_envs, len(roles), *(space.shape or ()))
     if batch.shape != shape:
         raise ValueError(f"actions[{group!r}] must have shape {shape}, got {batch.shape}.")

@@ -45,6 +45,8 @@ def _rotated_left(values: UIntArray, bits: int) -> UIntArray:
 
 def _seeds_and_indices(seed: Seed, num_envs: int) -> tuple[UIntArray, UIntArray]:
     """Replica k of one integer seed s is (s, k); of a sequence of seeds it is (s_k, 0)."""
+    if isinstance(seed, (bool, np.bool_)):
+        raise ValueError(f"seed must be an integer or {num_envs} integers, one per replica; got {seed}.")
     if isinstance(seed, (int, np.integer)):
         seeds, indices = np.full(num_envs, int(seed), dtype=object), np.arange(num_envs, dtype=np.uint64)
     else:

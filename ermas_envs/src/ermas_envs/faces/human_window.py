@@ -22,22 +22,16 @@ class HumanWindow:
     """
 
     def __init__(self, title: str, fps: int) -> None:
-        try:
-            import pygame  # optional: only windows need it
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                'render_mode="human" needs the package pygame-ce: pip install "ermas-envs[human]".', name="pygame"
-            ) from error
-        self._pygame: Any = pygame
+        _pygame()  # an environment without it fails when it is made, not at its first picture
         self._title, self._fps = title, fps
         self._clock: Any = None
         self.closed = False
 
     def show(self, picture: Array) -> None:
         """Show (height, width, 3) uint8 RGB; nothing happens once the window is closed."""
-        pygame = self._pygame
         if self.closed:
             return
+        pygame = _pygame()
         if self._clock is None:
             pygame.display.init()
             pygame.display.set_caption(self._title)
@@ -55,5 +49,20 @@ class HumanWindow:
     def close(self) -> None:
         """Close the window for good; a second call does nothing."""
         if not self.closed and self._clock is not None:
-            self._pygame.display.quit()
+            _pygame().display.quit()
         self.closed = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy begins without a window, and opens it with its first picture."""
+        return {**self.__dict__, "_clock": None}
+
+
+def _pygame() -> Any:
+    """The module; ModuleNotFoundError, with what to do, where it is not installed."""
+    try:
+        import pygame  # optional: only windows need it
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'render_mode="human" needs the package pygame-ce: pip install "ermas-envs[human]".', name="pygame"
+        ) from error
+    return pygame

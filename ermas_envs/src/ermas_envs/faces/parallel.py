@@ -8,9 +8,9 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
-from ermas_envs.base.arguments import check_choice
+from ermas_envs.base.arguments import check_choice, check_integer, check_mapping
 from ermas_envs.base.arrays import Array, FloatArray, Observation, select
-from ermas_envs.base.spaces import sampling_mask
+from ermas_envs.base.spaces import as_array, sampling_mask
 from ermas_envs.faces.engine_batch import EngineBatch
 from ermas_envs.faces.human_window import HumanWindow
 from ermas_envs.game.batch import BatchObservation
@@ -105,7 +105,8 @@ class EngineParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Pe
         """
         if not self.agents:
             raise RuntimeError("the episode is over or has not begun; call reset() before step().")
-        result = self.batch.step({agent: self._batched(agent, action) for agent, action in actions.items()})
+        given = check_mapping("actions", actions)
+        result = self.batch.step({agent: self._batched(agent, action) for agent, action in given.items()})
         self._seen = result.observations
         infos = self._infos(result, {role: float(payoff[0]) for role, payoff in result.payoffs.items()})
         rewards = {agent: float(reward[0]) for agent, reward in result.rewards.items()}
@@ -148,7 +149,7 @@ class EngineParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Pe
 
     def _batched(self, agent: str, action: Any) -> Array:
         """An action as a batch of one; ValueError for another shape than the action space's."""
-        given = np.asarray(action)
+        given = as_array(f"actions[{agent!r}]", action)
         space = self.action_spaces.get(agent)  # unknown ids are the batch's to refuse
         if space is not None and given.shape != space.shape:
             if not isinstance(space, spaces.Discrete) or given.size != 1:
@@ -188,5 +189,5 @@ def parallel_face(
             raise ValueError(f"max_cycles: how long an episode is follows from the game's other arguments ({known}).")
         if "horizon" in chosen:
             raise ValueError("max_cycles is PettingZoo's name of horizon: give one of them, got both.")
-        chosen["horizon"] = chosen.pop("max_cycles")
+        chosen["horizon"] = check_integer("max_cycles", chosen.pop("max_cycles"), 1)
     return EngineParallelEnv(batched_env(1, autoreset=False, **chosen), render_mode)

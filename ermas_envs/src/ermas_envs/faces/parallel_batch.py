@@ -23,6 +23,7 @@ from ermas_envs.faces.parallel_checks import (
     check_known,
     check_told,
     copies,
+    flag_of,
     reset_answer,
     step_answer,
 )
@@ -156,7 +157,7 @@ class ParallelEnvBatch:
                 rewards[agent][replica] = finite_number(f"reward of {agent!r}", earned[agent], where)
                 payoff = infos.get(agent, {}).get("payoff", earned[agent])
                 payoffs[agent][replica] = finite_number(f"payoff of {agent!r}", payoff, where)
-            self._flags[replica].update(terminations)
+            self._flags[replica].update({agent: flag_of(agent, told, where) for agent, told in terminations.items()})
         ended = np.array([not env.agents for env in self._envs])
         game_over = np.array([all(flags.values()) for flags in self._flags])
         final = None

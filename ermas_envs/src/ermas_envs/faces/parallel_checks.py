@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
+import numpy as np
 from pettingzoo import AECEnv, ParallelEnv
 
 from ermas_envs.base.arguments import shown
@@ -82,6 +83,16 @@ def check_told(what: str, given: ByAgent, agents: Collection[str], where: str) -
     for agent in agents:
         if agent not in given:
             raise ValueError(f"{what} in {where} must have an entry for {agent!r}, got {shown(list(given))}.")
+
+
+def flag_of(agent: str, told: object, where: str) -> bool:
+    """Whether an agent's part is over; ValueError unless what a step has told is true or false, 0 or 1."""
+    if isinstance(told, bool):
+        return told
+    found = np.asarray(told)
+    if found.size != 1 or found.dtype.kind not in "biu" or found.item() not in (0, 1):
+        raise ValueError(f"termination of {agent!r} in {where} must be True or False, got {shown(told)}.")
+    return bool(found.item())
 
 
 def check_known(living: Collection[str], names: Collection[str], where: str) -> None:

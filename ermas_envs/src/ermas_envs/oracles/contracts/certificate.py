@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ermas_envs.base.arguments import check_number
+from ermas_envs.base.arguments import check_number, check_probabilities
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles.contracts.optimum import (
     OptimalContract,
@@ -152,10 +152,12 @@ def certify_contract(
         mixture: (n,) probabilities of an agent's actions.
 
     Raises:
-        ValueError: payments that do not fit, or ε < 0.
+        ValueError: payments that do not fit, ε < 0, or a mixture that is no probabilities.
         LinearProgramError: a solver's answer does not hold.
     """
     given, wanted = problem.checked_payments(payments), check_number("epsilon", epsilon, 0.0)
+    if mixture is not None:
+        mixture = check_probabilities("mixture", mixture, problem.costs.shape)
     naive = optimal_contract(problem)
     return ContractCertificate(
         problem,
@@ -189,7 +191,7 @@ def certify_contracts(
         mixtures: (N, n) probabilities of the agents' actions.
 
     Raises:
-        ValueError: payments that do not fit, or ε < 0.
+        ValueError: payments that do not fit, ε < 0, or mixtures that are no probabilities.
         LinearProgramError: a solver's answer does not hold.
     """
     outcomes = len(problems[0].rewards)
@@ -200,7 +202,9 @@ def certify_contracts(
             f"{len(numbers)}."
         )
     split = [numbers[k * outcomes : (k + 1) * outcomes] for k in range(len(problems))]
-    given = [None] * len(problems) if mixtures is None else list(mixtures)
+    given: list[FloatArray | None] = [None] * len(problems)
+    if mixtures is not None:
+        given = list(check_probabilities("mixtures", mixtures, (len(problems), len(problems[0].costs))))
     if epsilon is None:
         known = [
             regret(problem, problem.checked_payments(part), mixture)

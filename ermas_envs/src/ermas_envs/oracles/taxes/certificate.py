@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ermas_envs.base.arguments import check_number
+from ermas_envs.base.arguments import check_number, check_probabilities
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles.taxes.equilibrium import Equilibrium, equilibrium
 from ermas_envs.oracles.taxes.pairs import check_objective, expected_welfare
@@ -119,10 +119,12 @@ def certify_schedule(
         agents: (n, 101) their probabilities of hours.
 
     Raises:
-        ValueError: rates that do not fit the brackets, or ε < 0.
+        ValueError: rates that do not fit the brackets, ε < 0, or agents that are no probabilities.
     """
     taxed = population.under(rates)
     found = equilibrium(taxed)
+    if agents is not None:
+        agents = check_probabilities("agents", agents, (population.size, CHOICES))
     given = None if agents is None else agents_under(taxed, agents)
     largest = found.largest_regret if given is None else given.largest_regret
     wanted = largest if epsilon is None else check_number("epsilon", epsilon, 0.0)

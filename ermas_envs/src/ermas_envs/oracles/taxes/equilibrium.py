@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ermas_envs.base.arguments import check_integer, check_sequence
 from ermas_envs.base.arrays import FloatArray, IntArray
 from ermas_envs.oracles.taxes.pairs import expected_welfare
-from ermas_envs.oracles.taxes.population import TaxedPopulation
+from ermas_envs.oracles.taxes.population import CHOICES, TaxedPopulation
 from ermas_envs.oracles.taxes.response import Profile, best_hours, pure, regrets
 
 MOST_ROUNDS = 200
@@ -38,6 +39,13 @@ class Equilibrium:
         return np.asarray(self.profile @ np.arange(self.profile.shape[1]))
 
 
+def _begun(taxed: TaxedPopulation, start: object) -> IntArray:
+    hours = check_sequence("start", start, "[40, 60]")
+    if len(hours) != taxed.size:
+        raise ValueError(f"start must have {taxed.size} numbers of hours, one per agent, got {len(hours)}.")
+    return np.array([check_integer("start", number, 0, CHOICES - 1) for number in hours])
+
+
 def equilibrium(taxed: TaxedPopulation, start: IntArray | None = None, price_taking: bool = False) -> Equilibrium:
     """An equilibrium of a schedule.
 
@@ -52,9 +60,12 @@ def equilibrium(taxed: TaxedPopulation, start: IntArray | None = None, price_tak
 
     Returns:
         Its regret is computed against the exact game, never assumed.
+
+    Raises:
+        ValueError: a start that is not one number of hours in [0, 100] per agent.
     """
     n, everybody = taxed.size, np.arange(taxed.size)
-    hours = np.array([best_hours(taxed, agent, 0.0) for agent in range(n)]) if start is None else start.copy()
+    hours = np.array([best_hours(taxed, agent, 0.0) for agent in range(n)]) if start is None else _begun(taxed, start)
     seen: dict[bytes, int] = {}
     best: tuple[float, IntArray] | None = None
     for _ in range(MOST_ROUNDS):

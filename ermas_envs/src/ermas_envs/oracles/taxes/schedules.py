@@ -85,7 +85,7 @@ def best_schedule(
     step, starts = check_number("step", step, 1e-3, 1.0), check_integer("starts", starts, 1)
     grid = np.minimum(np.arange(0.0, 1.0 + step / 2, step), 1.0)
     reached = np.flatnonzero(population.cutoffs < population.wages.max() * 100.0)
-    generator, known = np.random.default_rng(seed), dict[bytes, float]()
+    generator, known = np.random.default_rng(check_integer("seed", seed, 0)), dict[bytes, float]()
     worth = equilibrium_welfare(population) if value is None else value
 
     def valued(rates: FloatArray) -> float:

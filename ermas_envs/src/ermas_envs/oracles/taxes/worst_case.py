@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ermas_envs.base.arguments import check_integer, check_number
+from ermas_envs.base.arguments import check_integer, check_number, check_probabilities
 from ermas_envs.base.arrays import FloatArray, IntArray
 from ermas_envs.oracles.taxes.bound import lower_bound
 from ermas_envs.oracles.taxes.pairs import Pairs, Welfare, check_objective, worst_mixture
-from ermas_envs.oracles.taxes.population import TaxedPopulation
+from ermas_envs.oracles.taxes.population import CHOICES, TaxedPopulation
 from ermas_envs.oracles.taxes.response import Profile, action_values, regrets
 from ermas_envs.oracles.taxes.turns import Turns
 
@@ -51,7 +51,7 @@ def worst_case(taxed: TaxedPopulation, epsilon: float, start: Profile, starts: i
         seed: of the orders.
 
     Raises:
-        ValueError: another objective; a start whose regret exceeds ε.
+        ValueError: another objective; a start that is no profile, or whose regret exceeds ε.
     """
     worst = search(taxed, epsilon, start, starts, seed)
     found, exact = worst.value(), regrets(taxed, worst.profile)
@@ -62,10 +62,11 @@ def search(taxed: TaxedPopulation, epsilon: float, start: Profile, starts: int =
     """The worst profile that is found, without a bound; arguments and errors are those of `worst_case`."""
     check_objective(taxed)
     epsilon, starts = check_number("epsilon", epsilon, 0.0), check_integer("starts", starts, 1)
+    start = check_probabilities("start", start, (taxed.size, CHOICES))
     begun = regrets(taxed, start)
     if begun.max() > epsilon + 1e-9:
         raise ValueError(f"start must have a regret of at most epsilon = {epsilon:g}, it has {begun.max():g}.")
-    pairs, generator = Pairs(taxed), np.random.default_rng(seed)
+    pairs, generator = Pairs(taxed), np.random.default_rng(check_integer("seed", seed, 0))
     found = [_descent(pairs, epsilon, start, np.arange(taxed.size))]
     found += [_descent(pairs, epsilon, start, generator.permutation(taxed.size)) for _ in range(starts - 1)]
     return min(found, key=lambda welfare: welfare.value())

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ermas_envs.base.arguments import check_number
+from ermas_envs.base.arguments import check_number, check_probabilities
 from ermas_envs.base.arrays import FloatArray
 from ermas_envs.oracles.linear_program import LinearProgramError
 from ermas_envs.oracles.tolls.equilibrium import (
@@ -105,9 +105,12 @@ def certify_tolls(
         drives: (T, n, L) probabilities of the roads in T drives.
 
     Raises:
-        ValueError: tolls that do not fit, or ε < 0.
+        ValueError: tolls that do not fit, ε < 0, or drives that are no probabilities.
     """
     checked = traffic.tolls(tolls)
+    if drives is not None:
+        shape = (len(drives) if np.ndim(drives) else 0, traffic.num_drivers, traffic.num_roads)
+        drives = check_probabilities("drives", drives, shape)
     given = None if drives is None else drivers_under(traffic, checked, drives)
     wanted = (0.0 if given is None else given.largest_regret) if epsilon is None else epsilon
     bound = check_number("epsilon", wanted, 0.0)

@@ -111,14 +111,16 @@ def _is_less(cost: float, other: float) -> bool:
     return cost < other - _TOLERANCE * max(abs(cost), abs(other))
 
 
-def pure_equilibria(traffic: Traffic, tolls: FloatArray, tolerance: float = 1e-9) -> IntArray:
-    """(E, L) all counts at which no driver gains more than `tolerance` by another road.
+def pure_equilibria(traffic: Traffic, tolls: FloatArray, tolerance: float | None = None) -> IntArray:
+    """(E, L) all counts at which no driver gains more than `tolerance`, in cost, by another road; None: 1e-9 of the
+    largest cost.
 
     Raises:
         ValueError: values of time that differ, or more counts than can be listed.
     """
     costs, counts = traffic.costs(tolls), traffic.counts()
-    return np.asarray(counts[_gains(costs, counts) <= tolerance])
+    allowed = 1e-9 * float(np.abs(costs).max()) if tolerance is None else tolerance
+    return np.asarray(counts[_gains(costs, counts) <= allowed])
 
 
 def _gains(costs: FloatArray, counts: IntArray) -> FloatArray:

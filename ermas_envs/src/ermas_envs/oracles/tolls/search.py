@@ -72,7 +72,7 @@ def best_tolls(
 
     def look(points: Sequence[tuple[float, ...]]) -> None:
         for point in points:
-            kept = tuple(round(min(max(toll, 0.0), size), 12) for toll in point)
+            kept = tuple(size * round(min(max(toll, 0.0), size) / size, 12) for toll in point)
             if kept not in seen:
                 tolls = np.zeros(num_roads)
                 tolls[roads] = kept
