@@ -99,7 +99,10 @@ def how_many_people(axes: Axes, table: Callable[[str], Rows]) -> None:
         }
         distances = [100 * fmean(float(row["distance_mean"]) for row in above[count]) for count in people]
         axes.loglog(people, distances, "o-", color=colour, label=f"{distribution} incomes")
-    axes.set(xlabel="people whose incomes the formula sees", ylabel="mean error of a rate,\npercentage points")
+    axes.set(
+        xlabel="people whose incomes the formula sees",
+        ylabel="mean error of the rates above the\nlowest bracket, percentage points",
+    )
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
 
@@ -107,7 +110,7 @@ def how_many_people(axes: Axes, table: Callable[[str], Rows]) -> None:
 def careless_drivers(axes: Axes, table: Callable[[str], Rows]) -> None:
     """Worst mean latency over the toll, for 20 drivers and three ε, with what was learned at ε = 0.1."""
     curves = chosen(table("tolls-curves"), num_drivers="20", gap="epsilon")
-    for epsilon, colour in zip(("0.05", "0.1", "0.2"), (RULE, TRUTH, PLAIN), strict=True):
+    for epsilon, colour in zip(("0.05", "0.1", "0.2"), ("#cbd5e1", "#94a3b8", "#475569"), strict=True):
         found = chosen(curves, epsilon=epsilon)
         axes.plot(
             [float(row["toll"]) for row in found],
@@ -118,7 +121,7 @@ def careless_drivers(axes: Axes, table: Callable[[str], Rows]) -> None:
     learned = chosen(table("tolls"), num_drivers="20", gap="epsilon", epsilon="0.1")
     for method, label, marker, colour in (
         ("MARL", "MARL", "s", PLAIN),
-        ("ERMAS, whole gradient", "ERMAS", "o", ROBUST),
+        ("ERMAS, whole gradient", "ERMAS, trained at ε = 0.1", "o", ROBUST),
     ):
         found = chosen(learned, method=method)
         tolls = [float(row["tolls"].split()[1]) for row in found]
@@ -127,7 +130,7 @@ def careless_drivers(axes: Axes, table: Callable[[str], Rows]) -> None:
             [float(row["worst_latency"]) for row in found],
             marker,
             color=colour,
-            label=f"{label}, trained at ε = 0.1",
+            label=label,
         )
     axes.set(xlabel="toll on the fast road", ylabel="mean latency with the worst\ndrivers whose regret is at most ε")
     axes.legend(fontsize=8)

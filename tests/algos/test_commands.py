@@ -10,11 +10,15 @@ import sys
 import time
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from helpers.processes import ENDS_WITHIN
+from pettingzoo import ParallelEnv
 
 from ermas_algos import command_line
 from ermas_algos.checkpoint import read_checkpoint
@@ -29,6 +33,8 @@ from ermas_algos.commands.sweep import Sweep as SweepCommand
 from ermas_algos.commands.train import Train
 from ermas_algos.evaluation import TransferRow, read_rows
 from ermas_algos.experiments.results import read_table
+from ermas_envs import BatchedEnv, ParallelEnvBatch
+from ermas_envs.make import environment_registry
 
 GAME = ("--environment", "augmented_bimatrix_v0", "--arguments", "agents_observe", "own", "horizon", "4")
 SMALL = (
@@ -92,7 +98,7 @@ def test_a_repeated_training_goes_on_and_other_settings_are_refused(
     assert "has 4 iterations already; nothing was done" in capsys.readouterr().out
     assert tomllib.loads((tmp_path / "train.toml").read_text())["iterations"] == 4
     assert ermas(*given, "--iterations", "4", "--seed", "4") == 2
-    assert "other settings or in another environment" in capsys.readouterr().err
+    assert "other settings or in another environment (seed)" in capsys.readouterr().err
 
 
 def test_the_next_commands_can_be_pasted_whatever_the_directory_is_called(
@@ -238,6 +244,7 @@ def test_evaluate_scores_checkpoints_constants_and_functions(
         (('{"name": "constant"', *GAME), "is no table in JSON"),
         (("us_federal", *GAME), "USFederal sets taxes by a rule; it needs an economy"),
         (("no_module:f", *GAME), "no_module:f: cannot be imported"),
+        (("constnat:4", *GAME), "No module named 'constnat'). Did you mean constant:4?"),
         (("missing.zip", *GAME), "missing.zip: there is no such file"),
         (("missing.safetensors", *GAME), "there is no such file"),
         (("constant:4", *GAME, "--fresh-agents", "windw", "3"), "Did you mean 'window'"),
@@ -332,6 +339,66 @@ def test_what_is_next_after_a_run_under_a_tax_rule(tmp_path: Path, capsys: pytes
     assert ermas("certify", tmp_path / "saez") == 2
 
 
+def test_a_bound_that_nobody_gave_is_not_said_to_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    small = ("--algorithm", "MARL", "--settings", "num_envs", "4", "--iterations", "1")
+    assert ermas("train", *GAME, *small, "--out", run) == 0
+    capsys.readouterr()
+    assert ermas("certify", run) == 0
+    told = capsys.readouterr().out
+    assert "No ε was given" in told
+    assert "holds" not in told
+    assert ermas("certify", run, "--epsilon", "9") == 0
+    assert "The bound ε = 9 holds." in capsys.readouterr().out
+
+
+class Endless(ParallelEnv):  # type: ignore[misc]
+    """Somebody else's game: episodes end when they end."""
+
+    metadata = {"name": "endless_v0"}  # noqa: RUF012 PettingZoo's convention
+
+    def __init__(self, wage: float) -> None:
+        self.wage, self.possible_agents, self.agents = wage, ["agent_0", "planner"], []
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        return spaces.Box(0.0, 1.0, (1,), np.float32)
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        return spaces.Discrete(2)
+
+    def reset(self, seed: int | None = None, options: Any = None) -> Any:
+        self.agents, self.steps = list(self.possible_agents), 0
+        return self._of(np.zeros(1, np.float32)), self._of({})
+
+    def step(self, actions: dict[str, int]) -> Any:
+        self.steps += 1
+        over = self._of(self.steps == 3)
+        answer = self._of(np.zeros(1, np.float32)), self._of(self.wage), over, self._of(False), self._of({})
+        self.agents = [] if self.steps == 3 else self.agents
+        return answer
+
+    def _of(self, value: Any) -> dict[str, Any]:
+        return dict.fromkeys(self.possible_agents, value)
+
+
+def test_episodes_without_a_fixed_length_are_evaluated_as_they_were_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def batched_env(num_envs: int, wage: float = 1.0, planner: Any = "planner") -> BatchedEnv:
+        return ParallelEnvBatch(lambda: Endless(wage), num_envs, planner=planner)
+
+    module = SimpleNamespace(batched_env=batched_env, parallel_env=Endless)
+    monkeypatch.setitem(environment_registry._factories, "endless_v0", lambda: module)
+    run, game = tmp_path / "run", ("--environment", "endless_v0")
+    settings = ("--settings", "num_envs", "2", "rollout_steps", "4")
+    assert ermas("train", *game, "--algorithm", "MARL", *settings, "--iterations", "1", "--out", run) == 0
+    once = ("--fresh-agents", "num_envs", "2", "window", "1", "max_iterations", "2", "measured_envs", "2")
+    assert ermas("evaluate", run, "--gap-argument", "wage", "--gaps", "1", *once) == 0
+    capsys.readouterr()
+    assert ermas("evaluate", "constant:0", *game, "--gap-argument", "wage", "--gaps", "1", *once) == 2
+    assert "give --fresh-agents rollout_steps N" in capsys.readouterr().err
+
+
 def test_certify_trains_exploiters_where_there_is_no_oracle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Rewards that are redrawn every episode have no tables."""
     run, few = tmp_path / "run", ("exploiters", "2", "updates", "1", "num_envs", "8", "episodes", "64")
@@ -340,6 +407,7 @@ def test_certify_trains_exploiters_where_there_is_no_oracle(tmp_path: Path, caps
     assert f"ermas certify {run}" in capsys.readouterr().out
     assert ermas("certify", run, "--exploiters", *few) in (0, 1)
     told = capsys.readouterr().out
+    assert "No oracle knows this game: 2 exploiters of 1 updates" in told
     assert "regret is at least (95 %)" in told
     assert "2 exploiters of every agent; the best in other episodes plays 32 fresh ones." in told
     assert "The bound ε = 0.1 " in told

@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,6 +78,8 @@ class Evaluate:
         config: FreshAgentsConfig = from_json(FreshAgentsConfig, nested(self.fresh_agents))
         planners = _named([(_name(text), self._planner(text)) for text in self.planners])
         spec = self._environment()
+        if config.rollout_steps is None and spec(1).horizon is None:
+            config = replace(config, rollout_steps=self._trained_steps())
         argument, _, _ = self.gap_argument.partition(".")
         check_arguments("gap_argument", spec.name, [argument])
         spec.changed(self.gap_argument, 0.0)
@@ -118,6 +121,12 @@ class Evaluate:
                     return environment_spec(spec.name, given_arguments(self.arguments, spec.arguments))
         raise ValueError("environment: no checkpoint names one; give --environment NAME.")
 
+    def _trained_steps(self) -> int:
+        """Steps of a rollout where episodes have no fixed length: those of the first run that is evaluated."""
+        for path in filter(None, map(_checkpoint, self.planners)):
+            return read_any_training(path)[1].rollout_steps
+        raise ValueError("fresh_agents: episodes have no fixed length; give --fresh-agents rollout_steps N.")
+
     def _planner(self, text: str) -> Any:
         path = _checkpoint(text)
         if path is not None:
@@ -135,7 +144,14 @@ class Evaluate:
                 f"{text}: is no run, no .safetensors, .zip or .json file, no registered name "
                 f"({', '.join(planner_registry.names())}), and not constant:ACTION or module:name."
             )
-        return ConstantPlanner(json_value(text, rest)) if kind == "constant" else imported_planner(kind, rest)
+        if kind == "constant":
+            return ConstantPlanner(json_value(text, rest))
+        try:
+            return imported_planner(kind, rest)
+        except ValueError as error:
+            if get_close_matches(kind, ["constant"], cutoff=0.7):
+                raise ValueError(f"{error} Did you mean constant:{rest}?") from error
+            raise
 
 
 def _checkpoint(text: str) -> Path | None:

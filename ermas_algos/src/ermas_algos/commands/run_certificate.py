@@ -53,10 +53,13 @@ def exact_certificate(trainer: Trainer[Any], epsilon: float | None) -> Certified
 
         return Certified([{**found.as_dict(), "training_notices": notices}], found.holds, show)
     certificates = certify_trainer(trainer, epsilon)
+    asked = epsilon is not None or getattr(trainer.config, "epsilon", None) is not None
 
     def show_all(console: Console, title: str) -> None:
         for member, certificate in enumerate(certificates):
-            _print(console, title + (f", seed {member} of the batch" if len(certificates) > 1 else ""), certificate)
+            _print(
+                console, title + (f", seed {member} of the batch" if len(certificates) > 1 else ""), certificate, asked
+            )
         _print_notices(console, notices)
 
     told = [{**certificate.as_dict(), "training_notices": notices} for certificate in certificates]
@@ -77,6 +80,10 @@ def shown_by_exploiters(
     """
     config: ExploiterConfig = from_json(ExploiterConfig, nested(settings))
     bound = check_epsilon(getattr(trainer.config, "epsilon", None) if epsilon is None else epsilon)
+    progress.print(
+        f"No oracle knows this game: {config.exploiters} exploiters of {config.updates} updates are trained "
+        "(--exploiters changes that)."
+    )
     with job_progress(progress, "exploiters") as report:
         found = exploit_trainer(trainer, config, seed, report=report).statements
     statements, notices = list(found.values()), trainer.notices()
@@ -94,7 +101,8 @@ def shown_by_exploiters(
     return Certified([told], not exceeded, show)
 
 
-def _print(console: Console, title: str, certificate: Certificate) -> None:
+def _print(console: Console, title: str, certificate: Certificate, asked: bool) -> None:
+    """One certificate; `asked`: for an ε that somebody gave."""
     console.print(title, markup=False, highlight=False, soft_wrap=True)
     table = Table()
     for column in ("role", "payoff", "exact regret"):
@@ -108,7 +116,7 @@ def _print(console: Console, title: str, certificate: Certificate) -> None:
     found = number(worst) if worst is not None else f"not known ({certificate.worst_reason})"
     lines = (
         f"These agents are an ε-equilibrium for ε = {number(certificate.certified_epsilon)}.",
-        f"The bound ε = {certificate.epsilon:g} {held}.",
+        f"The bound ε = {certificate.epsilon:g} {held}." if asked else "No ε was given; what follows is for this one.",
         f"Worst planner payoff over all ε-equilibria, ε = {certificate.epsilon:g}: {found}",
         "All per step, undiscounted.",
     )

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -131,8 +131,15 @@ def _resumed(path: Path, run: Run) -> Trainer[Any]:
     saved = read_training(path, run.algorithm)
     with content_of(path):
         config = saved.checked_config(type(run.config))
-    if config != run.config or saved.environment_spec != run.environment:
-        raise ValueError(f"{path}: was trained with other settings or in another environment; choose another --out.")
+    names = [field.name for field in fields(config)]
+    others = [name for name in names if getattr(config, name) != getattr(run.config, name)]
+    if saved.environment_spec != run.environment:
+        others.append("environment")
+    if others:
+        raise ValueError(
+            f"{path}: was trained with other settings or in another environment ({', '.join(others)}); choose another "
+            "--out."
+        )
     trainer: Trainer[Any] = trainer_type(run.algorithm).from_saved(path, saved, run.environment)
     return trainer
 

@@ -17,9 +17,10 @@ from ermas_envs.games.taxation.welfare import utilities_of_coin
 class RiskAversion:
     """ξ_i changes agent i's risk aversion from η to η′: the change, in a step, of u(C; η′) − u(C; η) of its coin C.
 
-    For games whose agents have isoelastic utility: rewards become what they would be at η′, up to the rounding of what is
-    larger at either. From no coin, a lower η′ than an own η of 3 or more leaves no digit of the first reward. Among the facts of the game
-    is their `risk_aversion`, η (n,), among those of a step their `coin_before` and `coin_after` it, (n, R).
+    For games whose agents have isoelastic utility: rewards become what they would be at η′, up to the rounding of what
+    is larger at either; from no coin, a lower η′ than an own η of 3 or more leaves no digit of the first reward. Among
+    the facts of the game is their `risk_aversion`, η (n,), among those of a step their `coin_before` and `coin_after`
+    it, (n, R).
 
     Args:
         eta: η′ in [0, 30], of all agents or one per agent; 1 is log utility.
