@@ -57,9 +57,8 @@ def exact_certificate(trainer: Trainer[Any], epsilon: float | None) -> Certified
 
     def show_all(console: Console, title: str) -> None:
         for member, certificate in enumerate(certificates):
-            _print(
-                console, title + (f", seed {member} of the batch" if len(certificates) > 1 else ""), certificate, asked
-            )
+            whose = f", seed {member} of the batch" if len(certificates) > 1 else ""
+            _print(console, title + whose, certificate, asked)
         _print_notices(console, notices)
 
     told = [{**certificate.as_dict(), "training_notices": notices} for certificate in certificates]
@@ -82,7 +81,10 @@ def shown_by_exploiters(
     bound = check_epsilon(getattr(trainer.config, "epsilon", None) if epsilon is None else epsilon)
     progress.print(
         f"No oracle knows this game: {config.exploiters} exploiters of {config.updates} updates are trained "
-        "(--exploiters changes that)."
+        "(--exploiters changes that).",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
     )
     with job_progress(progress, "exploiters") as report:
         found = exploit_trainer(trainer, config, seed, report=report).statements
