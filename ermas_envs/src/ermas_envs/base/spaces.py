@@ -66,7 +66,7 @@ class JointActionCheck:
         """(R, *action shape) of each role of a group, checked; one array (n, R, *action shape) where they are alike."""
         roles = self._roles.groups[group]
         space = self._spaces[roles[0]]
-        batches = [as_array(f"actions[{role!r}]", actions[role]) for role in roles]
+        batches = [as_array(role, actions[role]) for role in roles]
         shape, dtype = (self._num_envs, *(space.shape or ())), batches[0].dtype
         if all(batch.shape == shape and batch.dtype == dtype for batch in batches):
             together = batches[0] if len(batches) == 1 else np.concatenate(batches)
@@ -79,12 +79,12 @@ class JointActionCheck:
         ]
 
 
-def as_array(argument: str, given: object) -> Array:
-    """`given` as an array; ValueError, which names `argument`, for what is none: ragged lists, tensors that learn."""
+def as_array(name: str, given: object) -> Array:
+    """Actions of a role or a group as an array; ValueError for what is none: ragged lists, tensors that learn."""
     try:
         return np.asarray(given)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(f"{argument} must be an array of numbers: {error}") from None
+        raise ValueError(f"actions[{name!r}] must be an array of numbers: {error}") from None
 
 
 def _common_bounds(space: spaces.Space[Any]) -> tuple[float, float] | None:
@@ -132,7 +132,7 @@ def check_action_batch(name: str, space: spaces.Space[object], actions: object, 
     Raises:
         ValueError: wrong shape or dtype, or a value outside the space.
     """
-    batch = as_array(f"actions[{name!r}]", actions)
+    batch = as_array(name, actions)
     shape = (num_envs, *(space.shape or ()))
     if batch.shape != shape:
         raise ValueError(f"actions[{name!r}] must have shape {shape}, got {batch.shape}.")
@@ -157,7 +157,7 @@ def check_group_actions(
     Raises:
         ValueError: another shape; see also `check_action_batch`.
     """
-    batch = as_array(f"actions[{group!r}]", given)
+    batch = as_array(group, given)
     shape = (num_envs, len(roles), *(space.shape or ()))
     if batch.shape != shape:
         raise ValueError(f"actions[{group!r}] must have shape {shape}, got {batch.shape}.")

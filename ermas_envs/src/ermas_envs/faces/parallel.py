@@ -149,7 +149,7 @@ class EngineParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Pe
 
     def _batched(self, agent: str, action: Any) -> Array:
         """An action as a batch of one; ValueError for another shape than the action space's."""
-        given = as_array(f"actions[{agent!r}]", action)
+        given = as_array(agent, action)
         space = self.action_spaces.get(agent)  # unknown ids are the batch's to refuse
         if space is not None and given.shape != space.shape:
             if not isinstance(space, spaces.Discrete) or given.size != 1:
