@@ -121,7 +121,7 @@ def careless_drivers(axes: Axes, table: Callable[[str], Rows]) -> None:
     learned = chosen(table("tolls"), num_drivers="20", gap="epsilon", epsilon="0.1")
     for method, label, marker, colour in (
         ("MARL", "MARL", "s", PLAIN),
-        ("ERMAS, whole gradient", "ERMAS, trained at ε = 0.1", "o", ROBUST),
+        ("ERMAS, others' regret", "ERMAS, trained at ε = 0.1", "o", ROBUST),
     ):
         found = chosen(learned, method=method)
         tolls = [float(row["tolls"].split()[1]) for row in found]
