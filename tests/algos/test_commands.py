@@ -381,7 +381,7 @@ class Endless(ParallelEnv):  # type: ignore[misc]
         return dict.fromkeys(self.possible_agents, value)
 
 
-def test_episodes_without_a_fixed_length_are_evaluated_as_they_were_trained(
+def test_how_long_to_play_is_told_where_episodes_have_no_fixed_length(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def batched_env(num_envs: int, wage: float = 1.0, planner: Any = "planner") -> BatchedEnv:
@@ -393,10 +393,12 @@ def test_episodes_without_a_fixed_length_are_evaluated_as_they_were_trained(
     settings = ("--settings", "num_envs", "2", "rollout_steps", "4")
     assert ermas("train", *game, "--algorithm", "MARL", *settings, "--iterations", "1", "--out", run) == 0
     once = ("--fresh-agents", "num_envs", "2", "window", "1", "max_iterations", "2", "measured_envs", "2")
-    assert ermas("evaluate", run, "--gap-argument", "wage", "--gaps", "1", *once) == 0
     capsys.readouterr()
-    assert ermas("evaluate", "constant:0", *game, "--gap-argument", "wage", "--gaps", "1", *once) == 2
-    assert "give --fresh-agents rollout_steps N" in capsys.readouterr().err
+    for planner, hint in ((run, "rollout_steps 4, as in the training."), ("constant:0", "rollout_steps N.")):
+        assert ermas("evaluate", planner, *game, "--gap-argument", "wage", "--gaps", "1", *once) == 2
+        assert f"no fixed horizon. Give --fresh-agents {hint}" in " ".join(capsys.readouterr().err.split())
+    told = ("--gap-argument", "wage", "--gaps", "1", *once, "rollout_steps", "4")
+    assert ermas("evaluate", run, *told) == 0
 
 
 def test_certify_trains_exploiters_where_there_is_no_oracle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -78,8 +78,6 @@ class Evaluate:
         config: FreshAgentsConfig = from_json(FreshAgentsConfig, nested(self.fresh_agents))
         planners = _named([(_name(text), self._planner(text)) for text in self.planners])
         spec = self._environment()
-        if config.rollout_steps is None and spec(1).horizon is None:
-            config = replace(config, rollout_steps=self._trained_steps())
         argument, _, _ = self.gap_argument.partition(".")
         check_arguments("gap_argument", spec.name, [argument])
         spec.changed(self.gap_argument, 0.0)
@@ -99,7 +97,12 @@ class Evaluate:
                 news = f"{row.planner} at {self.gap_argument} = {row.gap:g}: J_p {row.planner_return:.3f}"
                 progress.update(bar, advance=1, news=news)
 
-            rows = transfer_evaluation(planners, game, self.gaps, self.seeds, config, progress=report)
+            try:
+                rows = transfer_evaluation(planners, game, self.gaps, self.seeds, config, progress=report)
+            except ValueError as error:
+                if config.rollout_steps is None and str(error).startswith("rollout_steps must be given"):
+                    raise ValueError(f"{error} {self._how_long()}") from error
+                raise
         if self.out is not None:  # before anything is printed, which may fail
             write_rows(self.out, rows)
         print_table(console, _table(rows, list(planners), self.gaps, self.gap_argument))
@@ -121,11 +124,10 @@ class Evaluate:
                     return environment_spec(spec.name, given_arguments(self.arguments, spec.arguments))
         raise ValueError("environment: no checkpoint names one; give --environment NAME.")
 
-    def _trained_steps(self) -> int:
-        """Steps of a rollout where episodes have no fixed length: those of the first run that is evaluated."""
-        for path in filter(None, map(_checkpoint, self.planners)):
-            return read_any_training(path)[1].rollout_steps
-        raise ValueError("fresh_agents: episodes have no fixed length; give --fresh-agents rollout_steps N.")
+    def _how_long(self) -> str:
+        """What to give where nothing says how long fresh agents play."""
+        trained = [read_any_training(path)[1].rollout_steps for path in map(_checkpoint, self.planners) if path]
+        return f"Give --fresh-agents rollout_steps {f'{trained[0]}, as in the training' if trained else 'N'}."
 
     def _planner(self, text: str) -> Any:
         path = _checkpoint(text)
