@@ -66,7 +66,10 @@ class JointActionCheck:
         """(R, *action shape) of each role of a group, checked; one array (n, R, *action shape) where they are alike."""
         roles = self._roles.groups[group]
         space = self._spaces[roles[0]]
-        batches = [as_array(role, actions[role]) for role in roles]
+        try:
+            batches = [np.asarray(actions[role]) for role in roles]
+        except (RuntimeError, TypeError, ValueError):
+            batches = [as_array(role, actions[role]) for role in roles]  # which tells whose they are
         shape, dtype = (self._num_envs, *(space.shape or ())), batches[0].dtype
         if all(batch.shape == shape and batch.dtype == dtype for batch in batches):
             together = batches[0] if len(batches) == 1 else np.concatenate(batches)
