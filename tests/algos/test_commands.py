@@ -13,12 +13,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from gymnasium import spaces
+from helpers.foreign_game import ForeignGame
 from helpers.processes import ENDS_WITHIN
-from pettingzoo import ParallelEnv
 
 from ermas_algos import command_line
 from ermas_algos.checkpoint import read_checkpoint
@@ -352,44 +350,15 @@ def test_a_bound_that_nobody_gave_is_not_said_to_hold(tmp_path: Path, capsys: py
     assert "The bound ε = 9 holds." in capsys.readouterr().out
 
 
-class Endless(ParallelEnv):  # type: ignore[misc]
-    """Somebody else's game: episodes end when they end."""
-
-    metadata = {"name": "endless_v0"}  # noqa: RUF012 PettingZoo's convention
-
-    def __init__(self, wage: float) -> None:
-        self.wage, self.possible_agents, self.agents = wage, ["agent_0", "planner"], []
-
-    def observation_space(self, agent: str) -> spaces.Space[Any]:
-        return spaces.Box(0.0, 1.0, (1,), np.float32)
-
-    def action_space(self, agent: str) -> spaces.Space[Any]:
-        return spaces.Discrete(2)
-
-    def reset(self, seed: int | None = None, options: Any = None) -> Any:
-        self.agents, self.steps = list(self.possible_agents), 0
-        return self._of(np.zeros(1, np.float32)), self._of({})
-
-    def step(self, actions: dict[str, int]) -> Any:
-        self.steps += 1
-        over = self._of(self.steps == 3)
-        answer = self._of(np.zeros(1, np.float32)), self._of(self.wage), over, self._of(False), self._of({})
-        self.agents = [] if self.steps == 3 else self.agents
-        return answer
-
-    def _of(self, value: Any) -> dict[str, Any]:
-        return dict.fromkeys(self.possible_agents, value)
-
-
 def test_how_long_to_play_is_told_where_episodes_have_no_fixed_length(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def batched_env(num_envs: int, wage: float = 1.0, planner: Any = "planner") -> BatchedEnv:
-        return ParallelEnvBatch(lambda: Endless(wage), num_envs, planner=planner)
+        return ParallelEnvBatch(lambda: ForeignGame(wage=wage, steps=3), num_envs, planner=planner)
 
-    module = SimpleNamespace(batched_env=batched_env, parallel_env=Endless)
-    monkeypatch.setitem(environment_registry._factories, "endless_v0", lambda: module)
-    run, game = tmp_path / "run", ("--environment", "endless_v0")
+    module = SimpleNamespace(batched_env=batched_env, parallel_env=ForeignGame)
+    monkeypatch.setitem(environment_registry._factories, "foreign_v0", lambda: module)
+    run, game = tmp_path / "run", ("--environment", "foreign_v0")
     settings = ("--settings", "num_envs", "2", "rollout_steps", "4")
     assert ermas("train", *game, "--algorithm", "MARL", *settings, "--iterations", "1", "--out", run) == 0
     once = ("--fresh-agents", "num_envs", "2", "window", "1", "max_iterations", "2", "measured_envs", "2")

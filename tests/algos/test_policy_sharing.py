@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from helpers.crowd import COSTS, crowd
-from pettingzoo import ParallelEnv
+from helpers.foreign_game import ForeignGame
 
 from ermas_algos import ERMAS, MARL, ERMASConfig, MARLConfig, Population, PopulationConfig
 from ermas_algos.algorithms.deviations import common_multiplier
@@ -270,38 +270,9 @@ def test_fresh_agents_may_share_a_policy() -> None:
     assert harm.max() < 0.15
 
 
-class Two(ParallelEnv):  # type: ignore[misc]
-    """Two agents of any names, and a planner."""
-
-    metadata = {"name": "two_v0"}  # noqa: RUF012 PettingZoo's convention
-
-    def __init__(self, names: tuple[str, str]) -> None:
-        self.possible_agents, self.agents = [*names, "planner"], []
-
-    def observation_space(self, agent: str) -> spaces.Space[Any]:
-        return spaces.Box(0.0, 1.0, (1,), np.float32)
-
-    def action_space(self, agent: str) -> spaces.Space[Any]:
-        return spaces.Discrete(2)
-
-    def reset(self, seed: int | None = None, options: Any = None) -> Any:
-        self.agents, self.left = list(self.possible_agents), 4
-        return self._of(np.zeros(1, np.float32)), self._of({})
-
-    def step(self, actions: dict[str, int]) -> Any:
-        self.left -= 1
-        rewards = {agent: float(action) for agent, action in actions.items()}
-        answer = self._of(np.zeros(1, np.float32)), rewards, self._of(False), self._of(self.left == 0), self._of({})
-        self.agents = self.agents if self.left else []
-        return answer
-
-    def _of(self, value: Any) -> dict[str, Any]:
-        return dict.fromkeys(self.possible_agents, value)
-
-
 def ermas_of(names: tuple[str, str], algorithm: Any = ERMAS, **settings: Any) -> Any:
     config = algorithm.config_type(num_envs=2, rollout_steps=4, **settings)
-    return algorithm(lambda n: ParallelEnvBatch(lambda: Two(names), n), config)
+    return algorithm(lambda n: ParallelEnvBatch(lambda: ForeignGame(names), n), config)
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,9 @@ class Evaluate:
 
     def _how_long(self) -> str:
         """What to give where nothing says how long fresh agents play."""
-        trained = [read_any_training(path)[1].rollout_steps for path in map(_checkpoint, self.planners) if path]
-        return f"Give --fresh-agents rollout_steps {f'{trained[0]}, as in the training' if trained else 'N'}."
+        run = next(filter(None, map(_checkpoint, self.planners)), None)
+        number = "N" if run is None else f"{read_any_training(run)[1].rollout_steps}, as in the training"
+        return f"Give --fresh-agents rollout_steps {number}."
 
     def _planner(self, text: str) -> Any:
         path = _checkpoint(text)
