@@ -576,6 +576,25 @@ def test_committed_tables_can_be_drawn_again(name: str, tmp_path: Path) -> None:
     assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
+@pytest.mark.parametrize("suffix", [".svg", ".pdf"])
+def test_a_picture_goes_where_out_says_in_the_format_of_its_suffix(suffix: str, tmp_path: Path) -> None:
+    results = Path(__file__).parents[2] / "docs/results"
+    before = {path: path.read_bytes() for path in results.glob("*.png")}
+    for name in ("first", "second"):
+        assert ermas("plot", "figure-4", "--results", str(results), "--out", str(tmp_path / f"{name}{suffix}")) == 0
+    for kind in ("", "-frontier"):
+        first, second = (tmp_path / f"{name}{kind}{suffix}" for name in ("first", "second"))
+        assert first.read_bytes().startswith(b"<?xml" if suffix == ".svg" else b"%PDF")
+        assert first.read_bytes() == second.read_bytes()
+    assert before == {path: path.read_bytes() for path in results.glob("*.png")}
+
+
+def test_a_picture_of_no_known_format_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("picture", "picture.gif", ".svg"):
+        assert ermas("plot", "figure-2", "--results", str(tmp_path), "--out", str(tmp_path / name)) == 2
+        assert "a picture's name ends in .png, .svg, .pdf" in capsys.readouterr().err
+
+
 # info, help
 
 

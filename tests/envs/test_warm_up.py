@@ -15,6 +15,11 @@ def test_every_game_with_kernels_is_played(capsys: pytest.CaptureFixture[str]) -
     assert warm_up.cache_directory() in said
 
 
+def test_without_a_command_the_commands_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    warm_up.main([])
+    assert "warm-up" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("given", ["0", "-1", "two"])
 def test_bad_processes_are_refused(given: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command `ermas-envs`; exit status 0, 1 if a game could not be played, 2 for unusable arguments."""
     replace_what_cannot_be_shown()
     parser = argparse.ArgumentParser(prog="ermas-envs", description="Environments with a planner and agents.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     warm = commands.add_parser(
         "warm-up",
         help="compile the rules of all games now, so that nobody waits for them later",
@@ -64,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     warm.add_argument("--processes", type=int, default=2, help="processes that work at once (default: 2)")
     given = parser.parse_args(arguments)
+    if given.command is None:
+        parser.print_help()
+        return
     began = time.perf_counter()
     print("compiling rules that are not yet kept; at first this takes about a minute", flush=True)
     try:

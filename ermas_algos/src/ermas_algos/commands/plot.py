@@ -13,12 +13,15 @@ from ermas_algos.experiments.sweep import redraw_sweep
 from ermas_algos.studies.reproduction import experiment_registry, redraw
 from ermas_envs.base.arguments import check_choice
 
+FORMATS = (".png", ".svg", ".pdf")
+"""Suffixes of pictures' files."""
+
 
 @dataclass(frozen=True)
 class Plot:
     """Draw the picture of an experiment, or of a sweep, from its CSV tables.
 
-    Example: ermas plot figure-2 --results docs/results
+    Example: ermas plot figure-2 --results docs/results --out figure-2.svg
 
     Exit status: 0 done, 2 unusable input (such as a missing table).
     """
@@ -26,7 +29,9 @@ class Plot:
     name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
     """An experiment (`ermas info` lists them), or sweep."""
     results: Path = Path("runs/reproduce")
-    """Directory with the CSV tables; the PNG goes there, too."""
+    """Directory with the CSV tables."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The picture: .png, .svg or .pdf. Without it, NAME.png beside the tables."""
 
     def run(self, console: Console) -> int:
         """Exit status."""
@@ -36,8 +41,14 @@ class Plot:
                 "--results. What a single training logged is shown by `tensorboard --logdir DIRECTORY`."
             )
         check_choice("name", self.name, ("sweep", *experiment_registry.names()))
+        path = self.results / f"{self.name}.png" if self.out is None else self.out
+        if path.suffix not in FORMATS:
+            raise ValueError(f"--out {path}: a picture's name ends in {', '.join(FORMATS)}.")
         try:
-            path = redraw_sweep(self.results) if self.name == "sweep" else redraw(self.name, self.results)
+            if self.name == "sweep":
+                redraw_sweep(self.results, path)
+            else:
+                redraw(self.name, self.results, path)
         except (LookupError, TypeError, ValueError, AttributeError, csv.Error) as error:
             raise ValueError(
                 f"{self.results}: its tables are not those of {self.name}, or they are damaged "

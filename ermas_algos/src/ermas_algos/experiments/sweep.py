@@ -355,19 +355,17 @@ def run_sweep(
         filled = {name: rows for name, rows in tables.items() if rows}
         write_results(out, "sweep", {"sweep": to_json(sweep)}, outcome.finished, filled)
         if tables["sweep"]:
-            redraw_sweep(out)
+            redraw_sweep(out, out / "sweep.png")
     return outcome
 
 
-def redraw_sweep(out: Path) -> Path:
-    """Draw `sweep.png` from `sweep.csv`; OSError if it is missing."""
-    path = out / "sweep.png"
-    rows = read_table(out / "sweep.csv")
+def redraw_sweep(results: Path, path: Path) -> None:
+    """Draw a picture, in the format of its suffix, from `sweep.csv` in a directory; OSError if it is missing."""
+    rows = read_table(results / "sweep.csv")
     with file_errors(path):
         from ermas_algos.plots.sweep import plot_sweep  # Matplotlib takes a second to import
 
         plot_sweep(path, rows)
-    return path
 
 
 def _seeded(value: Any, seed: int) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -37,8 +38,11 @@ def draw_legend(where: Axes | Figure, entries: dict[str, Artist], **options: Any
 
 
 def write_figure(figure: Figure, path: Path | str) -> None:
-    """Write a figure; every text in it, from titles to the labels of ticks, is drawn character by character."""
+    """Write a figure in the format of the path's suffix; every text in it, from titles to the labels of ticks, is drawn
+    character by character. The same figure gives the same file on every day."""
     for text in figure.findobj(Text):
         text.set_parse_math(False)
         text.set_usetex(False)
-    figure.savefig(path)
+    dated = {".svg": "Date", ".pdf": "CreationDate"}.get(Path(path).suffix)
+    with mpl.rc_context({"svg.hashsalt": "ermas"}):
+        figure.savefig(path, metadata=None if dated is None else {dated: None})

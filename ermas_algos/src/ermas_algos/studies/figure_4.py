@@ -174,7 +174,7 @@ def describe(payoffs: str, scale: Scale, finished: Sequence[Finished]) -> dict[s
 
 
 def plot(name: str, path: Path, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Write the returns over Q, and beside them `<name>-frontier.png`."""
+    """Write the returns over Q, and beside them `<name>-frontier`, of the same kind."""
     drawn = ("", "-summary", "-choice", "-optimum", "-frontier")
     from ermas_algos.studies.figure_4_picture import plot_figure_4  # Matplotlib takes a second to import
 

@@ -52,7 +52,7 @@ _LABEL_DISTANCE = 30
 
 
 def plot_figure_4(path: Path, rows: Rows, summary: Rows, choice: Rows, optimum: Rows, frontier: Rows) -> None:
-    """Write `path`, returns over Q, and beside it `<name>-frontier.png`, worst case against the return at Q = 0.
+    """Write `path`, returns over Q, and beside it `<name>-frontier`, worst case against the return at Q = 0.
 
     Args:
         path: file to write.
@@ -64,7 +64,7 @@ def plot_figure_4(path: Path, rows: Rows, summary: Rows, choice: Rows, optimum: 
     """
     panels = list(dict.fromkeys((r["payoffs"], r["planner_observes"]) for r in rows))
     _plot_returns(path, panels, rows, choice, optimum)
-    _plot_frontier(path.with_name(f"{path.stem}-frontier.png"), panels, summary, frontier)
+    _plot_frontier(path.with_name(f"{path.stem}-frontier{path.suffix}"), panels, summary, frontier)
 
 
 def _plot_returns(path: Path, panels: Sequence[tuple[str, bool]], rows: Rows, choice: Rows, optimum: Rows) -> None:

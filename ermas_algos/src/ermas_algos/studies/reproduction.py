@@ -165,15 +165,14 @@ def reproduce(
             description = {"scale": scale.__dict__, **experiment.describe(scale, finished)}
             write_results(out, name, description, finished, experiment.collect(finished))
             write_finished(out / f"{name}.finished.json.gz", name, finished)
-            redraw(name, out)
+            redraw(name, out, out / f"{name}.png")
     return outcome
 
 
-def redraw(name: str, out: Path) -> Path:
-    """Draw `<name>.png` from the CSV tables of an experiment in a directory; OSError if a table is missing."""
+def redraw(name: str, results: Path, path: Path) -> None:
+    """Draw a picture, in the format of its suffix, from the CSV tables of an experiment in a directory; OSError if a
+    table is missing."""
     experiment = experiment_registry.make(name)
-    path = out / f"{name}.png"
-    tables = {table: read_table(out / f"{table}.csv") for table in experiment.tables}
+    tables = {table: read_table(results / f"{table}.csv") for table in experiment.tables}
     with file_errors(path):
         experiment.plot(path, tables)
-    return path
