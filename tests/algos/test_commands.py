@@ -156,6 +156,9 @@ def test_bad_options_of_train(options: Any, message: str, tmp_path: Path, capsys
     assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
 
 
+GAME = 'environment = "bimatrix_v0"\n'
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -166,12 +169,27 @@ def test_bad_options_of_train(options: Any, message: str, tmp_path: Path, capsys
         ("a.yaml", "settings:\n  seed: 1:20.5", "line 2: 1:20.5 is a number of base 60 in YAML"),
         ("a.ini", "", "a configuration is a .toml, .yaml or .yml file"),
         ("a.toml", "iteratons = 3", "Did you mean 'iterations'"),
+        ("a.toml", GAME + "settings.seed = -1", "/a.toml: seed must be an integer >= 0"),
+        ("a.toml", GAME + "settings.sed = 1", "/a.toml: "),
+        ("a.toml", GAME + "arguments.horizn = 1", "/a.toml: argument of bimatrix_v0: unknown name 'horizn'"),
+        ("a.toml", GAME + "arguments.horizon = 0", "/a.toml: horizon must be an integer >= 1"),
+        ("a.toml", GAME + "checkpoint_every = 0", "/a.toml: checkpoint_every must be an integer >= 1"),
+        ("a.toml", "iterations = 3", "/a.toml: environment: which one?"),
     ],
 )
 def test_bad_files(name: str, text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / name).write_text(text)
     assert ermas("train", "--file", str(tmp_path / name), "--out", str(tmp_path / "run")) == 2
-    assert message in capsys.readouterr().err.replace("\n", " ")
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert message in said
+    assert said.count(name) == 1
+
+
+def test_a_wrong_option_is_not_laid_on_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.toml").write_text(GAME)
+    out = ("--out", str(tmp_path / "run"))
+    assert ermas("train", "--file", str(tmp_path / "a.toml"), "--settings", "seed", "-1", *out) == 2
+    assert "ermas train: seed must be an integer" in capsys.readouterr().err
 
 
 def test_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -554,7 +572,7 @@ def test_sweep_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 def test_bad_input_of_sweep_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "sweep.toml").write_text(SWEEP.replace("seeds", "seds"))
     assert ermas("sweep", str(tmp_path / "sweep.toml"), "--out", str(tmp_path)) == 2
-    assert "Did you mean 'seeds'" in capsys.readouterr().err
+    assert re.search(r"sweep.toml: .*Did you mean 'seeds'", capsys.readouterr().err, re.DOTALL)
     assert ermas("plot", "figure-9", "--results", str(tmp_path)) == 2
     assert "Did you mean 'figure-" in capsys.readouterr().err
     assert ermas("plot", "figure-2", "--results", str(tmp_path)) == 2

@@ -3,7 +3,8 @@
 import json
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,17 @@ def read_configuration(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{path}: must hold a table of settings, not {type(found).__name__}.")
     return found
+
+
+@contextmanager
+def values_of(path: Path | None) -> Iterator[None]:
+    """For code that uses what a file holds, and nothing else: its ValueErrors name the file. None changes nothing."""
+    try:
+        yield
+    except ValueError as error:
+        if path is None or str(error).startswith(f"{path}: "):
+            raise
+        raise ValueError(f"{path}: {error}") from error
 
 
 _PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""

@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 
 from ermas_algos.algorithms.config import from_json, to_json
-from ermas_algos.commands.configuration_file import read_configuration, write_toml
+from ermas_algos.commands.configuration_file import read_configuration, values_of, write_toml
 from ermas_algos.commands.console import job_progress
 from ermas_algos.commands.exit_status import DONE, FAILED, FROM_FINISHED_JOBS
 from ermas_algos.commands.options import optional, prepare_directory
@@ -41,7 +41,8 @@ class Sweep:
 
     def run(self, console: Console) -> int:
         """Exit status."""
-        sweep: SweepData = from_json(SweepData, read_configuration(self.file))
+        with values_of(self.file):
+            sweep: SweepData = from_json(SweepData, read_configuration(self.file))
         prepare_directory(self.out)
         with locked_directory(self.out):
             with job_progress(console, "training, then tests") as report:

@@ -14,7 +14,7 @@ from ermas_algos.algorithms.run import OPTIONS, Run, merged, trainer_type, with_
 from ermas_algos.algorithms.saved_training import read_training
 from ermas_algos.algorithms.trainer import CHECKPOINT, Trainer
 from ermas_algos.checkpoint import content_of
-from ermas_algos.commands.configuration_file import nested, read_configuration, write_toml
+from ermas_algos.commands.configuration_file import nested, read_configuration, values_of, write_toml
 from ermas_algos.commands.console import progress_bar
 from ermas_algos.commands.exit_status import DONE
 from ermas_algos.commands.options import RESOLVED, NamesAndValues, given_arguments, optional, prepare_directory
@@ -67,9 +67,10 @@ class Train:
 
     def run(self, console: Console) -> int:
         """Exit status."""
-        run, checkpoint_every, preset = self._asked_for()
         path = self.out / CHECKPOINT
-        fresh = None if path.exists() else run.trainer()  # what cannot be trained leaves no directory
+        with values_of(None if self._options() else self.file):
+            run, checkpoint_every, preset = self._asked_for()
+            fresh = None if path.exists() else run.trainer()  # what cannot be trained leaves no directory
         prepare_directory(self.out)
         with locked_directory(self.out):
             trainer = _resumed(path, run) if fresh is None or path.exists() else fresh
@@ -104,6 +105,11 @@ class Train:
             return "the same command goes on from the last checkpoint"
         return "there was no checkpoint yet; the same command starts from the beginning"
 
+    def _options(self) -> dict[str, Any]:
+        """What the command line asks for, beside the file."""
+        named = ("algorithm", "environment", "preset", "iterations", _EVERY, "seed", "arguments", "settings")
+        return {name: value for name in named if (value := getattr(self, name)) not in (None, {})}
+
     def _asked_for(self) -> tuple[Run, int, str]:
         """The run that file and command line ask for, the iterations between checkpoints, and the preset's name."""
         given = {} if self.file is None else read_configuration(self.file)
@@ -113,10 +119,10 @@ class Train:
         for name in ("arguments", "settings"):
             if not isinstance(given.get(name, {}), Mapping):
                 raise ValueError(f"{self.file}: {name} must be a table of names and values, got {given[name]!r}.")
-        named = ("algorithm", "environment", "preset", "iterations", _EVERY)
-        options = {name: getattr(self, name) for name in named if getattr(self, name) is not None}
+        options = self._options()
+        seed = {"seed": options.pop("seed")} if "seed" in options else {}
         options["arguments"] = given_arguments(self.arguments, given.get("arguments", {}))
-        options["settings"] = nested(self.settings) | ({} if self.seed is None else {"seed": self.seed})
+        options["settings"] = nested(self.settings) | seed
         values = merged(merged({**OPTIONS, _EVERY: 50}, given), options)
         if values["environment"] is None:
             raise ValueError("environment: which one? (--environment NAME; `ermas info` lists them)")
