@@ -98,5 +98,20 @@ def test_too_deep_a_tree_is_refused_before_python_gives_up() -> None:
 
 
 def test_observations_must_be_an_array() -> None:
-    with pytest.raises(ValueError, match="needs observations in a Box"):
+    with pytest.raises(ValueError, match="needs observations that are arrays of numbers"):
         TreePlanner({"action": 0}).bind(spaces.Dict({}), spaces.Discrete(2))
+
+
+@pytest.mark.parametrize(
+    ("space", "last"),
+    [(spaces.Discrete(14), 0), (spaces.MultiDiscrete([3, 4]), 1), (spaces.MultiBinary([2, 2]), 3)],
+)
+def test_whole_numbers_are_entries_too(space: spaces.Space[Any], last: int) -> None:
+    tree = {"entry": last, "at_most": 0.5, "then": {"action": 2}, "otherwise": {"action": 3}}
+    planner = TreePlanner(tree)
+    planner.bind(space, spaces.Discrete(4))
+    seen = np.stack([space.sample() for _ in range(20)])
+    expected = np.where(seen.reshape(20, -1)[:, last] <= 0.5, 2, 3)
+    np.testing.assert_array_equal(planner.act(seen, np.empty((20, 0)), None), expected)
+    with pytest.raises(ValueError, match=f"entry must be at most {last}"):
+        TreePlanner({**tree, "entry": last + 1}).bind(space, spaces.Discrete(4))

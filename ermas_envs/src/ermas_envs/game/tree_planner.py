@@ -16,6 +16,8 @@ MOST_LEAVES = 1024
 """Of a tree that is taken from data."""
 DEEPEST = 64
 """Splits below each other."""
+NUMBERS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+"""Kinds of observations that a tree can read: every number of an array is an entry, a Discrete one has a single one."""
 _SPLIT = {"entry", "at_most", "then", "otherwise"}
 
 
@@ -76,9 +78,12 @@ class TreePlanner:
 
     def bind(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> None:
         """ValueError for observations that are no arrays, an entry that they lack, or an action outside its space."""
-        if not isinstance(observation_space, spaces.Box):
-            raise ValueError(f"a tree planner needs observations in a Box, got {observation_space}.")
-        size, needed = int(np.prod(observation_space.shape)), [entry for leaf in self.leaves for entry, *_ in leaf[0]]
+        if not isinstance(observation_space, NUMBERS):
+            raise ValueError(f"a tree planner needs observations that are arrays of numbers, got {observation_space}.")
+        size, needed = (
+            int(np.prod(observation_space.shape or ())),
+            [entry for leaf in self.leaves for entry, *_ in leaf[0]],
+        )
         if max(needed, default=0) >= size:
             raise ValueError(f"tree: entry must be at most {size - 1} in {observation_space}, got {max(needed)}.")
         self._action_space = action_space
