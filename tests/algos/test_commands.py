@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -156,7 +157,7 @@ def test_bad_options_of_train(options: Any, message: str, tmp_path: Path, capsys
     assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
 
 
-GAME = 'environment = "bimatrix_v0"\n'
+IN_A_FILE = 'environment = "bimatrix_v0"\n'
 
 
 @pytest.mark.parametrize(
@@ -169,11 +170,11 @@ GAME = 'environment = "bimatrix_v0"\n'
         ("a.yaml", "settings:\n  seed: 1:20.5", "line 2: 1:20.5 is a number of base 60 in YAML"),
         ("a.ini", "", "a configuration is a .toml, .yaml or .yml file"),
         ("a.toml", "iteratons = 3", "Did you mean 'iterations'"),
-        ("a.toml", GAME + "settings.seed = -1", "/a.toml: seed must be an integer >= 0"),
-        ("a.toml", GAME + "settings.sed = 1", "/a.toml: "),
-        ("a.toml", GAME + "arguments.horizn = 1", "/a.toml: argument of bimatrix_v0: unknown name 'horizn'"),
-        ("a.toml", GAME + "arguments.horizon = 0", "/a.toml: horizon must be an integer >= 1"),
-        ("a.toml", GAME + "checkpoint_every = 0", "/a.toml: checkpoint_every must be an integer >= 1"),
+        ("a.toml", IN_A_FILE + "settings.seed = -1", "/a.toml: seed must be an integer >= 0"),
+        ("a.toml", IN_A_FILE + "settings.sed = 1", "/a.toml: "),
+        ("a.toml", IN_A_FILE + "arguments.horizn = 1", "/a.toml: argument of bimatrix_v0: unknown name 'horizn'"),
+        ("a.toml", IN_A_FILE + "arguments.horizon = 0", "/a.toml: horizon must be an integer >= 1"),
+        ("a.toml", IN_A_FILE + "checkpoint_every = 0", "/a.toml: checkpoint_every must be an integer >= 1"),
         ("a.toml", "iterations = 3", "/a.toml: environment: which one?"),
     ],
 )
@@ -186,7 +187,7 @@ def test_bad_files(name: str, text: str, message: str, tmp_path: Path, capsys: p
 
 
 def test_a_wrong_option_is_not_laid_on_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "a.toml").write_text(GAME)
+    (tmp_path / "a.toml").write_text(IN_A_FILE)
     out = ("--out", str(tmp_path / "run"))
     assert ermas("train", "--file", str(tmp_path / "a.toml"), "--settings", "seed", "-1", *out) == 2
     assert "ermas train: seed must be an integer" in capsys.readouterr().err
@@ -567,6 +568,22 @@ def test_sweep_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     (tmp_path / "sweep.toml").write_text(SWEEP + broken + "aversion = 1.0\nshift = -9.0\n")
     assert ermas("sweep", str(tmp_path / "sweep.toml"), "--out", str(out), "--workers", "1") == 1
     assert re.search("failed: training_tiny_broken_seed-0_[0-9a-f]+: ValueError: shift must", capsys.readouterr().out)
+
+
+def test_sweeps_of_one_seed_each_are_put_together(tmp_path: Path) -> None:
+    def sweep(seeds: list[int], out: str) -> Path:
+        (tmp_path / f"{out}.toml").write_text(SWEEP.replace("seeds = [0]", f"seeds = {seeds}"))
+        assert ermas("sweep", str(tmp_path / f"{out}.toml"), "--out", str(tmp_path / out), "--workers", "1") == 0
+        return tmp_path / out
+
+    for seed in (0, 1):
+        shutil.copytree(sweep([seed], f"task-{seed}") / "sweep.jobs", tmp_path / "all/sweep.jobs", dirs_exist_ok=True)
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "all/sweep.jobs").iterdir()}
+    together = sweep([0, 1], "all")
+    assert before == {path.name: path.stat().st_mtime_ns for path in (together / "sweep.jobs").iterdir()}
+    rows = read_table(together / "sweep.csv")
+    for seed in (0, 1):
+        assert [row for row in rows if row["seed"] == seed] == read_table(tmp_path / f"task-{seed}" / "sweep.csv")
 
 
 def test_bad_input_of_sweep_and_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
