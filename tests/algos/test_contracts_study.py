@@ -61,6 +61,12 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "contracts.png").stat().st_size > 10_000
 
 
+def test_exact_multipliers_at_a_contract_are_those_of_its_worst_response() -> None:
+    best = contracts.optimum(7, "expected", 0.05)
+    row = contracts.judged("expected", 0.05, 7, "by hand", 0, best.payments, None)
+    assert contracts.multipliers_at(row) == pytest.approx((best.multiplier, best.multiplier), rel=1e-3)
+
+
 def test_the_summary_by_hand() -> None:
     """Two instances: on the first .6 of .8 is reached (a gain of a half), on the second nothing is to be gained."""
     labels = {"epsilon": 0.1, "exact_multiplier": 1.0}
@@ -74,9 +80,10 @@ def test_the_summary_by_hand() -> None:
         | {"robust_optimum": (0.8, 1.0)[k], "multiplier": multiplier}
         for k, seed, worst, multiplier in learned
     ]
-    (found,) = summary_rows(rows)
+    (found,) = summary_rows(rows, lambda row: (1.3, 1.4) if row["instance"] else (0.0, 0.9))
     assert found["gain"] == found["gain_median"] == pytest.approx(0.5)
     assert (found["worthwhile"], found["within_2_percent"], found["instances"]) == (1, 1, 2)
     assert (found["multipliers_within_20_percent"], found["trainings"]) == (1, 4)
+    assert found["multipliers_within_20_percent_of_own"] == 2  # .7 and 1.3
     assert found["worst_value"] == pytest.approx(0.795)
     assert "gain_low" in found

@@ -20,7 +20,7 @@ from ermas_algos.algorithms.trainer import Trainer
 from ermas_algos.evaluation.contract_certificate import likeliest_contracts
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
 from ermas_algos.learners.jax_config import JaxLearnerConfig
-from ermas_algos.number_cells import numbers_text
+from ermas_algos.number_cells import numbers_of, numbers_text
 from ermas_algos.studies.contracts_tables import NAIVE, summary_rows
 from ermas_algos.studies.learner_kinds import learning_with
 from ermas_envs import contract_v0
@@ -31,6 +31,7 @@ from ermas_envs.games.contract.settings import ContractSettings
 from ermas_envs.oracles.contracts import (
     ContractProblem,
     OptimalContract,
+    multiplier_range,
     optimal_contract,
     robust_expected,
     robust_support,
@@ -246,7 +247,12 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 def derived(tables: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
     """The summary, by the table of all contracts."""
-    return {SUMMARY: summary_rows([row for row in tables[NAME] if row["definition"] == EXPECTED])}
+    return {SUMMARY: summary_rows([row for row in tables[NAME] if row["definition"] == EXPECTED], multipliers_at)}
+
+
+def multipliers_at(row: Row) -> tuple[float, float]:
+    """The least and the largest exact λ at the contract of a row, by `expected`."""
+    return multiplier_range(problem_of(row["instance"]), np.array(numbers_of(row["payments"])), row["epsilon"])
 
 
 def plot(path: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

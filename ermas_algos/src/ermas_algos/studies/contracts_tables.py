@@ -1,6 +1,6 @@
 """Summary of contracts: how near methods come to the robust optimum, and what they gain of what is to be gained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,18 @@ NEAR_MULTIPLIER = 0.2
 """Share of the exact λ by which a learned one may be off."""
 
 
-def summary_rows(rows: Sequence[Row]) -> list[Row]:
+def summary_rows(rows: Sequence[Row], own_multipliers: Callable[[Row], tuple[float, float]]) -> list[Row]:
     """A row per method that learns and ε, of rows of one definition: means over the instances of means over the seeds.
 
     `within_2_percent`: instances whose worst case is at least 98 % of the robust optimum. `gain`: the share that is
     reached of what the robust optimum has more than the naive contract in its worst case, where that is more than 1 %
     (`worthwhile` instances), with a bootstrap 95 % interval over these instances. `multipliers_within_20_percent`: of
-    all `trainings`.
+    all `trainings`, by λ at the robust optimum; `multipliers_within_20_percent_of_own`: by λ at the contract that was
+    learned.
+
+    Args:
+        rows: of the table.
+        own_multipliers: the least and the largest exact λ at the contract of a row.
     """
     found = []
     for epsilon in sorted({row["epsilon"] for row in rows}):
@@ -33,7 +38,8 @@ def summary_rows(rows: Sequence[Row]) -> list[Row]:
         learned = [row for row in here if row["seed"] is not None]
         for method in dict.fromkeys(row["method"] for row in learned):
             labels = {"epsilon": epsilon, "method": method}
-            found.append(labels | _summary(naive, [row for row in learned if row["method"] == method]))
+            mine = [row for row in learned if row["method"] == method]
+            found.append(labels | _summary(naive, mine) | _multipliers(mine, own_multipliers))
     return found
 
 
@@ -54,8 +60,21 @@ def _summary(naive: dict[int, float], rows: Sequence[Row]) -> dict[str, Any]:
         gains = (worst - least)[worthwhile] / (best - least)[worthwhile]
         found |= interval_columns({"gain": mean(gains[:, None], np.random.default_rng(0))})
         found["gain_median"] = float(np.median(gains))
-    multipliers = [(row["multiplier"], row["exact_multiplier"]) for row in rows if row["multiplier"] is not None]
-    if multipliers:
-        own, exact = np.array(multipliers).T
-        found["multipliers_within_20_percent"] = int((np.abs(own - exact) <= NEAR_MULTIPLIER * exact).sum())
     return {**found, "trainings": len(rows)}
+
+
+def _multipliers(rows: Sequence[Row], own_multipliers: Callable[[Row], tuple[float, float]]) -> dict[str, Any]:
+    """How many λ were learned, where there is one."""
+    priced = [row for row in rows if row["multiplier"] is not None]
+    if not priced:
+        return {}
+    return {
+        "multipliers_within_20_percent": sum(
+            _near(row["multiplier"], row["exact_multiplier"], row["exact_multiplier"]) for row in priced
+        ),
+        "multipliers_within_20_percent_of_own": sum(_near(row["multiplier"], *own_multipliers(row)) for row in priced),
+    }
+
+
+def _near(multiplier: float, least: float, largest: float) -> bool:
+    return (1.0 - NEAR_MULTIPLIER) * least <= multiplier <= (1.0 + NEAR_MULTIPLIER) * largest
