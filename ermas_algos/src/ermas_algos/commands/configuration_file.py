@@ -28,11 +28,9 @@ def read_configuration(path: Path) -> dict[str, Any]:
     kinds: Mapping[str, Callable[[str], Any]] = {".toml": _parse_toml, ".yaml": parse_yaml, ".yml": parse_yaml}
     if path.suffix not in kinds:
         raise ValueError(f"{path}: a configuration is a .toml, .yaml or .yml file.")
-    try:
+    with values_of(path):
         found = kinds[path.suffix](read_text(path))
         check_plain(found)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path}: must hold a table of settings, not {type(found).__name__}.")
     return found

@@ -80,10 +80,8 @@ class TreePlanner:
         """ValueError for observations that are no arrays, an entry that they lack, or an action outside its space."""
         if not isinstance(observation_space, NUMBERS):
             raise ValueError(f"a tree planner needs observations that are arrays of numbers, got {observation_space}.")
-        size, needed = (
-            int(np.prod(observation_space.shape or ())),
-            [entry for leaf in self.leaves for entry, *_ in leaf[0]],
-        )
+        size = int(np.prod(observation_space.shape or ()))
+        needed = [entry for leaf in self.leaves for entry, *_ in leaf[0]]
         if max(needed, default=0) >= size:
             raise ValueError(f"tree: entry must be at most {size - 1} in {observation_space}, got {max(needed)}.")
         self._action_space = action_space
