@@ -2,7 +2,8 @@
 
 Every planner ends at a contract, and all of them are judged exactly (`ermas_envs.oracles.contracts`), by ERMAS's own
 definition of a deviation, `expected`. ERMAS plays in two versions: its planner learns from its payoff (paper), or from
-the Lagrangian. The exact contracts of the other definition, `support`, are in the table, too. ε, λ and values are per
+the Lagrangian. Every method starts three times per seed; the first start counts as one method, the best of the three
+as another. The exact contracts of the other definition, `support`, are in the table, too. ε, λ and values are per
 contract.
 """
 
@@ -21,7 +22,7 @@ from ermas_algos.evaluation.contract_certificate import likeliest_contracts
 from ermas_algos.experiments.jobs import Job, Row, Scale, Tables
 from ermas_algos.learners.jax_config import JaxLearnerConfig
 from ermas_algos.number_cells import numbers_of, numbers_text
-from ermas_algos.studies.contracts_tables import NAIVE, summary_rows
+from ermas_algos.studies.contracts_tables import NAIVE, best_starts, summary_rows
 from ermas_algos.studies.learner_kinds import learning_with
 from ermas_envs import contract_v0
 from ermas_envs.base.arrays import FloatArray
@@ -41,14 +42,18 @@ from ermas_envs.oracles.contracts import (
 )
 
 NAME = "contracts"
+STARTS = "contracts-starts"
 SUMMARY = "contracts-summary"
-TABLES = (NAME, SUMMARY)
+TABLES = (NAME, STARTS, SUMMARY)
 EXPECTED, SUPPORT = "expected", "support"
 """Names of the definitions."""
 EPSILONS: Mapping[str, Sequence[float]] = {EXPECTED: (0.02, 0.05, 0.1), SUPPORT: (0.05, 0.2)}
 """ε, or δ, of every definition, payoff per contract."""
 SEEDS = 3
 """Most seeds of a training."""
+STARTS_PER_SEED = 3
+START_SEEDS = 1000
+"""Distance of the training seeds of two starts of one seed."""
 LAST_SHARE = 0.25
 """Of the iterations, over whose end payments and λ are averaged: both move around the saddle point."""
 METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -104,14 +109,16 @@ class Trained:
     epsilon: float | None
     """ε of ERMAS, per contract."""
     seed: int
-    """Training seed."""
+    """Seed of the study."""
+    start: int
+    """Number of the training of this seed, from 0."""
     iterations: int | None
     """Outer iterations; None: as many as the preset says."""
 
     def run_settings(self) -> Run:
         """The training: the preset's, with learners of the faster kind."""
         algorithm, settings = METHODS[self.method]
-        given: dict[str, Any] = {**settings, "seed": self.seed}
+        given: dict[str, Any] = {**settings, "seed": self.seed + START_SEEDS * self.start}
         if self.epsilon is not None:
             given["epsilon"] = self.epsilon / HORIZON
         if self.iterations is not None:
@@ -131,7 +138,7 @@ class Trained:
     def key(self) -> str:
         """See `Job.key`."""
         algorithm = METHODS[self.method][0]
-        return data_key(f"{algorithm}_{self.instance}_seed-{self.seed}", self.configuration())
+        return data_key(f"{algorithm}_{self.instance}_seed-{self.seed}_start-{self.start}", self.configuration())
 
     def configuration(self) -> dict[str, Any]:
         return self.run_settings().as_options()
@@ -142,16 +149,13 @@ class Trained:
         seen = LastContracts(int(run.iterations * (1.0 - LAST_SHARE)))
         run.trainer().learn(run.iterations, callbacks=[seen])
         judgements = EPSILONS[EXPECTED] if self.epsilon is None else (self.epsilon,)
-        return {
-            NAME: [
-                judged(EXPECTED, epsilon, self.instance, self.method, self.seed, seen.payments, seen.multiplier)
-                for epsilon in judgements
-            ]
-        }
+        place, found = (self.instance, self.method, self.seed), (seen.payments, seen.multiplier)
+        own = {"start": self.start, "training_payoff": seen.payoff}
+        return {STARTS: [judged(EXPECTED, epsilon, *place, *found) | own for epsilon in judgements]}
 
 
 class LastContracts(Callback):
-    """Means of the likeliest contract and of λ, in payoffs, over the end of a training of one agent.
+    """Means of the likeliest contract, of λ and of the planner's payoff over the end of a training of one agent.
 
     Args:
         first: iterations that do not count.
@@ -161,12 +165,14 @@ class LastContracts(Callback):
         self.first = first
         self._payments: list[FloatArray] = []
         self._multipliers: list[float] = []
+        self._payoffs: list[float] = []
 
     def on_iteration(self, trainer: Trainer[Any], metrics: Mapping[str, Any]) -> None:
         """Remember, once enough are done."""
         if trainer.iteration <= self.first:
             return
         self._payments.append(likeliest_contracts(trainer)[0][0])
+        self._payoffs.append(HORIZON * float(metrics[f"payoff/{trainer.env.planner}"]))
         agent = trainer.env.agents[0]
         if (price := metrics.get(f"multiplier/{agent}")) is not None:
             scales = trainer.scales.values
@@ -178,8 +184,13 @@ class LastContracts(Callback):
         return np.asarray(np.mean(self._payments, axis=0))
 
     @property
+    def payoff(self) -> float:
+        """Per contract, under the training's own agents: ERMAS's are adversaries."""
+        return float(np.mean(self._payoffs))
+
+    @property
     def multiplier(self) -> float | None:
-        """None where there is no λ."""
+        """In payoffs; None where there is no λ."""
         return float(np.mean(self._multipliers)) if self._multipliers else None
 
 
@@ -229,15 +240,16 @@ def judged(
 
 
 def jobs(scale: Scale) -> Sequence[Job]:
-    """Exact contracts, then trainings: seeds × instances × methods × ε; a seed of everything before the next one."""
+    """Exact contracts, then trainings: seeds × starts × instances × methods × ε, a seed after the other."""
     instances = range(2 if scale.quick else REFERENCE_INSTANCES)
     epsilons = EPSILONS[EXPECTED][1:2] if scale.quick else EPSILONS[EXPECTED]
     iterations = 8 if scale.quick else None
     return [
         *(Exact(instance) for instance in instances),
         *(
-            Trained(instance, method, epsilon, seed, iterations)
+            Trained(instance, method, epsilon, seed, start, iterations)
             for seed in scale.numbers[:SEEDS]
+            for start in range(STARTS_PER_SEED)
             for instance in instances
             for method in METHODS
             for epsilon in ((None,) if method == "MARL" else epsilons)
@@ -246,8 +258,10 @@ def jobs(scale: Scale) -> Sequence[Job]:
 
 
 def derived(tables: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
-    """The summary, by the table of all contracts."""
-    return {SUMMARY: summary_rows([row for row in tables[NAME] if row["definition"] == EXPECTED], multipliers_at)}
+    """All contracts, with first and best starts beside the exact ones that jobs leave, and their summary."""
+    contracts = [*tables[NAME], *best_starts(tables[STARTS])]
+    expected = [row for row in contracts if row["definition"] == EXPECTED]
+    return {NAME: contracts, SUMMARY: summary_rows(expected, multipliers_at)}
 
 
 def multipliers_at(row: Row) -> tuple[float, float]:
