@@ -22,3 +22,10 @@ def test_two_seeds_are_drawn_themselves() -> None:
     draw_line(axes, {0.0: [1.0, 2.0, 3.0]}, "red", "o", "three")
     low, high = axes.collections[1].get_paths()[0].get_extents().intervaly
     assert (low, high) == pytest.approx((2.0 - 4.302653 / np.sqrt(3.0), 2.0 + 4.302653 / np.sqrt(3.0)))
+
+
+def test_ends_of_more_seeds_are_drawn_where_asked_for() -> None:
+    axes = Figure().subplots()
+    draw_line(axes, {0.0: [1.0, 3.0, 2.5], 1.0: [2.0, 2.5, 0.5]}, "red", "o", "three", ends=True)
+    (bars,) = axes.collections
+    assert [path.vertices[:, 1].tolist() for path in bars.get_paths()] == [[1.0, 3.0], [0.5, 2.5]]

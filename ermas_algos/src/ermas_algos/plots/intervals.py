@@ -18,19 +18,28 @@ def mean_and_half_width(values: Sequence[float]) -> tuple[float, float]:
     return float(array.mean()), float(half)
 
 
-def draw_line(axes: Axes, values: Mapping[float, Sequence[float]], color: str, marker: str, label: str) -> None:
+def draw_line(
+    axes: Axes, values: Mapping[float, Sequence[float]], color: str, marker: str, label: str, ends: bool = False
+) -> None:
     """A line through the means of the values (one per seed) at each abscissa, with their 95 % t-intervals as a band; of
     two seeds, whose interval would hide everything, with a bar from one to the other.
 
-    `label` is its name in a legend by `draw_legend`.
+    Args:
+        axes: where to draw.
+        values: by abscissa, one per seed.
+        color: of line and band.
+        marker: of the means.
+        label: its name in a legend by `draw_legend`.
+        ends: draw bars from the least to the largest value for more seeds, too.
     """
     places = sorted(values)
     found = [mean_and_half_width(values[place]) for place in places]
     means = [mean for mean, _ in found]
     axes.plot(places, means, color=color, marker=marker, markersize=5, linewidth=1.4, label=named(label))
-    if max((len(one) for one in values.values()), default=0) == 2:
-        ends = np.array([(min(values[place]), max(values[place])) for place in places])
-        axes.vlines(places, ends[:, 0], ends[:, 1], color=color, alpha=0.35, linewidth=3)
+    seeds = max((len(one) for one in values.values()), default=0)
+    if seeds == 2 or (ends and seeds > 2):
+        least, largest = ([end(values[place]) for place in places] for end in (min, max))
+        axes.vlines(places, least, largest, color=color, alpha=0.35, linewidth=3)
         return
     low, high = ([mean + sign * half for mean, half in found] for sign in (-1, 1))
     axes.fill_between(places, low, high, color=color, alpha=0.15, linewidth=0)

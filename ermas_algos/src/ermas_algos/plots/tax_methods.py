@@ -1,6 +1,6 @@
 """How pictures show tax planners: colours and marks of methods, values by seed, gains on MARL, lines of welfare."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from ermas_algos.plots import looks
-from ermas_algos.plots.intervals import draw_line
 
 Rows = Sequence[Mapping[str, Any]]
 Key = tuple[str, float | None]
@@ -45,27 +44,23 @@ def _by_seed(rows: Rows, key: Key, column: str, over: str) -> dict[float, dict[i
     return found
 
 
-def draw_gains(
-    axes: Axes,
-    rows: Rows,
-    drawn: Sequence[Key],
-    column: str,
-    over: str,
-    styles: Mapping[str, tuple[str, str]],
-    name: Callable[[Key], str] = label_of,
-) -> None:
-    """Values of a column minus MARL's, in per cent of MARL's mean, under methods' names; nothing where that is not
-    above 0, or missing. Methods with MARL's seeds are compared with MARL seed by seed, others with its mean."""
+def gains_over_marl(rows: Rows, key: Key, column: str, over: str) -> dict[float, list[float]]:
+    """A method's values of a column minus MARL's, in per cent of MARL's mean, one per seed at each value of the column
+    `over`; nothing where MARL's mean is not above 0, or missing. A method with MARL's seeds is compared with MARL seed
+    by seed, another one with its mean."""
     marl = _by_seed(rows, ("MARL", None), column, over)
     means = {place: float(np.mean(list(values.values()))) for place, values in marl.items()}
     base = {place: mean for place, mean in means.items() if mean > 0.0}
-    for key in drawn if base else ():
-        gains = {}
-        for place, values in _by_seed(rows, key, column, over).items():
-            if place in base:
-                others = marl[place] if values.keys() == marl[place].keys() else dict.fromkeys(values, base[place])
-                gains[place] = [100.0 * (values[seed] - others[seed]) / base[place] for seed in values]
-        draw_line(axes, gains, *styles[key[0]], name(key))
+    gains = {}
+    for place, values in _by_seed(rows, key, column, over).items():
+        if place in base:
+            others = marl[place] if values.keys() == marl[place].keys() else dict.fromkeys(values, base[place])
+            gains[place] = [100.0 * (values[seed] - others[seed]) / base[place] for seed in values]
+    return gains
+
+
+def name_gains(axes: Axes) -> None:
+    """Title, unit and a line at 0 of a picture of `gains_over_marl`."""
     axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
     axes.set_title("The same relative to MARL", loc="left", fontsize=10)
     axes.set_ylabel("welfare compared with MARL's mean (%)")

@@ -1,6 +1,11 @@
-"""Figure 5 in the full economy: welfare over the gap, curves, rates, equality and productivity, skills, ranks."""
+"""Figure 5 in the full economy: welfare over the gap, curves, rates, equality and productivity, skills, ranks.
 
-from collections.abc import Sequence
+Seeds are few and far apart, so that bars go from the least to the largest: their t-intervals would hide every line.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +14,24 @@ from matplotlib.figure import Figure
 
 from ermas_algos.number_cells import numbers_of
 from ermas_algos.plots.intervals import draw_line
-from ermas_algos.plots.tax_methods import ORACLE, STYLES, Key, Rows, draw_equal_welfare, draw_gains, label_of, values_of
+from ermas_algos.plots.tax_methods import (
+    ORACLE,
+    STYLES,
+    Key,
+    Rows,
+    draw_equal_welfare,
+    gains_over_marl,
+    label_of,
+    name_gains,
+    values_of,
+)
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 _STYLES = {**STYLES, ORACLE: ("#111827", ".")}
 """Colour and marker of the methods."""
+_draw_line = partial(draw_line, ends=True)
+_BESIDE = 0.04
+"""Distance of two methods at one abscissa, where their bars would lie upon each other: share of the way to the next."""
 _WELFARE = {
     "eq_times_prod": "equality × productivity",
     "utilitarian": "mean utility",
@@ -69,7 +87,8 @@ def _label(key: Key) -> str:
 
 def _welfare(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
     for key in drawn:
-        draw_line(axes, values_of(rows, key, "fresh_welfare", "eta_test"), *_STYLES[key[0]], _label(key))
+        values = values_of(rows, key, "fresh_welfare", "eta_test")
+        _draw_line(axes, _beside(values, key, drawn), *_STYLES[key[0]], _label(key))
     axes.axvline(home, color="0.85", linewidth=6, zorder=0)
     axes.set_title("Welfare with fresh agents", loc="left", fontsize=10)
     axes.set_xlabel("risk aversion η of the test (bar: training)")
@@ -77,9 +96,22 @@ def _welfare(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
 
 
 def _relative(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
-    draw_gains(axes, rows, drawn, "fresh_welfare", "eta_test", _STYLES, _label)
+    for key in drawn:
+        if gains := gains_over_marl(rows, key, "fresh_welfare", "eta_test"):
+            _draw_line(axes, _beside(gains, key, drawn), *_STYLES[key[0]], _label(key))
+    name_gains(axes)
     axes.axvline(home, color="0.85", linewidth=6, zorder=0)
     axes.set_xlabel("risk aversion η of the test (bar: training)")
+
+
+def _beside(values: Mapping[float, Sequence[float]], key: Key, drawn: Sequence[Key]) -> dict[float, Sequence[float]]:
+    """Values at abscissas of the method's own, next to those that all have, where bars must be kept apart."""
+    places = sorted(values)
+    if all(len(found) < 2 for found in values.values()):
+        return dict(values)
+    apart = min((after - before for before, after in pairwise(places)), default=0.0)
+    shift = _BESIDE * apart * (drawn.index(key) - (len(drawn) - 1) / 2)
+    return {place + shift: values[place] for place in places}
 
 
 def _rates(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
@@ -120,7 +152,7 @@ def _reported(axes: Axes, curves: Rows) -> None:
         largest = max((abs(float(np.mean(v))) for v in values.values()), default=0.0)
         if largest > 0.0:
             shares = {place: [value / largest for value in found] for place, found in values.items()}
-            draw_line(axes, shares, color, "", f"{words}, largest {float(f'{largest:.3g}'):g}")
+            _draw_line(axes, shares, color, "", f"{words}, largest {float(f'{largest:.3g}'):g}")
     axes.set_title("MARL at home: agents over training", loc="left", fontsize=10)
     axes.set_xlabel("outer iteration")
     axes.set_ylabel("share of the largest mean")
@@ -135,7 +167,7 @@ def _planner_curves(axes: Axes, curves: Rows, drawn: Sequence[Key]) -> None:
         values = values_of(mine, key, "eq_times_prod", "env_steps")
         if values:
             millions = {steps / 1e6: found for steps, found in values.items()}
-            draw_line(axes, millions, _STYLES[key[0]][0], "", _label(key))
+            _draw_line(axes, millions, _STYLES[key[0]][0], "", _label(key))
     axes.set_title("Welfare with the agents of the training", loc="left", fontsize=10)
     axes.set_xlabel("environment steps (million)")
     axes.set_ylabel("equality × mean coin of an agent (coin)")
@@ -145,7 +177,7 @@ def _skills(axes: Axes, skills: Rows, column: str, words: str, drawn: Sequence[K
     found = means_by_rank(skills, column)
     for key in drawn:
         if key in found and key[0] != ORACLE:
-            draw_line(axes, found[key], *_STYLES[key[0]], _label(key))
+            _draw_line(axes, _beside(found[key], key, drawn), *_STYLES[key[0]], _label(key))
     axes.set_xticks(sorted({row["rank"] for row in skills if row.get("eta_test") is not None}))
     axes.set_title(f"Who does what (mean over tests): {column}", loc="left", fontsize=10)
     axes.set_xlabel("rank of skill")
