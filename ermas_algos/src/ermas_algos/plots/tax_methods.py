@@ -1,6 +1,7 @@
 """How pictures show tax planners: colours and marks of methods, values by seed, gains on MARL, lines of welfare."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from ermas_algos.plots import looks
+from ermas_algos.plots.intervals import draw_line
 
 Rows = Sequence[Mapping[str, Any]]
 Key = tuple[str, float | None]
@@ -24,6 +26,9 @@ STYLES: Mapping[str, looks.Look] = {
     "ERMAS": looks.ERMAS,
 }
 """Colour and marker of the methods that both economies have."""
+
+_BESIDE = 0.04
+"""Distance of two methods at one abscissa, as a share of the way to the next one."""
 
 
 def label_of(key: Key) -> str:
@@ -44,23 +49,40 @@ def _by_seed(rows: Rows, key: Key, column: str, over: str) -> dict[float, dict[i
     return found
 
 
-def gains_over_marl(rows: Rows, key: Key, column: str, over: str) -> dict[float, list[float]]:
-    """A method's values of a column minus MARL's, in per cent of MARL's mean, one per seed at each value of the column
-    `over`; nothing where MARL's mean is not above 0, or missing. A method with MARL's seeds is compared with MARL seed
-    by seed, another one with its mean."""
+def beside(values: Mapping[float, Sequence[float]], key: Key, drawn: Sequence[Key]) -> dict[float, Sequence[float]]:
+    """A method's values at abscissas of its own, next to those that all methods share, if there are several values: the
+    bars of all would lie upon each other."""
+    places = sorted(values)
+    if all(len(found) < 2 for found in values.values()):
+        return dict(values)
+    apart = min((after - before for before, after in pairwise(places)), default=0.0)
+    shift = _BESIDE * apart * (drawn.index(key) - (len(drawn) - 1) / 2)
+    return {place + shift: values[place] for place in places}
+
+
+def draw_gains(
+    axes: Axes,
+    rows: Rows,
+    drawn: Sequence[Key],
+    column: str,
+    over: str,
+    styles: Mapping[str, tuple[str, str]],
+    name: Callable[[Key], str] = label_of,
+    ends: bool = False,
+) -> None:
+    """Values of a column minus MARL's, in per cent of MARL's mean, under methods' names; nothing where that is not
+    above 0, or missing. Methods with MARL's seeds are compared with MARL seed by seed, others with its mean. With
+    `ends` bars show seeds, as in `draw_line`, beside each other."""
     marl = _by_seed(rows, ("MARL", None), column, over)
     means = {place: float(np.mean(list(values.values()))) for place, values in marl.items()}
     base = {place: mean for place, mean in means.items() if mean > 0.0}
-    gains = {}
-    for place, values in _by_seed(rows, key, column, over).items():
-        if place in base:
-            others = marl[place] if values.keys() == marl[place].keys() else dict.fromkeys(values, base[place])
-            gains[place] = [100.0 * (values[seed] - others[seed]) / base[place] for seed in values]
-    return gains
-
-
-def name_gains(axes: Axes) -> None:
-    """Title, unit and a line at 0 of a picture of `gains_over_marl`."""
+    for key in drawn if base else ():
+        gains = {}
+        for place, values in _by_seed(rows, key, column, over).items():
+            if place in base:
+                others = marl[place] if values.keys() == marl[place].keys() else dict.fromkeys(values, base[place])
+                gains[place] = [100.0 * (values[seed] - others[seed]) / base[place] for seed in values]
+        draw_line(axes, beside(gains, key, drawn) if ends else gains, *styles[key[0]], name(key), ends)
     axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
     axes.set_title("The same relative to MARL", loc="left", fontsize=10)
     axes.set_ylabel("welfare compared with MARL's mean (%)")

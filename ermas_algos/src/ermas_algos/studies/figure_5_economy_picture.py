@@ -3,9 +3,8 @@
 Seeds are few and far apart, so that bars go from the least to the largest: their t-intervals would hide every line.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,10 @@ from ermas_algos.plots.tax_methods import (
     STYLES,
     Key,
     Rows,
+    beside,
     draw_equal_welfare,
-    gains_over_marl,
+    draw_gains,
     label_of,
-    name_gains,
     values_of,
 )
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
@@ -30,8 +29,6 @@ from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 _STYLES = {**STYLES, ORACLE: ("#111827", ".")}
 """Colour and marker of the methods."""
 _draw_line = partial(draw_line, ends=True)
-_BESIDE = 0.04
-"""Distance of two methods at one abscissa, where their bars would lie upon each other: share of the way to the next."""
 _WELFARE = {
     "eq_times_prod": "equality × productivity",
     "utilitarian": "mean utility",
@@ -88,7 +85,7 @@ def _label(key: Key) -> str:
 def _welfare(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
     for key in drawn:
         values = values_of(rows, key, "fresh_welfare", "eta_test")
-        _draw_line(axes, _beside(values, key, drawn), *_STYLES[key[0]], _label(key))
+        _draw_line(axes, beside(values, key, drawn), *_STYLES[key[0]], _label(key))
     axes.axvline(home, color="0.85", linewidth=6, zorder=0)
     axes.set_title("Welfare with fresh agents", loc="left", fontsize=10)
     axes.set_xlabel("risk aversion η of the test (bar: training)")
@@ -96,22 +93,9 @@ def _welfare(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
 
 
 def _relative(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
-    for key in drawn:
-        if gains := gains_over_marl(rows, key, "fresh_welfare", "eta_test"):
-            _draw_line(axes, _beside(gains, key, drawn), *_STYLES[key[0]], _label(key))
-    name_gains(axes)
+    draw_gains(axes, rows, drawn, "fresh_welfare", "eta_test", _STYLES, _label, ends=True)
     axes.axvline(home, color="0.85", linewidth=6, zorder=0)
     axes.set_xlabel("risk aversion η of the test (bar: training)")
-
-
-def _beside(values: Mapping[float, Sequence[float]], key: Key, drawn: Sequence[Key]) -> dict[float, Sequence[float]]:
-    """Values at abscissas of the method's own, next to those that all have, where bars must be kept apart."""
-    places = sorted(values)
-    if all(len(found) < 2 for found in values.values()):
-        return dict(values)
-    apart = min((after - before for before, after in pairwise(places)), default=0.0)
-    shift = _BESIDE * apart * (drawn.index(key) - (len(drawn) - 1) / 2)
-    return {place + shift: values[place] for place in places}
 
 
 def _rates(axes: Axes, rows: Rows, drawn: Sequence[Key], home: float) -> None:
@@ -177,7 +161,7 @@ def _skills(axes: Axes, skills: Rows, column: str, words: str, drawn: Sequence[K
     found = means_by_rank(skills, column)
     for key in drawn:
         if key in found and key[0] != ORACLE:
-            _draw_line(axes, _beside(found[key], key, drawn), *_STYLES[key[0]], _label(key))
+            _draw_line(axes, beside(found[key], key, drawn), *_STYLES[key[0]], _label(key))
     axes.set_xticks(sorted({row["rank"] for row in skills if row.get("eta_test") is not None}))
     axes.set_title(f"Who does what (mean over tests): {column}", loc="left", fontsize=10)
     axes.set_xlabel("rank of skill")

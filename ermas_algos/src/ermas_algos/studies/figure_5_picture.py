@@ -11,17 +11,7 @@ from matplotlib.figure import Figure
 from ermas_algos.number_cells import numbers_of
 from ermas_algos.plots import looks
 from ermas_algos.plots.intervals import draw_line
-from ermas_algos.plots.tax_methods import (
-    ORACLE,
-    STYLES,
-    Key,
-    Rows,
-    draw_equal_welfare,
-    gains_over_marl,
-    label_of,
-    name_gains,
-    values_of,
-)
+from ermas_algos.plots.tax_methods import ORACLE, STYLES, Key, Rows, draw_equal_welfare, draw_gains, label_of, values_of
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write_figure
 from ermas_envs.games.taxation.tax_schedule import US_FEDERAL_CUTOFFS_USD
 
@@ -97,10 +87,7 @@ def _welfare(axes: Axes, gap: GapAxis, rows: Rows, drawn: Sequence[Key]) -> None
 
 
 def _relative(axes: Axes, gap: GapAxis, rows: Rows, drawn: Sequence[Key]) -> None:
-    for key in drawn:
-        if gains := gains_over_marl(rows, key, "exact_welfare", gap.column):
-            draw_line(axes, gains, *_STYLES[key[0]], label_of(key))
-    name_gains(axes)
+    draw_gains(axes, rows, drawn, "exact_welfare", gap.column, _STYLES)
     axes.set_xlabel(gap.words)
 
 
