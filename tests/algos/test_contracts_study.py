@@ -23,7 +23,7 @@ def test_jobs_are_30_instances_times_methods_times_seeds_times_starts() -> None:
     check_keys(job.key for job in jobs)
     trained = [job for job in jobs if isinstance(job, contracts.Trained)]
     assert len(jobs) - len(trained) == 30
-    assert len(trained) == 30 * 3 * 3 * (1 + 2 * 3)  # seeds × starts × (MARL, and two kinds of planners at three ε)
+    assert len(trained) == 30 * 3 * (3 + 3 + 3 * 3)  # seeds × (starts of MARL, ε, ε × starts of the Lagrangian planner)
     assert len({job.run_settings().config.seed for job in trained}) == 9
     half = next(job for job in trained if job.epsilon == 0.02).run_settings()
     assert half.config.epsilon == 0.01  # of the two steps of an episode one is for signing
