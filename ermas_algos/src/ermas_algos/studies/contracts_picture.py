@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ermas_algos.plots import looks
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write_figure
+from ermas_algos.studies.contracts_tables import BEST_OF
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -23,28 +24,39 @@ _LOOKS: Mapping[str, looks.Look] = {
 
 
 def plot_contracts(path: Path, rows: Rows) -> None:
-    """Write the figure: a panel per ε with instances in ascending order, and one of λ.
+    """Write the figure: a panel per ε with instances in ascending order, and one of λ. The best of several starts has
+    dashed lines and hollow marks.
 
     Args:
         path: file to write.
         rows: of the table, of one definition.
     """
     epsilons = sorted({row["epsilon"] for row in rows})
-    figure = Figure(figsize=(4.2 * (len(epsilons) + 1), 4.4), dpi=110, layout="constrained")
+    figure = Figure(figsize=(4.2 * (len(epsilons) + 1), 4.8), dpi=110, layout="constrained")
     axes = list(np.atleast_1d(figure.subplots(1, len(epsilons) + 1)))
     for panel, epsilon in zip(axes, epsilons, strict=False):
         _draw_shares(panel, [row for row in rows if row["epsilon"] == epsilon])
         panel.set_title(f"ε = {epsilon:g}", loc="left", fontsize=10)
-    axes[0].set_ylabel("worst case / exact robust optimum, mean over seeds")
+    axes[0].set_ylabel("worst case / robust optimum, mean over seeds")
     _draw_multipliers(axes[-1], rows)
     for panel in axes:
         panel.spines[["top", "right"]].set_visible(False)
-    draw_legend(figure, legend_entries(axes[:1]), loc="outside lower center", ncols=5, frameon=False)
+    draw_legend(figure, legend_entries(axes[:1]), loc="outside lower center", ncols=4, frameon=False)
     write_figure(figure, path)
 
 
+def _looks(rows: Rows) -> dict[str, tuple[looks.Look, bool]]:
+    """Look of every method in the rows that has one, and whether it is the best of several starts."""
+    names = dict.fromkeys(row["method"] for row in rows)
+    of_one = {name: name.partition(BEST_OF)[0] for name in names}
+    order = sorted(
+        (name for name in names if of_one[name] in _LOOKS), key=lambda name: list(_LOOKS).index(of_one[name])
+    )
+    return {name: (_LOOKS[of_one[name]], of_one[name] != name) for name in order}
+
+
 def _draw_shares(axes: Axes, rows: Rows) -> None:
-    for method, (color, marker) in _LOOKS.items():
+    for method, ((color, marker), best) in _looks(rows).items():
         own = [row for row in rows if row["method"] == method]
         shares = [
             np.mean([row["worst_value"] / row["robust_optimum"] for row in own if row["instance"] == instance])
@@ -57,6 +69,8 @@ def _draw_shares(axes: Axes, rows: Rows) -> None:
                 marker=marker,
                 markersize=4,
                 linewidth=1,
+                linestyle="--" if best else "-",
+                fillstyle="none" if best else "full",
                 color=color,
                 label=named(method),
             )
@@ -66,14 +80,15 @@ def _draw_shares(axes: Axes, rows: Rows) -> None:
 
 
 def _draw_multipliers(axes: Axes, rows: Rows) -> None:
-    for method, (color, marker) in _LOOKS.items():
+    for method, ((color, marker), best) in _looks(rows).items():
         pairs = [
             (row["exact_multiplier"], row["multiplier"])
             for row in rows
             if row["method"] == method and row["multiplier"] is not None
         ]
         if pairs:
-            axes.plot(*np.transpose(pairs), marker, color=color, markersize=4, alpha=0.7)
+            style = "none" if best else "full"
+            axes.plot(*np.transpose(pairs), marker, color=color, markersize=4, alpha=0.7, fillstyle=style)
     most = max(row["exact_multiplier"] for row in rows)
     ends = np.array([0.0, most])
     axes.plot(ends, ends, color="#111827", linewidth=0.8)
