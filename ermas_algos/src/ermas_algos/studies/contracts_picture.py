@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from ermas_algos.plots import looks
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write_figure
-from ermas_algos.studies.contracts_tables import BEST_OF
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -20,7 +19,11 @@ _LOOKS: Mapping[str, looks.Look] = {
     "MARL": looks.MARL,
     "ERMAS": looks.PAPERS_GRADIENT,
     "ERMAS, Lagrangian planner": looks.ERMAS,
+    "MARL, best of 3 starts": looks.MARL,
+    "ERMAS, Lagrangian planner, best of 3 starts": looks.ERMAS,
 }
+_DASHED = ("MARL, best of 3 starts", "ERMAS, Lagrangian planner, best of 3 starts")
+"""Methods with the colour of another one: dashed lines and hollow marks."""
 
 
 def plot_contracts(path: Path, rows: Rows) -> None:
@@ -45,18 +48,8 @@ def plot_contracts(path: Path, rows: Rows) -> None:
     write_figure(figure, path)
 
 
-def _looks(rows: Rows) -> dict[str, tuple[looks.Look, bool]]:
-    """Look of every method in the rows that has one, and whether it is the best of several starts."""
-    names = dict.fromkeys(row["method"] for row in rows)
-    of_one = {name: name.partition(BEST_OF)[0] for name in names}
-    order = sorted(
-        (name for name in names if of_one[name] in _LOOKS), key=lambda name: list(_LOOKS).index(of_one[name])
-    )
-    return {name: (_LOOKS[of_one[name]], of_one[name] != name) for name in order}
-
-
 def _draw_shares(axes: Axes, rows: Rows) -> None:
-    for method, ((color, marker), best) in _looks(rows).items():
+    for method, (color, marker) in _LOOKS.items():
         own = [row for row in rows if row["method"] == method]
         shares = [
             np.mean([row["worst_value"] / row["robust_optimum"] for row in own if row["instance"] == instance])
@@ -69,8 +62,8 @@ def _draw_shares(axes: Axes, rows: Rows) -> None:
                 marker=marker,
                 markersize=4,
                 linewidth=1,
-                linestyle="--" if best else "-",
-                fillstyle="none" if best else "full",
+                linestyle="--" if method in _DASHED else "-",
+                fillstyle=_fill(method),
                 color=color,
                 label=named(method),
             )
@@ -79,16 +72,19 @@ def _draw_shares(axes: Axes, rows: Rows) -> None:
     axes.set_ylim(min(0.3, axes.get_ylim()[0]), 1.02)
 
 
+def _fill(method: str) -> Literal["none", "full"]:
+    return "none" if method in _DASHED else "full"
+
+
 def _draw_multipliers(axes: Axes, rows: Rows) -> None:
-    for method, ((color, marker), best) in _looks(rows).items():
+    for method, (color, marker) in _LOOKS.items():
         pairs = [
             (row["exact_multiplier"], row["multiplier"])
             for row in rows
             if row["method"] == method and row["multiplier"] is not None
         ]
         if pairs:
-            style = "none" if best else "full"
-            axes.plot(*np.transpose(pairs), marker, color=color, markersize=4, alpha=0.7, fillstyle=style)
+            axes.plot(*np.transpose(pairs), marker, color=color, markersize=4, alpha=0.7, fillstyle=_fill(method))
     most = max(row["exact_multiplier"] for row in rows)
     ends = np.array([0.0, most])
     axes.plot(ends, ends, color="#111827", linewidth=0.8)

@@ -17,8 +17,6 @@ WORTHWHILE = 0.01
 NEAR_MULTIPLIER = 0.2
 """Share of the exact λ by which a learned one may be off."""
 
-BEST_OF = ", best of "
-"""Between a method's name and the number of its starts."""
 _OF_STARTS = ("start", "training_payoff")
 """Columns that only the table of all starts has."""
 
@@ -39,7 +37,7 @@ def best_starts(rows: Sequence[Row]) -> list[Row]:
     first = [min(group, key=lambda row: row["start"]) for group in groups.values()]
     best = [
         max(group, key=lambda row: row["training_payoff"])
-        | {"method": f"{group[0]['method']}{BEST_OF}{len(group)} starts"}
+        | {"method": f"{group[0]['method']}, best of {len(group)} starts"}
         for group in groups.values()
         if len(group) > 1
     ]
