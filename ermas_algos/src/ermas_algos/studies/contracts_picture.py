@@ -13,17 +13,19 @@ from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write
 
 Rows = Sequence[Mapping[str, Any]]
 
+_BEST_STARTS: Mapping[str, looks.Look] = {
+    "MARL, best of 3 starts": looks.MARL,
+    "ERMAS, Lagrangian planner, best of 3 starts": looks.ERMAS,
+}
+"""Looks of their single starts, with dashed lines and hollow marks."""
 _LOOKS: Mapping[str, looks.Look] = {
     "exact, robust": looks.ROBUST_OPTIMUM,
     "exact, naive": looks.NAIVE_OPTIMUM,
     "MARL": looks.MARL,
     "ERMAS": looks.PAPERS_GRADIENT,
     "ERMAS, Lagrangian planner": looks.ERMAS,
-    "MARL, best of 3 starts": looks.MARL,
-    "ERMAS, Lagrangian planner, best of 3 starts": looks.ERMAS,
+    **_BEST_STARTS,
 }
-_DASHED = ("MARL, best of 3 starts", "ERMAS, Lagrangian planner, best of 3 starts")
-"""Methods with the colour of another one: dashed lines and hollow marks."""
 
 
 def plot_contracts(path: Path, rows: Rows) -> None:
@@ -62,7 +64,7 @@ def _draw_shares(axes: Axes, rows: Rows) -> None:
                 marker=marker,
                 markersize=4,
                 linewidth=1,
-                linestyle="--" if method in _DASHED else "-",
+                linestyle="--" if method in _BEST_STARTS else "-",
                 fillstyle=_fill(method),
                 color=color,
                 label=named(method),
@@ -73,7 +75,7 @@ def _draw_shares(axes: Axes, rows: Rows) -> None:
 
 
 def _fill(method: str) -> Literal["none", "full"]:
-    return "none" if method in _DASHED else "full"
+    return "none" if method in _BEST_STARTS else "full"
 
 
 def _draw_multipliers(axes: Axes, rows: Rows) -> None:
