@@ -24,8 +24,11 @@ class JointActionCheck:
     def __init__(self, roles: Roles, action_spaces: Mapping[str, spaces.Space[Any]], num_envs: int) -> None:
         self._roles, self._spaces, self._num_envs = roles, action_spaces, num_envs
         self._bounds = {group: _common_bounds(action_spaces[names[0]]) for group, names in roles.groups.items()}
-        # Engines of many like roles read their actions by group, those of two read them by role.
-        self._many = max(len(group) for group in roles.groups.values()) > 2
+        self._shapes = {
+            group: (num_envs, *(action_spaces[names[0]].shape or ())) for group, names in roles.groups.items()
+        }
+        # Engines of many like roles, and of unlike ones, read actions by group, those of two like ones by role.
+        self._by_group = max(len(group) for group in roles.groups.values()) != 2
 
     def __call__(self, actions: Mapping[str, Any]) -> ByRole[Array]:
         """Actions by role, (R, *action shape) each, or by group, (R, n, *action shape), as `ByRole`.
@@ -44,7 +47,7 @@ class JointActionCheck:
                 f"actions must name exactly {list(self._spaces)}, got {list(actions)} (by group: {groups})."
             )
         checked = {group: self._roles_of(group, actions) for group in self._roles.groups}
-        if self._many and all(isinstance(parts, np.ndarray) for parts in checked.values()):
+        if self._by_group and all(isinstance(parts, np.ndarray) for parts in checked.values()):
             by_group = {group: np.ascontiguousarray(np.swapaxes(parts, 0, 1)) for group, parts in checked.items()}
             return ByRole(self._roles, by_group)
         pairs = (zip(self._roles.groups[group], parts, strict=True) for group, parts in checked.items())
@@ -70,9 +73,12 @@ class JointActionCheck:
             batches = [np.asarray(actions[role]) for role in roles]
         except (RuntimeError, TypeError, ValueError):
             batches = [as_array(role, actions[role]) for role in roles]  # which tells whose they are
-        shape, dtype = (self._num_envs, *(space.shape or ())), batches[0].dtype
-        if all(batch.shape == shape and batch.dtype == dtype for batch in batches):
-            together = batches[0] if len(batches) == 1 else np.concatenate(batches)
+        shape, first = self._shapes[group], batches[0]
+        alike = first.shape == shape
+        for batch in batches[1:]:
+            alike = alike and batch.shape == shape and batch.dtype == first.dtype
+        if alike:
+            together = first if len(batches) == 1 else np.concatenate(batches)
             if _are_inside(space, together, self._bounds[group]):
                 if isinstance(space, spaces.Discrete):
                     together = together.astype(np.int64, copy=False)
@@ -106,8 +112,10 @@ def _are_inside(space: spaces.Space[Any], batch: Array, common: tuple[float, flo
     if isinstance(space, spaces.Box):
         if batch.dtype.kind not in "iuf":
             return False
-        if common is not None and batch.size and common[0] <= batch.min() and batch.max() <= common[1]:
-            return True
+        if common is not None and batch.size:
+            low, high = np.minimum.reduce(batch, axis=None), np.maximum.reduce(batch, axis=None)
+            if common[0] <= low and high <= common[1]:
+                return True
         return bool(((batch >= space.low) & (batch <= space.high)).all())
     if batch.dtype.kind not in "iu":
         return False

@@ -10,6 +10,8 @@ from ermas_envs.games.contract.step import see_contracts
 
 _ROOM = 1.0 + 1e-6
 """Keeps sums that float32 rounds up within the space."""
+_WIDTH = 64
+"""Replicas whose sums are added side by side."""
 
 
 class Observed:
@@ -28,6 +30,7 @@ class Observed:
         self._chances = np.ascontiguousarray(problems.probabilities, np.float32)
         self._costs = (problems.costs / unit).astype(np.float32)
         self._value = (problems.expected_rewards / unit).astype(np.float32)
+        self._room = np.zeros((1 + problems.num_outcomes, _WIDTH), dtype=np.float32)
         with memory_for(num_envs):
             self._seen = np.zeros((num_envs, problems.number, self.size(problems)), dtype=np.float32)
         self._unsigned = np.zeros((1, problems.number, self.size(problems)), dtype=np.float32)
@@ -53,4 +56,4 @@ class Observed:
         return seen
 
     def _write(self, replicas: IntArray, payments: FloatArray, seen: NDArray[np.float32]) -> None:
-        see_contracts(replicas, payments, self._unit, self._chances, self._costs, self._value, seen)
+        see_contracts(replicas, payments, self._unit, self._chances, self._costs, self._value, self._room, seen)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ermas_envs.base.arrays import FloatArray, IntArray, UIntArray
-from ermas_envs.kernels.compiled import compiled
+from ermas_envs.kernels.compiled import compiled, internal
 from ermas_envs.kernels.random_draws import uniform
 
 Float32Array = NDArray[np.float32]
@@ -18,6 +18,7 @@ def see_contracts(
     chances: Float32Array,
     costs: Float32Array,
     value: Float32Array,
+    room: Float32Array,
     seen: Float32Array,
 ) -> None:
     """Write what agents see of payments (R, N, O) into `seen` (R, N, 1 + O + 2 n), but for the time that is left.
@@ -29,20 +30,36 @@ def see_contracts(
         chances: (N, n, O) of outcomes, by action.
         costs: (N, n) of actions, divided.
         value: (N, n) what the principal expects of actions before it pays, divided.
+        room: (O + 1, W) of any content: sums of W replicas are added side by side, which the processor does at once.
         seen: of all replicas.
     """
     agents, actions, outcomes = chances.shape
-    for replica in replicas:
-        for agent in range(agents):
-            row, paid = seen[replica, agent], payments[replica, agent]
-            for outcome in range(outcomes):
-                row[1 + outcome] = np.float32(paid[outcome]) * unit
+    width = room.shape[1]
+    for agent in range(agents):
+        for begin in range(0, len(replicas), width):
+            some = replicas[begin : begin + width]
+            for place, replica in enumerate(some):
+                for outcome in range(outcomes):
+                    paid = np.float32(payments[replica, agent, outcome]) * unit
+                    room[outcome, place] = seen[replica, agent, 1 + outcome] = paid
             for action in range(actions):
-                expected = row[1] * chances[agent, action, 0]
-                for outcome in range(1, outcomes):
-                    expected += row[1 + outcome] * chances[agent, action, outcome]
-                row[1 + outcomes + action] = expected - costs[agent, action]
-                row[1 + outcomes + actions + action] = value[agent, action] - expected
+                _expect(room, chances[agent, action])
+                cost, worth = costs[agent, action], value[agent, action]
+                for place, replica in enumerate(some):
+                    expected = room[outcomes, place]
+                    seen[replica, agent, 1 + outcomes + action] = expected - cost
+                    seen[replica, agent, 1 + outcomes + actions + action] = worth - expected
+
+
+@internal
+def _expect(room: Float32Array, chances: Float32Array) -> None:
+    """Write the sums of payments, weighed with their chances, into the last row."""
+    outcomes = len(chances)
+    for place in range(room.shape[1]):
+        room[outcomes, place] = room[0, place] * chances[0]
+    for outcome in range(1, outcomes):
+        for place in range(room.shape[1]):
+            room[outcomes, place] += room[outcome, place] * chances[outcome]
 
 
 @compiled
