@@ -546,6 +546,36 @@ def test_joint_check_names_the_culprit(change: dict[str, Any], message: str) -> 
         JointActionCheck(ROLES, SPACES, 2)({**GOOD, **change})
 
 
+UNLIKE = Roles({"c": ["c"], "planner": ["planner"]}, ["c", "planner"])
+OF_UNLIKE = {role: SPACES[role] for role in UNLIKE.names}
+
+
+@pytest.mark.parametrize("chosen", [[0, 2], np.array([0, 2], np.uint8), (0, 1), np.array([2, 1])], ids=repr)
+def test_roles_that_are_all_unlike_are_given_by_group_and_by_role(chosen: Any) -> None:
+    given = JointActionCheck(UNLIKE, OF_UNLIKE, 2)({"planner": GOOD["planner"], "c": chosen})
+    assert given.by_group["c"].shape == (2, 1)
+    assert given["c"].dtype == np.int64
+    np.testing.assert_array_equal(given["c"], chosen)
+    np.testing.assert_array_equal(given["planner"], GOOD["planner"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"c": np.array([0, 3])}, r"actions\['c'\] must lie in"),
+        ({"c": np.array([0.0, 1.0])}, r"actions\['c'\] must be integers"),
+        ({"c": np.array([0])}, r"actions\['c'\] must have shape \(2,\), got \(1,\)"),
+        ({"c": [[0], [1, 2]]}, r"actions\['c'\] must be an array of numbers"),
+        ({"planner": np.array([[2, 2], [0, 0]])}, r"actions\['planner'\] must lie in"),
+        ({"e": np.array([0, 0])}, "actions must name exactly"),
+    ],
+    ids=repr,
+)
+def test_joint_check_names_the_culprit_among_unlike_roles(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        JointActionCheck(UNLIKE, OF_UNLIKE, 2)({"c": GOOD["c"], "planner": GOOD["planner"], **change})
+
+
 ALIKE = np.stack([GOOD["a"], GOOD["b"], GOOD["d"]], axis=1)
 GROUPED = {"alike": ALIKE, "c": GOOD["c"][:, None], "planner": GOOD["planner"][:, None]}
 

@@ -28,7 +28,8 @@ class JointActionCheck:
             group: (num_envs, *(action_spaces[names[0]].shape or ())) for group, names in roles.groups.items()
         }
         # Engines of many like roles, and of unlike ones, read actions by group, those of two like ones by role.
-        self._by_group = max(len(group) for group in roles.groups.values()) != 2
+        most = max(len(group) for group in roles.groups.values())
+        self._all_unlike, self._many = most == 1, most > 2
 
     def __call__(self, actions: Mapping[str, Any]) -> ByRole[Array]:
         """Actions by role, (R, *action shape) each, or by group, (R, n, *action shape), as `ByRole`.
@@ -46,8 +47,11 @@ class JointActionCheck:
             raise ValueError(
                 f"actions must name exactly {list(self._spaces)}, got {list(actions)} (by group: {groups})."
             )
+        if self._all_unlike:
+            alone = {group: self._role_of(group, roles[0], actions) for group, roles in self._roles.groups.items()}
+            return ByRole(self._roles, alone)
         checked = {group: self._roles_of(group, actions) for group in self._roles.groups}
-        if self._by_group and all(isinstance(parts, np.ndarray) for parts in checked.values()):
+        if self._many and all(isinstance(parts, np.ndarray) for parts in checked.values()):
             by_group = {group: np.ascontiguousarray(np.swapaxes(parts, 0, 1)) for group, parts in checked.items()}
             return ByRole(self._roles, by_group)
         pairs = (zip(self._roles.groups[group], parts, strict=True) for group, parts in checked.items())
@@ -58,12 +62,21 @@ class JointActionCheck:
             return False
         if actions.keys() != self._spaces.keys():
             return True
-        axes = [(np.ndim(actions[role]), len(space.shape or ())) for role, space in self._spaces.items()]
+        axes = [(as_array(role, actions[role]).ndim, len(space.shape or ())) for role, space in self._spaces.items()]
         return all(given == own + 2 for given, own in axes)
 
     def _group(self, group: str, given: object) -> Array:
         roles = self._roles.groups[group]
         return check_group_actions(group, roles, self._spaces[roles[0]], given, self._num_envs)
+
+    def _role_of(self, group: str, role: str, actions: Mapping[str, Any]) -> Array:
+        """(R, 1, *action shape) of the only role of a group, checked."""
+        space, batch = self._spaces[role], actions[role]
+        given = isinstance(batch, np.ndarray) and batch.shape == self._shapes[group]
+        if not given or not _are_inside(space, batch, self._bounds[group]):
+            batch = check_action_batch(role, space, batch, self._num_envs)
+        alone: Array = (batch.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else batch)[:, None]
+        return alone
 
     def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Array | list[Array]:
         """(R, *action shape) of each role of a group, checked; one array (n, R, *action shape) where they are alike."""

@@ -261,7 +261,7 @@ class EngineBatch:
             self._over = self._over | ended
             return
         replicas = np.flatnonzero(ended)
-        self._steps[replicas] = 0
+        self._steps *= ~ended
         self._episodes = self._episodes + ended
         self._reset_engine(replicas, from_scratch=False)
 

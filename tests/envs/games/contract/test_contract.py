@@ -96,6 +96,22 @@ def test_agents_see_what_actions_are_worth_to_both_sides() -> None:
     assert step.observations["agent_0"][0] == pytest.approx(worth, abs=rounding)
 
 
+@pytest.mark.parametrize("num_envs", [1, 63, 64, 65, 200])
+def test_what_is_seen_of_a_contract_is_what_its_numbers_say_in_every_replica(num_envs: int) -> None:
+    """Sums of several replicas are made together, however many there are."""
+    env = contract_v0.batched_env(num_envs, num_agents=2)
+    named = np.random.default_rng(3).uniform(-1.0, 1.0, (num_envs, 8)).astype(np.float32)
+    env.reset(seed=0)
+    seen = env.step({**dict.fromkeys(env.agents, np.zeros(num_envs, int)), "planner": named}).observations
+    problems = env.engine.settings.problems  # type: ignore[attr-defined]
+    payments = env.engine.payments_of(named)  # type: ignore[attr-defined]
+    largest = max(env.engine.most_paid, problems.rewards.max(), problems.costs.max())  # type: ignore[attr-defined]
+    for k, agent in enumerate(env.agents):
+        paid = payments[:, k] @ problems.probabilities[k].T
+        expected = [payments[:, k], paid - problems.costs[k], problems.expected_rewards[k] - paid]
+        np.testing.assert_allclose(seen[agent][:, 1:], np.concatenate(expected, axis=1) / largest, atol=3e-6)
+
+
 def test_nobody_works_before_the_contract_is_signed_and_nobody_signs_after() -> None:
     env = contract_v0.batched_env(2, instances=ONE, payments="grid", payment_levels=5)
     seen = env.reset(seed=0)
