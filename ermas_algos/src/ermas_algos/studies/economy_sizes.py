@@ -164,7 +164,7 @@ class Size:
 
 
 VILLAGE = Size("figure-5", "village", 800, 700, 200, (0.0025, 0.005, 0.01, 0.02), 20)
-"""Four people, 100 steps, a map of 13 × 13. Fresh agents have a regret of .016 at home, by exploiters."""
+"""Four people, 100 steps, a map of 13 × 13; what exploiters gain among fresh agents: docs/figure-5.md."""
 PAPER = Size(
     "figure-5-paper",
     "ai-economist",

@@ -71,9 +71,8 @@ class JointActionCheck:
 
     def _role_of(self, group: str, role: str, actions: Mapping[str, Any]) -> Array:
         """(R, 1, *action shape) of the only role of a group, checked."""
-        space, batch = self._spaces[role], actions[role]
-        given = isinstance(batch, np.ndarray) and batch.shape == self._shapes[group]
-        if not given or not _are_inside(space, batch, self._bounds[group]):
+        space, batch = self._spaces[role], as_array(role, actions[role])
+        if batch.shape != self._shapes[group] or not _are_inside(space, batch, self._bounds[group]):
             batch = check_action_batch(role, space, batch, self._num_envs)
         alone: Array = (batch.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else batch)[:, None]
         return alone
