@@ -4,7 +4,7 @@ import csv
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 
 DOCS = Path(__file__).parents[2] / "docs"
 Row = dict[str, str]
@@ -130,3 +130,19 @@ def tolls_of(rows: Sequence[Row]) -> str:
     count = Counter(short(float(row["tolls"].split()[1]), 2) for row in rows)
     each = [f"{toll} × {number}" if len(count) > 1 else toll for toll, number in sorted(count.items())]
     return f"({', '.join(each)})"
+
+
+def test_which_start_of_a_contract_is_chosen() -> None:
+    """By what the planner earned in its training: how often that is near the best start, and how far from the truth."""
+    starts: dict[tuple[str, ...], list[Row]] = {}
+    for row in results("contracts-starts"):
+        if row["method"] == "ERMAS, Lagrangian planner":
+            starts.setdefault((row["epsilon"], row["instance"], row["seed"]), []).append(row)
+    chosen = [max(rows, key=lambda row: float(row["training_payoff"])) for rows in starts.values()]
+    best = [max(float(row["worst_value"]) for row in rows) for rows in starts.values()]
+    near = sum(float(row["worst_value"]) > most - 0.002 for row, most in zip(chosen, best, strict=True))
+    off = [abs(float(row["training_payoff"]) - float(row["worst_value"])) for rows in starts.values() for row in rows]
+    text = " ".join((DOCS / "contracts.md").read_text(encoding="utf-8").split())
+    assert f"within .002 of the best one in {near} of {len(starts)} cases" in text
+    assert f"median difference {short(median(off), 4)}; above .02 in one of ten" in text
+    assert round(10 * sum(one > 0.02 for one in off) / len(off)) == 1
