@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True, help="folder with the tables")
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
     mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
 
     def table(name: str) -> Rows:
