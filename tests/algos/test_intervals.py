@@ -4,13 +4,20 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ermas_algos.plots.intervals import draw_line, mean_and_half_width
+from ermas_algos.plots.intervals import draw_line, mean_and_bar, mean_and_half_width
 
 
 def test_the_interval_of_three_seeds_is_students() -> None:
     mean, half = mean_and_half_width([1.0, 2.0, 3.0])
     assert mean == 2.0
     assert half == pytest.approx(4.302653 / np.sqrt(3.0), rel=1e-6)
+
+
+def test_bars_of_few_seeds_stay_within_what_was_seen() -> None:
+    """Three regrets above 0 must not be drawn with a bar below 0."""
+    assert mean_and_bar([0.1, 0.2, 0.9]) == pytest.approx((0.4, 0.3, 0.5))
+    mean, half = mean_and_half_width([0.0, 0.0, 0.0, 0.0, 1.0])
+    assert mean_and_bar([0.0, 0.0, 0.0, 0.0, 1.0]) == (mean, half, half)
 
 
 def test_two_seeds_are_drawn_themselves() -> None:

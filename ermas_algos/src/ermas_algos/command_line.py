@@ -18,6 +18,7 @@ from ermas_algos.commands.plot import Plot
 from ermas_algos.commands.reproduce import Reproduce
 from ermas_algos.commands.sweep import Sweep
 from ermas_algos.commands.train import Train
+from ermas_envs.base.arguments import unknown_name
 from ermas_envs.base.text import replace_what_cannot_be_shown
 
 Command = (
@@ -82,6 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command `ermas` does, in any process; always ends in SystemExit. Without arguments it is its help."""
     replace_what_cannot_be_shown()
     given = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
+    names = [setting.name for _, setting in map(get_args, get_args(Command))]
+    if not given[0].startswith("-") and given[0] not in names:
+        _say(f"ermas {given[0]}: {unknown_name('command', given[0], names)}")
+        sys.exit(UNUSABLE)
     command: Train | Evaluate | Certify | Explain | Reproduce | Sweep | Plot | Info = tyro.cli(
         _overview() if given[0] in ("-h", "--help") else Command,
         prog="ermas",

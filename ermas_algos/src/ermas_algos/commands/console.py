@@ -24,13 +24,14 @@ def progress_bar(console: Console) -> Progress:
 
 
 @contextmanager
-def job_progress(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar over jobs, in stages or not; gives the callback for `run_jobs`: (jobs that are over, all jobs)."""
+def job_progress(console: Console, what: str, then: str = "") -> Iterator[Callable[[int, int], None]]:
+    """A bar over jobs, in stages or not; gives the callback for `run_jobs`: (jobs that are over, all jobs). While all
+    are over, it says `then`: something else takes its time."""
     with progress_bar(console) as progress:
         bar = progress.add_task(what, total=None, news="")
 
         def report(done: int, total: int) -> None:
-            progress.update(bar, completed=done, total=total)
+            progress.update(bar, completed=done, total=total, news=then if done == total else "")
 
         yield report
 

@@ -1,6 +1,7 @@
 """`ermas evaluate`: frozen planners of any library against fresh agents across a reality gap."""
 
 import itertools
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -160,7 +161,10 @@ class Evaluate:
 def _checkpoint(text: str) -> Path | None:
     """The checkpoint that a planner's text means, if it means one."""
     path = Path(text)
-    named = bool(text) and not text.startswith("{") and (path.is_dir() or path.suffix == Path(CHECKPOINT).suffix)
+    if not text or text.startswith("{"):
+        return None
+    elsewhere = not {"/", os.sep}.isdisjoint(text) and ":" not in text and path.suffix not in (".zip", ".json")
+    named = path.is_dir() or path.suffix == Path(CHECKPOINT).suffix or elsewhere
     return checkpoint_file(path) if named else None
 
 

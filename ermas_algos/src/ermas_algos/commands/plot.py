@@ -49,6 +49,10 @@ class Plot:
                 redraw_sweep(self.results, path)
             else:
                 redraw(self.name, self.results, path)
+        except FileNotFoundError as error:
+            raise ValueError(
+                f"{error.filename}: {error.strerror}; --results names the directory of the tables."
+            ) from error
         except (LookupError, TypeError, ValueError, AttributeError, csv.Error) as error:
             raise ValueError(
                 f"{self.results}: its tables are not those of {self.name}, or they are damaged "

@@ -49,7 +49,7 @@ class Reproduce:
         scale = Scale(min(self.seeds, 2) if self.quick else self.seeds, self.quick, self.first_seed)
         check_choice("experiment", self.experiment, experiment_registry.names())
         prepare_directory(self.out)
-        with job_progress(console, self.experiment) as report:
+        with job_progress(console, self.experiment, "tables and pictures …") as report:
             backend = backend_of(self.workers, self.address)
             outcome = reproduce(self.experiment, scale, self.out, backend, report, self.earlier)
         if outcome.failed:

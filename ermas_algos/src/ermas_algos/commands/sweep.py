@@ -45,7 +45,7 @@ class Sweep:
             sweep: SweepData = from_json(SweepData, read_configuration(self.file))
         prepare_directory(self.out)
         with locked_directory(self.out):
-            with job_progress(console, "training, then tests") as report:
+            with job_progress(console, "training, then tests", "tables and pictures …") as report:
                 outcome = run_sweep(sweep, self.out, backend_of(self.workers, self.address), report)
             write_toml(self.out / "sweep.toml", to_json(sweep))
         if outcome.failed:

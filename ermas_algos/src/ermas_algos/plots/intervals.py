@@ -18,6 +18,17 @@ def mean_and_half_width(values: Sequence[float]) -> tuple[float, float]:
     return float(array.mean()), float(half)
 
 
+FEW = 5
+"""Values of which there must be as many for their t-interval to say something."""
+
+
+def mean_and_bar(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean, and how far a bar reaches below and above it: the 95 % t-interval; of fewer than `FEW` values, whose
+    interval would go beyond everything that was seen, from the least to the largest."""
+    mean, half = mean_and_half_width(values)
+    return (mean, mean - min(values), max(values) - mean) if len(values) < FEW else (mean, half, half)
+
+
 def draw_line(
     axes: Axes, values: Mapping[float, Sequence[float]], color: str, marker: str, label: str, ends: bool = False
 ) -> None:

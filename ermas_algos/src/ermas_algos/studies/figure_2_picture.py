@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ermas_algos.plots import looks
-from ermas_algos.plots.intervals import mean_and_half_width
+from ermas_algos.plots.intervals import mean_and_bar
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 Rows = Sequence[Mapping[str, Any]]
@@ -73,8 +73,8 @@ def _points(axes: Axes, rows: Rows, group: str, kind: str, label: str, symbol: s
     points = []
     for place, value in enumerate(dict.fromkeys(r[group] for r in rows)):
         members = [r for r in rows if r[group] == value]
-        agents = mean_and_half_width([(r["agent_0_payoff"] + r["agent_1_payoff"]) / 2 for r in members])
-        planner = mean_and_half_width([r["planner_payoff"] for r in members])
+        agents = mean_and_bar([(r["agent_0_payoff"] + r["agent_1_payoff"]) / 2 for r in members])
+        planner = mean_and_bar([r["planner_payoff"] for r in members])
         points.append((agents, planner))
         if symbol is not None:
             text, at = f"{symbol} = {float(value):g}", (agents[0], planner[0])
@@ -82,9 +82,9 @@ def _points(axes: Axes, rows: Rows, group: str, kind: str, label: str, symbol: s
             offset = (side, (-8 + 14 * (place % 2)) if kind == "frozen" else 10)
             axes.annotate(text, at, xytext=offset, textcoords="offset points", fontsize=7, color=color)
     x, y = ([pair[k][0] for pair in points] for k in (0, 1))
-    half_x, half_y = ([pair[k][1] for pair in points] for k in (0, 1))
+    bars_x, bars_y = ([[pair[k][side] for pair in points] for side in (1, 2)] for k in (0, 1))
     axes.errorbar(
-        x, y, xerr=half_x, yerr=half_y, color=color, marker=marker, fillstyle=_FILLS[learner], label=label, zorder=3,
+        x, y, xerr=bars_x, yerr=bars_y, color=color, marker=marker, fillstyle=_FILLS[learner], label=label, zorder=3,
         markersize=9 if marker == "*" else 5, linewidth=0.9, elinewidth=0.8,
         linestyle=line if learner == "SB3 PPO" or not line else ":",
     )  # fmt: skip
@@ -106,12 +106,13 @@ def _regrets(axes: Axes, rows: Rows) -> None:
         for kind, line in (("exact", "-"), ("estimated", ":")):
             epsilons = sorted({r["epsilon"] for r in chosen})
             summaries = [
-                mean_and_half_width([r[f"{kind}_regret_{i}"] for r in chosen if r["epsilon"] == e for i in (0, 1)])
+                mean_and_bar([r[f"{kind}_regret_{i}"] for r in chosen if r["epsilon"] == e for i in (0, 1)])
                 for e in epsilons
             ]
-            means, halves = zip(*summaries, strict=True)
+            means, below, above = zip(*summaries, strict=True)
             axes.errorbar(
-                epsilons, means, yerr=halves, color=_COLORS[mode], linestyle=line, linewidth=0.9, elinewidth=0.8,
+                epsilons, means, yerr=[below, above], color=_COLORS[mode], linestyle=line, linewidth=0.9,
+                elinewidth=0.8,
                 marker="o" if kind == "exact" else "x", markersize=5, fillstyle=_FILLS[learner],
                 label=f'{kind}: {_NAMES[learner]}, "{mode}"',
             )  # fmt: skip

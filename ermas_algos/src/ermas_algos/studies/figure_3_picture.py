@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ermas_algos.plots.intervals import mean_and_half_width
+from ermas_algos.plots.intervals import mean_and_bar
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 Rows = Sequence[Mapping[str, Any]]
@@ -48,9 +48,9 @@ def _curves(axes: Axes, rows: Rows, column: str) -> None:
     for beta in sorted({r["beta"] for r in rows}):
         mine = [r for r in rows if r["beta"] == beta]
         iterations = sorted({r["iteration"] for r in mine})
-        summaries = [mean_and_half_width([r[column] for r in mine if r["iteration"] == i]) for i in iterations]
-        means = [mean for mean, _ in summaries]
-        low, high = ([mean + sign * half for mean, half in summaries] for sign in (-1, 1))
+        summaries = [mean_and_bar([r[column] for r in mine if r["iteration"] == i]) for i in iterations]
+        means = [mean for mean, _, _ in summaries]
+        low, high = [mean - below for mean, below, _ in summaries], [mean + above for mean, _, above in summaries]
         color = _COLORS.get(beta, "black")
         axes.plot(iterations, means, color=color, linestyle=_LINES.get(beta, "-"), linewidth=1.3, label=f"β = {beta:g}")
         axes.fill_between(iterations, low, high, color=color, alpha=0.15, linewidth=0)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ermas_algos.plots import looks
-from ermas_algos.plots.intervals import mean_and_half_width
+from ermas_algos.plots.intervals import mean_and_bar
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, named, write_figure
 
 Rows = Sequence[Mapping[str, Any]]
@@ -46,12 +46,14 @@ def plot_followers(path: Path, rows: Rows, followers: Sequence[str]) -> None:
 
 
 def _draw(axes: Axes, rows: Rows, column: str, followers: Sequence[str], shift: float, color: str, key: Key) -> None:
-    """Means with 95 % t-intervals, and every seed."""
+    """Means with bars (`mean_and_bar`), and every seed."""
     label = key[0] if key[1] is None else f"{key[0]}, ε = {key[1]:g}"
     for place, name in enumerate(followers):
         values = [row[column] for row in rows if row["followers"] == name]
         if not values:
             continue
-        mean, half = mean_and_half_width(values)
+        mean, below, above = mean_and_bar(values)
         axes.plot([place + shift + 0.07] * len(values), values, ".", color=color, markersize=4, alpha=0.6)
-        axes.errorbar(place + shift, mean, yerr=half, color=color, marker="o", markersize=5, label=named(label))
+        axes.errorbar(
+            place + shift, mean, yerr=[[below], [above]], color=color, marker="o", markersize=5, label=named(label)
+        )

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ermas_algos.plots.intervals import mean_and_half_width
+from ermas_algos.plots.intervals import mean_and_bar
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 _STYLES = {
@@ -44,10 +44,10 @@ def _draw(axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
         updates = sorted({r["updates"] for r in mine})
         if not updates:
             continue
-        summaries = [mean_and_half_width([r["cosine"] for r in mine if r["updates"] == m]) for m in updates]
-        means = [mean for mean, _ in summaries]
+        summaries = [mean_and_bar([r["cosine"] for r in mine if r["updates"] == m]) for m in updates]
+        means, *bars = zip(*summaries, strict=True)
         axes.plot(updates, means, color=color, marker=marker, markersize=4, linewidth=1, label=estimator)
-        axes.errorbar(updates, means, [half for _, half in summaries], color=color, linestyle="", linewidth=1)
+        axes.errorbar(updates, means, bars, color=color, linestyle="", linewidth=1)
     axes.axhline(0.0, color="0.85", linewidth=0.8, zorder=0)
     axes.set_ylim(-1.05, 1.05)
     axes.set_xscale("log")

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ermas_algos.plots.intervals import mean_and_half_width
+from ermas_algos.plots.intervals import FEW, mean_and_half_width
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 _STYLES = {
@@ -31,7 +31,7 @@ def plot_mixing(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
                 for value in values
             ]
             means, halves = zip(*summaries, strict=True)
-            if len(mine) < 5 * len(values):  # the interval of a few seeds says little: every seed instead
+            if len(mine) < FEW * len(values):  # the interval of a few seeds says little: every seed instead
                 seeds = [(r["multiplier"], r["lagrangian"] - r["dual_function"]) for r in mine]
                 axes.plot(*zip(*seeds, strict=True), ".", color=color, markersize=5, alpha=0.6)
                 halves = (0.0,) * len(values)

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ermas_algos.plots.intervals import mean_and_half_width
+from ermas_algos.plots.intervals import FEW, mean_and_half_width
 from ermas_algos.plots.verbatim import draw_legend, legend_entries, write_figure
 
 Rows = Sequence[Mapping[str, Any]]
@@ -52,9 +52,9 @@ def plot_multipliers(path: Path, rows: Rows) -> None:
 
 
 def _draw(axes: Axes, values: Sequence[float], height: float, color: str, marker: str, label: str | None) -> None:
-    """The mean with its interval; of fewer than 5 seeds, whose interval says little, every seed instead."""
+    """The mean with its interval; of fewer than `FEW` seeds, whose interval says little, every seed instead."""
     mean, half = mean_and_half_width(values)
-    if len(values) < 5:
+    if len(values) < FEW:
         axes.plot(values, [height] * len(values), ".", color=color, markersize=4, alpha=0.6)
         half = 0.0
     axes.errorbar(mean, height, xerr=half, color=color, marker=marker, markersize=4, label=label)

@@ -19,8 +19,9 @@ LARGEST_PAYOFF = 1e30
 def unknown_name(argument: str, given: object, known: Iterable[str]) -> ValueError:
     """Error for a name that is not among `known`; suggests the nearest match."""
     names = sorted(known)
-    near = get_close_matches(given, names, n=1, cutoff=0.4) if isinstance(given, str) else []
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    small = {name.lower(): name for name in names}  # a difference in capitals is none
+    near = get_close_matches(given.lower(), small, n=1, cutoff=0.5) if isinstance(given, str) else []
+    hint = f" Did you mean {small[near[0]]!r}?" if near else ""
     return ValueError(f"{argument}: unknown name {shown(given)}.{hint} Known: {', '.join(names)}.")
 
 
