@@ -16,6 +16,7 @@ def test_the_interval_of_three_seeds_is_students() -> None:
 def test_bars_of_few_seeds_stay_within_what_was_seen() -> None:
     """Three regrets above 0 must not be drawn with a bar below 0."""
     assert mean_and_bar([0.1, 0.2, 0.9]) == pytest.approx((0.4, 0.3, 0.5))
+    assert mean_and_bar([0.1, 0.1, 0.1])[1:] == (pytest.approx(0.0, abs=1e-15), 0.0), "their mean is above .1"
     mean, half = mean_and_half_width([0.0, 0.0, 0.0, 0.0, 1.0])
     assert mean_and_bar([0.0, 0.0, 0.0, 0.0, 1.0]) == (mean, half, half)
 

@@ -26,7 +26,9 @@ def mean_and_bar(values: Sequence[float]) -> tuple[float, float, float]:
     """Mean, and how far a bar reaches below and above it: the 95 % t-interval; of fewer than `FEW` values, whose
     interval would go beyond everything that was seen, from the least to the largest."""
     mean, half = mean_and_half_width(values)
-    return (mean, mean - min(values), max(values) - mean) if len(values) < FEW else (mean, half, half)
+    if len(values) >= FEW:
+        return mean, half, half
+    return mean, max(mean - min(values), 0.0), max(max(values) - mean, 0.0)  # the mean of equal values may be rounded
 
 
 def draw_line(
