@@ -2,8 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Python compiles what is imported, when it is; to compile all at once is half of the time that an installation takes.
-PIP_INSTALL := -m pip --disable-pip-version-check -q install --no-compile -c constraints.txt
+PIP_INSTALL := -m pip --disable-pip-version-check -q install -c constraints.txt
 PACKAGES := ermas_envs/pyproject.toml ermas_algos/pyproject.toml
 GROUPS := pyproject.toml # its table of dependency groups
 
@@ -137,7 +136,7 @@ wheels: venv-dev
 lowest: venv-dev
 	$(BIN)/python -m venv --clear .venv-lowest
 	.venv-lowest/bin/python $(PIP_INSTALL) pip
-	.venv-lowest/bin/python -m pip --disable-pip-version-check -q install --no-compile -c .ci/lowest.txt \
+	.venv-lowest/bin/python -m pip --disable-pip-version-check -q install -c .ci/lowest.txt \
 	  -e ./ermas_envs -e ./ermas_algos pytest pytest-timeout hypothesis
 	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -p no:cacheprovider $(LOWEST)
 
