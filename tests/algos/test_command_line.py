@@ -367,6 +367,14 @@ def inputs(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_folder_that_a_picture_has_not_is_not_taken_for_that_of_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, out = Path(__file__).parents[2] / "docs/results", tmp_path / "nowhere/a.png"
+    assert ermas(monkeypatch, "plot", "mixing", "--results", str(results), "--out", str(out)) == 2
+    assert capsys.readouterr().err == f"ermas plot: {out}: No such file or directory\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"), BAD_INPUT, ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else ""
 )

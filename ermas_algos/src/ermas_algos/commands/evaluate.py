@@ -144,6 +144,8 @@ class Evaluate:
             return hook("planner", table)
         kind, separator, rest = text.partition(":")
         if not separator:
+            if not {"/", os.sep}.isdisjoint(text):
+                checkpoint_file(Path(text))  # which says what runs there are
             raise ValueError(
                 f"{text}: is no run, no .safetensors, .zip or .json file, no registered name "
                 f"({', '.join(planner_registry.names())}), and not constant:ACTION or module:name."
@@ -161,10 +163,7 @@ class Evaluate:
 def _checkpoint(text: str) -> Path | None:
     """The checkpoint that a planner's text means, if it means one."""
     path = Path(text)
-    if not text or text.startswith("{"):
-        return None
-    elsewhere = not {"/", os.sep}.isdisjoint(text) and ":" not in text and path.suffix not in (".zip", ".json")
-    named = path.is_dir() or path.suffix == Path(CHECKPOINT).suffix or elsewhere
+    named = bool(text) and not text.startswith("{") and (path.is_dir() or path.suffix == Path(CHECKPOINT).suffix)
     return checkpoint_file(path) if named else None
 
 

@@ -50,6 +50,8 @@ class Plot:
             else:
                 redraw(self.name, self.results, path)
         except FileNotFoundError as error:
+            if error.filename == str(path):
+                raise
             raise ValueError(
                 f"{error.filename}: {error.strerror}; --results names the directory of the tables."
             ) from error

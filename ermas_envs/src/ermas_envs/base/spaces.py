@@ -24,9 +24,6 @@ class JointActionCheck:
     def __init__(self, roles: Roles, action_spaces: Mapping[str, spaces.Space[Any]], num_envs: int) -> None:
         self._roles, self._spaces, self._num_envs = roles, action_spaces, num_envs
         self._bounds = {group: _common_bounds(action_spaces[names[0]]) for group, names in roles.groups.items()}
-        self._shapes = {
-            group: (num_envs, *(action_spaces[names[0]].shape or ())) for group, names in roles.groups.items()
-        }
         # Engines of many like roles, and of unlike ones, read actions by group, those of two like ones by role.
         most = max(len(group) for group in roles.groups.values())
         self._all_unlike, self._many = most == 1, most > 2
@@ -71,10 +68,8 @@ class JointActionCheck:
 
     def _role_of(self, group: str, role: str, actions: Mapping[str, Any]) -> Array:
         """(R, 1, *action shape) of the only role of a group, checked."""
-        space, batch = self._spaces[role], as_array(role, actions[role])
-        if batch.shape != self._shapes[group] or not _are_inside(space, batch, self._bounds[group]):
-            batch = check_action_batch(role, space, batch, self._num_envs)
-        alone: Array = (batch.astype(np.int64, copy=False) if isinstance(space, spaces.Discrete) else batch)[:, None]
+        space, bounds = self._spaces[role], self._bounds[group]
+        alone: Array = check_action_batch(role, space, actions[role], self._num_envs, bounds)[:, None]
         return alone
 
     def _roles_of(self, group: str, actions: Mapping[str, Any]) -> Array | list[Array]:
@@ -85,12 +80,9 @@ class JointActionCheck:
             batches = [np.asarray(actions[role]) for role in roles]
         except (RuntimeError, TypeError, ValueError):
             batches = [as_array(role, actions[role]) for role in roles]  # which tells whose they are
-        shape, first = self._shapes[group], batches[0]
-        alike = first.shape == shape
-        for batch in batches[1:]:
-            alike = alike and batch.shape == shape and batch.dtype == first.dtype
-        if alike:
-            together = first if len(batches) == 1 else np.concatenate(batches)
+        shape, dtype = (self._num_envs, *(space.shape or ())), batches[0].dtype
+        if all(batch.shape == shape and batch.dtype == dtype for batch in batches):
+            together = batches[0] if len(batches) == 1 else np.concatenate(batches)
             if _are_inside(space, together, self._bounds[group]):
                 if isinstance(space, spaces.Discrete):
                     together = together.astype(np.int64, copy=False)
@@ -145,12 +137,15 @@ def clip_to_box(space: spaces.Space[object], actions: Array) -> Array:
     return np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions
 
 
-def check_action_batch(name: str, space: spaces.Space[object], actions: object, num_envs: int) -> Array:
+def check_action_batch(
+    name: str, space: spaces.Space[object], actions: object, num_envs: int, common: tuple[float, float] | None = None
+) -> Array:
     """Return `actions` as an array of shape (num_envs, *space.shape) inside `space`.
 
     Args:
         name: id of the acting agent, named in errors.
         space: Discrete, MultiDiscrete, MultiBinary or Box.
+        common: see `_common_bounds`; a check that knows them is faster.
 
     Raises:
         ValueError: wrong shape or dtype, or a value outside the space.
@@ -163,7 +158,7 @@ def check_action_batch(name: str, space: spaces.Space[object], actions: object, 
         raise ValueError(f"actions[{name!r}] must be integers of {space}, got dtype {batch.dtype}.")
     if isinstance(space, spaces.Discrete):
         batch = batch.astype(np.int64, copy=False)
-    inside = _are_inside(space, batch)
+    inside = _are_inside(space, batch, common)
     if isinstance(space, spaces.MultiBinary):
         inside = all(space.contains(row.astype(space.dtype)) for row in batch)
     if not inside:

@@ -82,10 +82,10 @@ class ContractEngine(Engine):
         payments = named.reshape(shape).astype(np.float64)
         if self.settings.payments == "grid":
             payments *= self.most_paid / (self.settings.payment_levels - 1)
-            np.minimum(payments, self.most_paid, out=payments)  # what rounding adds is no payment that is allowed
         else:
             payments += 1.0
             payments *= 0.5 * self.most_paid
+        np.minimum(payments, self.most_paid, out=payments)  # what rounding adds is no payment that is allowed
         return payments
 
     def reset(self, replicas: IntArray, streams: ReplicaStreams, episodes: IntArray, *, from_scratch: bool) -> None:
